@@ -1,0 +1,49 @@
+"""Windows are half-open UTC hours, named by an integer key yyyymmddhh; weeks by their Monday."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+HOUR = timedelta(hours=1)
+
+
+def hour_key(moment: datetime) -> int:
+    """Key of the hour that contains a timezone-aware moment.
+
+    Raises:
+        ValueError: the moment has no timezone; guessing one would move requests between windows.
+    """
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no timezone")
+    return int(moment.astimezone(UTC).strftime("%Y%m%d%H"))
+
+
+def hour_start(key: int) -> datetime:
+    """First instant of an hour."""
+    return datetime.strptime(str(key), "%Y%m%d%H").replace(tzinfo=UTC)
+
+
+def shift(key: int, hours: int) -> int:
+    """The hour `hours` later (earlier when negative)."""
+    return hour_key(hour_start(key) + hours * HOUR)
+
+
+def hours_between(first: int, last: int) -> int:
+    """How many hours `last` lies after `first`."""
+    return round((hour_start(last) - hour_start(first)) / HOUR)
+
+
+def hour_range(first: int, last: int) -> Iterator[int]:
+    """Every hour from first to last, both included."""
+    start = hour_start(first)
+    return (hour_key(start + i * HOUR) for i in range(hours_between(first, last) + 1))
+
+
+def week_key(moment: datetime) -> int:
+    """Key of the week that contains a timezone-aware moment: its Monday, yyyymmdd."""
+    day = moment.astimezone(UTC).date()
+    return int((day - timedelta(days=day.weekday())).strftime("%Y%m%d"))
+
+
+def week_start(key: int) -> datetime:
+    """First instant of a week."""
+    return datetime.strptime(str(key), "%Y%m%d").replace(tzinfo=UTC)

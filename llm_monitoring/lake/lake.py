@@ -1,0 +1,303 @@
+"""Reading and writing the tables.
+
+A write replaces whole hours (or rows by key) in one atomic commit, so a re-run never duplicates
+and a reader sees the old window or the new one. A read opens an in-memory DuckDB over exactly the
+files the Delta log names, pruned to the hours asked for.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import stamina
+from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from llm_monitoring.lake.schema import TABLES, Table
+
+QUERIES = Path(__file__).with_name("queries")
+Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+
+@contextmanager
+def connect_in_memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A private DuckDB in memory, closed whatever happens."""
+    connection = duckdb.connect(":memory:")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+class Lake:
+    """The tables under one URI.
+
+    Args:
+        uri: local folder, or an object store such as `s3://bucket/prefix`.
+        storage_options: what the object store needs (endpoint, region, keys), else empty.
+        connect: opens a DuckDB connection and closes it again; one connection per use.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        storage_options: Mapping[str, str] | None = None,
+        connect: Connect = connect_in_memory,
+    ) -> None:
+        self.uri = uri.rstrip("/")
+        self.storage_options = dict(storage_options or {}) or None
+        self.connect = connect
+
+    @property
+    def is_local(self) -> bool:
+        """DuckDB reads local files itself; an object store is read through Arrow."""
+        return "://" not in self.uri
+
+    def version(self, name: str) -> int | None:
+        """Delta version of a table; None: nothing was written yet."""
+        table = self._open(name)
+        return None if table is None else table.version()
+
+    # ---------------------------------------------------------------- writing
+
+    def replace_hours(
+        self, name: str, rows: Iterable[Any] | pa.Table, first: int, last: int
+    ) -> int:
+        """Make the rows all there is of a table from hour `first` to `last`, both included.
+
+        Args:
+            rows: records, or an Arrow table of the record's schema.
+
+        Returns:
+            The Delta version that was committed.
+
+        Raises:
+            ValueError: the table is not partitioned in time, or a row lies outside the range.
+        """
+        table = TABLES[name]
+        if table.partition is None:
+            raise ValueError(f"{name} is not partitioned by time")
+        data = self._stored(table, rows)
+        outside = pc.sum(
+            pc.or_(pc.less(data["hour"], first), pc.greater(data["hour"], last))
+        ).as_py()
+        if outside:
+            raise ValueError(f"{outside} rows for {name} lie outside hours {first} to {last}")
+        predicate = f"hour >= {first} and hour <= {last}"
+        if table.partition == "month":
+            predicate += f" and month >= {first // 10000} and month <= {last // 10000}"
+        return self._write(table, data, mode="overwrite", predicate=predicate)
+
+    def replace_all(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
+        """Make the rows all there is of a table; returns the Delta version."""
+        table = TABLES[name]
+        return self._write(table, self._stored(table, rows), mode="overwrite")
+
+    def append(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
+        """Add rows; the caller knows that their keys are new. Returns the Delta version."""
+        table = TABLES[name]
+        return self._write(table, self._stored(table, rows), mode="append")
+
+    def upsert(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
+        """Insert rows, replacing those with the same key; returns the Delta version."""
+        table = TABLES[name]
+        data = self._stored(table, rows)
+        condition = " and ".join(f"old.{column} = new.{column}" for column in table.key)
+
+        def merge() -> int:
+            target = self._create(table)
+            (
+                target.merge(data, condition, source_alias="new", target_alias="old")
+                .when_matched_update_all()
+                .when_not_matched_insert_all()
+                .execute()
+            )
+            return target.version()
+
+        return _retry_conflicts(merge)
+
+    def delete(self, name: str, predicate: str) -> int:
+        """Delete the rows a SQL predicate names; returns the Delta version."""
+
+        def delete() -> int:
+            target = self._create(TABLES[name])
+            target.delete(predicate)
+            return target.version()
+
+        return _retry_conflicts(delete)
+
+    # ---------------------------------------------------------------- reading
+
+    def query(
+        self, name: str, *, hours: tuple[int, int] | None = None, **parameters: Any
+    ) -> pa.Table:
+        """Run `queries/<name>.sql`.
+
+        Args:
+            hours: first and last hour the statement needs of hour-keyed tables; prunes files.
+            parameters: values for the statement's `$named` parameters.
+        """
+        return self.run((QUERIES / f"{name}.sql").read_text(), hours=hours, **parameters)
+
+    def run(
+        self, statement: str, *, hours: tuple[int, int] | None = None, **parameters: Any
+    ) -> pa.Table:
+        """Run one SELECT over views named like the tables.
+
+        Raises:
+            ValueError: the text is not exactly one SELECT.
+        """
+        with self.connect() as connection:
+            parsed = connection.extract_statements(statement)
+            if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
+                raise ValueError("expected exactly one SELECT statement")
+            connection.execute("set preserve_insertion_order = false")
+            for table in _tables_named_in(statement):
+                self._create_view(connection, table, hours)
+            wanted = {k: v for k, v in parameters.items() if f"${k}" in statement}
+            return connection.sql(statement, params=wanted).to_arrow_table()
+
+    def rows(
+        self,
+        name: str,
+        where: str = "true",
+        *,
+        hours: tuple[int, int] | None = None,
+        **parameters: Any,
+    ) -> list[Any]:
+        """Records of a table, in the order of its key.
+
+        Args:
+            where: a SQL condition over the table's columns, with `$named` parameters.
+            hours: first and last hour wanted, both included.
+        """
+        table = TABLES[name]
+        if hours is not None:
+            where = f"({where}) and hour between {int(hours[0])} and {int(hours[1])}"
+        statement = f"select * from {name} where {where} order by {', '.join(table.key)}"
+        return table.to_records(self.run(statement, hours=hours, **parameters))
+
+    # ------------------------------------------------------------ maintaining
+
+    def maintain(self, keep_hours: int = 168) -> dict[str, dict[str, Any]]:
+        """Compact small files, checkpoint the log and delete files no version needs any more.
+
+        Args:
+            keep_hours: files replaced longer ago than this are deleted.
+
+        Returns:
+            Per table: files before and after, files deleted.
+        """
+        return {
+            name: self._maintain(table, keep_hours)
+            for name in TABLES
+            if (table := self._open(name)) is not None
+        }
+
+    def _maintain(self, table: DeltaTable, keep_hours: int) -> dict[str, Any]:
+        before = len(table.file_uris())
+        table.optimize.compact()
+        table.create_checkpoint()
+        table.cleanup_metadata()
+        deleted = table.vacuum(
+            retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
+        )
+        return {"files_before": before, "files_after": len(table.file_uris()), "deleted": len(deleted)}
+
+    # ---------------------------------------------------------------- private
+
+    def _location(self, name: str) -> str:
+        return f"{self.uri}/{name}"
+
+    def _open(self, name: str) -> DeltaTable | None:
+        try:
+            return DeltaTable(self._location(name), storage_options=self.storage_options)
+        except TableNotFoundError:
+            return None
+
+    def _create(self, table: Table) -> DeltaTable:
+        return DeltaTable.create(
+            self._location(table.name),
+            schema=table.stored_schema,
+            mode="ignore",
+            partition_by=[table.partition] if table.partition else None,
+            storage_options=self.storage_options,
+        )
+
+    def _stored(self, table: Table, rows: Iterable[Any] | pa.Table) -> pa.Table:
+        if not isinstance(rows, pa.Table):
+            rows = table.to_arrow(rows)
+        data = rows.select(table.schema.names).cast(table.schema)
+        if table.partition == "month":
+            month = pc.cast(pc.floor(pc.divide(data["hour"], 10000)), pa.int64())
+            data = data.append_column(pa.field("month", pa.int64()), month)
+        return data
+
+    def _write(self, table: Table, data: pa.Table, **how: Any) -> int:
+        def write() -> int:
+            target = self._create(table)
+            write_deltalake(
+                target,
+                data,
+                post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+                **how,
+            )
+            return target.version()
+
+        return _retry_conflicts(write)
+
+    def _create_view(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: Table,
+        hours: tuple[int, int] | None,
+    ) -> None:
+        delta = self._open(table.name)
+        columns = ", ".join(f'"{name}"' for name in table.schema.names)
+        if delta is not None and not self.is_local:
+            connection.register(f"_{table.name}", delta.to_pyarrow_dataset())
+            source = f"_{table.name}"
+        elif delta is not None and (files := _files(delta, table, hours)):
+            listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+            partition = f", hive_types = {{'{table.partition}': bigint}}" if table.partition else ""
+            source = f"read_parquet([{listed}], hive_partitioning = true{partition})"
+        else:
+            connection.register(f"_{table.name}", table.schema.empty_table())
+            source = f"_{table.name}"
+        connection.execute(f'create view "{table.name}" as select {columns} from {source}')
+
+
+def _files(delta: DeltaTable, table: Table, hours: tuple[int, int] | None) -> list[str]:
+    if hours is None or table.partition is None:
+        return delta.file_uris()
+    first, last = hours if table.partition == "hour" else (hours[0] // 10000, hours[1] // 10000)
+    return delta.file_uris(
+        file_pruning_predicate=[
+            (table.partition, ">=", str(first)),
+            (table.partition, "<=", str(last)),
+        ]
+    )
+
+
+def _tables_named_in(statement: str) -> list[Table]:
+    words = set(re.findall(r"[a-z_]+", statement.lower()))
+    return [table for name, table in TABLES.items() if name in words]
+
+
+def _retry_conflicts(write: Callable[[], int]) -> int:
+    """Another writer got there first: read the new version and commit on top of it."""
+    for attempt in stamina.retry_context(on=_is_conflict, attempts=20, timeout=120, wait_max=2):
+        with attempt:
+            return write()
+    raise AssertionError("stamina re-raises the last error")  # pragma: no cover
+
+
+def _is_conflict(error: Exception) -> bool:
+    return isinstance(error, CommitFailedError) or (
+        isinstance(error, DeltaError) and "conflict" in str(error).lower()
+    )

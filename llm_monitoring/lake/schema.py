@@ -1,0 +1,123 @@
+"""Every table of the lake: the record it stores, how it is partitioned, what identifies a row."""
+
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import pyarrow as pa
+
+from llm_monitoring import records
+
+ARROW_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    datetime: pa.timestamp("us", tz="UTC"),
+    list[str]: pa.list_(pa.string()),
+    list[float]: pa.list_(pa.float64()),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Args:
+        name: folder in the lake, view in SQL, asset in Dagster.
+        record: dataclass of a row, in `records.py`.
+        key: columns that identify a row.
+        partition: 'hour' for big tables, 'month' for small ones that are read over a long time
+            (a month is derived from the hour when a row is written), None for tiny ones.
+    """
+
+    name: str
+    record: type
+    key: tuple[str, ...]
+    partition: str | None = None
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the record, without the derived month."""
+        hints = get_type_hints(self.record, include_extras=True)
+        return pa.schema([_arrow_field(f.name, hints[f.name]) for f in fields(self.record)])
+
+    @cached_property
+    def stored_schema(self) -> pa.Schema:
+        """Arrow schema as it stands in the lake."""
+        if self.partition != "month":
+            return self.schema
+        return self.schema.append(pa.field("month", pa.int64()))
+
+    def to_arrow(self, rows: Iterable[Any]) -> pa.Table:
+        """Records, column by column, in the record's schema."""
+        rows = list(rows)
+        columns = {name: [getattr(row, name) for row in rows] for name in self.schema.names}
+        return pa.table(columns, schema=self.schema)
+
+    def to_records(self, table: pa.Table) -> list[Any]:
+        """Rows of an Arrow table as records; columns the record does not have are an error."""
+        columns = {name: table.column(name).to_pylist() for name in self.schema.names}
+        names, values = list(columns), list(columns.values())
+        return [
+            self.record(**dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)
+        ]
+
+
+def column_documents(record: type) -> Sequence[tuple[str, str, str]]:
+    """(column, type, meaning) of a record, from its annotations."""
+    hints = get_type_hints(record, include_extras=True)
+    return [(f.name, _type_name(hints[f.name]), _meaning(hints[f.name])) for f in fields(record)]
+
+
+def _arrow_field(name: str, hint: Any) -> pa.Field:
+    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    options = get_args(plain) if get_origin(plain) in (Union, types.UnionType) else (plain,)
+    known = [option for option in options if option is not type(None)]
+    return pa.field(name, ARROW_TYPES[known[0]])
+
+
+def _type_name(hint: Any) -> str:
+    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    return plain.__name__ if isinstance(plain, type) and not get_args(plain) else str(plain)
+
+
+def _meaning(hint: Any) -> str:
+    return str(get_args(hint)[1]) if get_origin(hint) is Annotated else ""
+
+
+_TABLES = (
+    Table("raw_requests", records.Request, ("request_id",), "hour"),
+    Table("user_signals", records.UserSignal, ("request_id", "signal_type", "timestamp"), "hour"),
+    Table("rejected_rows", records.RejectedRow, ("source", "file", "line"), "month"),
+    Table("source_reads", records.SourceRead, ("hour", "table", "source"), "month"),
+    Table("changes", records.Change, ("change_id",)),
+    Table("sampled_requests", records.SampledRequest, ("request_id",), "hour"),
+    Table("judgements", records.Judgement, ("request_id", "epoch"), "hour"),
+    Table("input_features", records.InputFeature, ("request_id",), "hour"),
+    Table(
+        "input_references", records.InputReference, ("feature_id", "embedder", "request_id")
+    ),
+    Table(
+        "window_metrics",
+        records.WindowMetric,
+        ("hour", "feature_id", "model_id", "epoch", "metric"),
+        "month",
+    ),
+    Table("baselines", records.Baseline, ("chart_id", "baseline_id")),
+    Table("control_charts", records.ChartPoint, ("hour", "chart_id"), "month"),
+    Table(
+        "probe_results",
+        records.ProbeResult,
+        ("week", "run", "requested_model", "probe_id", "repeat"),
+    ),
+    Table("provider_drift", records.ProviderDrift, ("week", "requested_model", "test")),
+    Table("alerts", records.Alert, ("fingerprint",)),
+    Table("deliveries", records.Delivery, ("delivery_id",)),
+    Table("incidents", records.Incident, ("incident_id",)),
+    Table("regression_cases", records.RegressionCase, ("case_id",)),
+)
+TABLES: dict[str, Table] = {table.name: table for table in _TABLES}

@@ -1,0 +1,356 @@
+"""The nouns: one frozen dataclass per table row.
+
+This file is the schema. `lake/schema.py` derives every table from these annotations and
+`docs/tables.md` is generated from them, so a unit or the meaning of a null is written once, here.
+`None` means unknown; 0 is a measurement. Times are timezone-aware UTC. `hour` is the integer
+partition key yyyymmddhh of the window a row belongs to, `week` the Monday of its week, yyyymmdd.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+Hour = Annotated[int, "window the row belongs to, UTC, yyyymmddhh"]
+Week = Annotated[int, "Monday the week starts on, UTC, yyyymmdd"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request to a model, as a source logged it."""
+
+    hour: Hour
+    request_id: Annotated[str, "unique; of two rows with one id the later wins"]
+    timestamp: Annotated[datetime, "when the request was sent"]
+    feature_id: Annotated[str, "product feature that made the request"]
+    model_id: Annotated[str, "model that answered, as the provider named it; else the one asked for"]
+    requested_model: Annotated[str | None, "model asked for; an alias where model_id is a version"]
+    provider: Annotated[str | None, "who served the model"]
+    latency_ms: Annotated[float | None, "from sending to the last token, ms; None: not logged"]
+    input_tokens: Annotated[int | None, "tokens in, cached ones included"]
+    output_tokens: Annotated[int | None, "tokens out, reasoning included"]
+    cache_read_tokens: Annotated[int | None, "of input_tokens, those read from a cache"]
+    cache_write_tokens: Annotated[int | None, "tokens written to a cache"]
+    reasoning_tokens: Annotated[int | None, "of output_tokens, those spent on reasoning"]
+    cost_usd: Annotated[float | None, "cost, US dollars; None: unpriced"]
+    price_version: Annotated[str | None, "price table that gave cost_usd; 'log': the log did"]
+    finish_reason: Annotated[
+        str | None, "end_turn, max_tokens, refusal, tool_use, error, or the source's own word"
+    ]
+    error: Annotated[str | None, "error type; None: the request succeeded"]
+    session_id: Annotated[str | None, "conversation the request is part of"]
+    user_id: Annotated[str | None, "who asked, as the source names them"]
+    prompt_version: Annotated[str | None, "version of the feature's prompt"]
+    system_fingerprint: Annotated[str | None, "provider's fingerprint of the serving system"]
+    input_text: Annotated[str | None, "what the user asked, redacted"]
+    output_text: Annotated[str | None, "what the model answered, redacted"]
+    source: Annotated[str, "name of the source in monitoring.yaml"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSignal:
+    """One reaction of a user to one request."""
+
+    hour: Hour
+    request_id: Annotated[str, "request the user reacted to"]
+    session_id: Annotated[str | None, "conversation it happened in"]
+    signal_type: Annotated[str, "thumbs_up, thumbs_down, correction, follow_up or abandoned"]
+    timestamp: Annotated[datetime, "when the user reacted"]
+    metadata: Annotated[str, "signal-specific data, a JSON object"]
+    source: Annotated[str, "name of the source in monitoring.yaml"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedRow:
+    """One input row that could not be loaded, kept with the reason."""
+
+    hour: Hour
+    table: Annotated[str, "table the row was meant for"]
+    source: Annotated[str, "name of the source in monitoring.yaml"]
+    file: Annotated[str, "file it stands in"]
+    line: Annotated[int, "line in the file, from 1"]
+    reason: Annotated[str, "what is wrong, with the field"]
+    excerpt: Annotated[str, "first 200 characters of the row, redacted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRead:
+    """What one read of one source over one window came to; counts only, never text."""
+
+    hour: Hour
+    table: Annotated[str, "table the source feeds"]
+    source: Annotated[str, "name of the source in monitoring.yaml"]
+    loaded: Annotated[int, "rows stored for this window"]
+    rejected: Annotated[int, "rows rejected and filed under this window"]
+    duplicates: Annotated[int, "rows replaced by a later row with the same id"]
+    unpriced: Annotated[int, "rows whose cost is unknown to the log and to the price table"]
+    skipped: Annotated[int, "spans that are not requests: embeddings, tools, agents"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One entry of the ledger: something a person or a provider changed."""
+
+    change_id: Annotated[str, "unique"]
+    changed_at: Annotated[datetime, "when it took effect"]
+    kind: Annotated[str, "deployment, prompt, model, index, price, baseline or other"]
+    feature_id: Annotated[str | None, "feature it touched; None: all of them"]
+    model_id: Annotated[str | None, "model it touched; None: not about a model"]
+    description: Annotated[str, "what was changed, in words"]
+    author: Annotated[str | None, "who did it"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampledRequest:
+    """One request the judge will see."""
+
+    hour: Hour
+    request_id: Annotated[str, "the request"]
+    feature_id: Annotated[str, "its feature"]
+    model_id: Annotated[str, "its model"]
+    inclusion_probability: Annotated[float, "chance that this request was sampled, (0, 1]"]
+    salt: Annotated[str, "salt of the sampling hash; '' by default"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """One (request, epoch): scores, or unscored with a reason."""
+
+    hour: Hour
+    request_id: Annotated[str, "the request that was judged"]
+    feature_id: Annotated[str, "its feature"]
+    model_id: Annotated[str, "its model"]
+    epoch: Annotated[str, "hash of rubric, judge, parameters and parser; charts never mix two"]
+    judge: Annotated[str, "'heuristic', or the judge model's name"]
+    inclusion_probability: Annotated[float, "as sampled, (0, 1]"]
+    quality_score: Annotated[int | None, "rounded mean of the dimensions, 1-5; None: unscored"]
+    quality_mean: Annotated[float | None, "mean of the dimensions, unrounded, 1-5"]
+    correctness: Annotated[float | None, "1-5"]
+    completeness: Annotated[float | None, "1-5"]
+    tone: Annotated[float | None, "1-5"]
+    flagged: Annotated[bool | None, "quality_score <= 2 or correctness <= 2; None: unscored"]
+    reason: Annotated[str | None, "the judge's short reason"]
+    unscored_reason: Annotated[str | None, "why there is no score; None: scored"]
+    input_tokens: Annotated[int | None, "judge tokens in; None: no call was made or none reported"]
+    output_tokens: Annotated[int | None, "judge tokens out"]
+    cost_usd: Annotated[float | None, "what the judge call cost; None: unpriced or no call"]
+    judged_at: Annotated[datetime, "when the judgement was made"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFeature:
+    """What is known of one sampled query."""
+
+    hour: Hour
+    request_id: Annotated[str, "the request"]
+    feature_id: Annotated[str, "its feature"]
+    model_id: Annotated[str, "its model"]
+    embedder: Annotated[str, "name and version of the embedder"]
+    length_characters: Annotated[int, "length of the query"]
+    language: Annotated[str | None, "ISO 639-1; None: too short to tell"]
+    language_expected: Annotated[bool | None, "language is one of the feature's; None: unknown"]
+    novelty_distance: Annotated[
+        float | None, "cosine distance to the 5th nearest reference query; None: no reference yet"
+    ]
+    novel: Annotated[bool | None, "novelty_distance is above the reference's cut; None: unknown"]
+    nearest_reference: Annotated[str | None, "request_id of the nearest reference query"]
+    centroid_similarity: Annotated[
+        float | None, "cosine to the reference document's moving centroid; None: first query"
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputReference:
+    """One reference query of a feature; novelty is measured against all of them."""
+
+    feature_id: Annotated[str, "the feature"]
+    embedder: Annotated[str, "name and version of the embedder"]
+    request_id: Annotated[str, "the query's request"]
+    hour: Hour
+    split: Annotated[str, "'reference' or 'calibration' (held out to set the cut)"]
+    embedding: Annotated[list[float], "[d] L2-normalised"]
+    cut: Annotated[float, "novelty_distance above this is novel: 95 % of calibration lies below"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowMetric:
+    """One measurement: a metric of a segment in one window."""
+
+    hour: Hour
+    feature_id: Annotated[str, "the feature"]
+    model_id: Annotated[str | None, "the model; None: all models of the feature"]
+    epoch: Annotated[str | None, "judge epoch of a quality metric; None: not a judged metric"]
+    metric: Annotated[str, "name in the catalogue of metrics"]
+    value: Annotated[float | None, "the measurement, in the metric's unit; None: nothing to measure"]
+    n: Annotated[int, "rows behind the value; 0: the window was empty"]
+    stddev: Annotated[float | None, "standard deviation of those rows; None: fewer than two"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """Phase I of one chart, frozen."""
+
+    chart_id: Annotated[str, "the chart"]
+    baseline_id: Annotated[str, "hash of everything below"]
+    status: Annotated[str, "provisional (from 48 windows) or established (from 336)"]
+    first_hour: Annotated[int, "first window it was learned from, yyyymmddhh"]
+    last_hour: Annotated[int, "last window it was learned from, yyyymmddhh"]
+    windows: Annotated[int, "windows it was learned from"]
+    parameters: Annotated[str, "what was learned, a JSON object"]
+    diagnostics: Annotated[str, "why it was learned so, a JSON object"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartPoint:
+    """One (window, chart): state after the window, statistic, limit, alarm or not."""
+
+    hour: Hour
+    chart_id: Annotated[str, "feature/model/epoch/metric/chart"]
+    feature_id: Annotated[str, "the feature"]
+    model_id: Annotated[str | None, "the model; None: all models of the feature"]
+    epoch: Annotated[str | None, "judge epoch; None: not a judged metric"]
+    metric: Annotated[str, "what is charted"]
+    chart: Annotated[str, "name in the catalogue of charts"]
+    status: Annotated[str, "waiting, no_data, provisional or established"]
+    value: Annotated[float | None, "the measurement; None: no data"]
+    n: Annotated[int, "rows behind the value"]
+    center: Annotated[float | None, "what the baseline expects here; None: no baseline yet"]
+    statistic: Annotated[float | None, "the chart's statistic after the window"]
+    limit: Annotated[float | None, "an alarm is raised above it"]
+    alarm: Annotated[bool, "the chart is out of control: an episode is open"]
+    alarm_started: Annotated[bool, "this window opened the episode"]
+    direction: Annotated[str | None, "up or down, of an open episode"]
+    level: Annotated[float | None, "estimated level since the change, in the metric's unit"]
+    change_hour: Annotated[int | None, "estimated first window of the change, yyyymmddhh"]
+    baseline_id: Annotated[str | None, "baseline in force; None: none yet"]
+    state: Annotated[list[float], "what the next window folds from"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """One probe call."""
+
+    week: Week
+    run: Annotated[str, "'weekly', or 'confirmation': the second run after an alarm"]
+    probe_id: Annotated[str, "the probe"]
+    probe_version: Annotated[str, "hash of its input, check and parameters"]
+    family: Annotated[str, "format, refusal, factual, reasoning or product"]
+    repeat: Annotated[int, "from 0"]
+    requested_model: Annotated[str, "model asked for"]
+    response_model: Annotated[str | None, "model that says it answered"]
+    system_fingerprint: Annotated[str | None, "provider's fingerprint of the serving system"]
+    temperature: Annotated[float | None, "as sent; None: not sent"]
+    seed: Annotated[int | None, "as sent; None: not sent"]
+    max_output_tokens: Annotated[int, "as sent"]
+    output_text: Annotated[str | None, "the answer; None: could not measure"]
+    output_sha256: Annotated[str | None, "of the answer"]
+    finish_reason: Annotated[str | None, "as the provider gave it"]
+    input_tokens: Annotated[int | None, "as the provider counted"]
+    output_tokens: Annotated[int | None, "as the provider counted"]
+    latency_ms: Annotated[float | None, "of the call, ms"]
+    check: Annotated[str, "name in the catalogue of check functions"]
+    passed: Annotated[bool | None, "the answer has the expected property; None: not measured"]
+    check_detail: Annotated[str | None, "why it did not pass"]
+    error: Annotated[str | None, "why there is no answer; None: there is"]
+    probed_at: Annotated[datetime, "when the call was made"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderDrift:
+    """One (week, model, test) against the frozen reference run."""
+
+    week: Week
+    requested_model: Annotated[str, "the model under probe"]
+    test: Annotated[str, "pass_rate, length, or identity (informational)"]
+    reference_week: Annotated[int | None, "week of the frozen reference run, yyyymmdd"]
+    probes: Annotated[int, "probes compared"]
+    statistic: Annotated[float | None, "the test's statistic; None: could not be computed"]
+    p_value: Annotated[float | None, "unadjusted; None: could not be computed"]
+    p_adjusted: Annotated[float | None, "Holm over the tests of this model and week"]
+    power: Annotated[float | None, "chance to see a fall of 20 points; None: not defined for test"]
+    verdict: Annotated[
+        str, "reference, stable, changed, regressed, too_few_probes or could_not_measure"
+    ]
+    detail: Annotated[str, "the verdict in words"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert: someone is told that something is out of control."""
+
+    fingerprint: Annotated[str, "hash of what fired and when its episode began; unique"]
+    layer: Annotated[str, "infrastructure, cost, quality, satisfaction, inputs, provider or data"]
+    subject: Annotated[str, "chart_id or test that fired"]
+    feature_id: Annotated[str | None, "feature concerned; None: not about one"]
+    model_id: Annotated[str | None, "model concerned; None: not about one"]
+    metric: Annotated[str, "what is out of control"]
+    severity: Annotated[str, "page, ticket or info"]
+    status: Annotated[str, "firing or resolved"]
+    first_hour: Annotated[int, "first window out of control, yyyymmddhh"]
+    last_hour: Annotated[int, "latest window out of control, yyyymmddhh"]
+    windows: Annotated[int, "windows out of control so far"]
+    change_hour: Annotated[int | None, "estimated first window of the change, yyyymmddhh"]
+    direction: Annotated[str | None, "up or down"]
+    summary: Annotated[str, "one sentence a person reads"]
+    incident_id: Annotated[str | None, "incident it belongs to; None: not yet"]
+    created_at: Annotated[datetime, "when the alert was first recorded"]
+    updated_at: Annotated[datetime, "when it last changed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One message to one channel: the outbox and its history."""
+
+    delivery_id: Annotated[str, "hash of alert, kind of message and channel; unique"]
+    fingerprint: Annotated[str, "the alert"]
+    kind: Annotated[str, "firing, repeated or resolved"]
+    channel: Annotated[str, "name of the channel in monitoring.yaml"]
+    status: Annotated[str, "pending, delivered or failed (it is tried again)"]
+    attempts: Annotated[int, "how often it was tried"]
+    error: Annotated[str | None, "why the last attempt failed"]
+    updated_at: Annotated[datetime, "when it was last tried"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One incident: alerts of one cause, worked through in five steps."""
+
+    incident_id: Annotated[str, "unique; the name of its partition"]
+    title: Annotated[str, "what happened, in one sentence"]
+    severity: Annotated[str, "of its gravest alert"]
+    status: Annotated[str, "open, acknowledged or resolved"]
+    step: Annotated[str, "triage, scope, isolate, respond, learn or closed"]
+    feature_id: Annotated[str | None, "feature concerned; None: more than one"]
+    model_id: Annotated[str | None, "model concerned; None: not about one"]
+    change_hour: Annotated[int, "estimated first window of the change, yyyymmddhh"]
+    first_hour: Annotated[int, "first window out of control, yyyymmddhh"]
+    last_hour: Annotated[int, "latest window out of control, yyyymmddhh"]
+    alerts: Annotated[list[str], "fingerprints"]
+    opened_at: Annotated[datetime, "when it was opened; its clocks start here"]
+    triage_due_at: Annotated[datetime, "30 minutes after opening"]
+    scope_due_at: Annotated[datetime, "1 hour after opening"]
+    isolate_due_at: Annotated[datetime, "2 hours after opening"]
+    acknowledged_at: Annotated[datetime | None, "None: nobody has taken it"]
+    acknowledged_by: Annotated[str | None, "who took it"]
+    verdict: Annotated[str | None, "real_regression, false_positive or accepted_shift"]
+    verdict_by: Annotated[str | None, "who said so"]
+    verdict_note: Annotated[str | None, "what they found"]
+    resolved_at: Annotated[datetime | None, "None: still open"]
+    resolved_by: Annotated[str | None, "who closed it"]
+    evidence: Annotated[str, "triage sample, scope, suspects and response, a JSON object"]
+    report_path: Annotated[str | None, "self-contained HTML report"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegressionCase:
+    """One failing case, ready for an eval suite."""
+
+    case_id: Annotated[str, "hash of incident and request; unique"]
+    incident_id: Annotated[str, "incident it was learned from"]
+    request_id: Annotated[str, "the request that failed"]
+    feature_id: Annotated[str, "its feature"]
+    model_id: Annotated[str, "its model"]
+    input_text: Annotated[str, "what the user asked"]
+    output_text: Annotated[str | None, "what the model answered, wrongly"]
+    expectation: Annotated[str, "what a good answer does, in words"]
+    judge_reason: Annotated[str | None, "why the judge flagged it"]
+    created_at: Annotated[datetime, "when the case was learned"]

@@ -1,0 +1,144 @@
+"""Reading monitoring.yaml: line numbers for mistakes, `extends`, paths relative to the file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from llm_monitoring.settings.models import Settings
+
+Location = tuple[str | int, ...]
+Places = dict[Location, tuple[Path, int]]
+
+
+class ConfigurationError(ValueError):
+    """monitoring.yaml cannot be used; the message has one `file:line: problem` a line."""
+
+
+def load_settings(path: str | Path) -> Settings:
+    """Settings from a file, paths in it made absolute.
+
+    A file may say `extends: other.yaml`: it then only holds what differs. Mappings are merged,
+    lists are replaced.
+
+    Raises:
+        ConfigurationError: the file is missing, is not YAML, or holds a mistake.
+    """
+    path = Path(path).resolve()
+    tree, places = _read_extended(path)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, places, path)) from error
+
+
+def _read_extended(path: Path) -> tuple[dict[str, Any], Places]:
+    tree, places = _read(path)
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree, places
+    base, base_places = _read_extended((path.parent / str(parent)).resolve())
+    return _merge(base, tree), _merge_places(base_places, places, tree)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Places]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(f"{path}:{line}: not YAML: {error.problem}") from error
+    if not isinstance(tree, dict) or node is None:
+        raise ConfigurationError(f"{path}:1: expected a mapping of settings")
+    places: Places = {}
+    _locate(node, (), path, places)
+    _absolute_paths(tree, path.parent)
+    return tree, places
+
+
+def _locate(node: yaml.Node, location: Location, path: Path, places: Places) -> None:
+    places.setdefault(location, (path, node.start_mark.line + 1))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            places[(*location, key.value)] = (path, key.start_mark.line + 1)
+            _locate(value, (*location, key.value), path, places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _locate(item, (*location, index), path, places)
+
+
+def _absolute_paths(tree: dict[str, Any], folder: Path) -> None:
+    """Paths are relative to the file that names them, wherever it is read from."""
+    lake = tree.get("lake")
+    if isinstance(lake, dict) and isinstance(lake.get("uri"), str) and "://" not in lake["uri"]:
+        lake["uri"] = str(folder / lake["uri"])
+    if isinstance(tree.get("reports"), str):
+        tree["reports"] = str(folder / tree["reports"])
+    sources = tree.get("sources")
+    if not isinstance(sources, dict):
+        return
+    for source in [*(sources.get("requests") or []), *(sources.get("signals") or [])]:
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = str(folder / source["path"])
+    if isinstance(sources.get("changes"), list):
+        sources["changes"] = [str(folder / str(file)) for file in sources["changes"]]
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _merge_places(base: Places, over: Places, tree: Mapping[str, Any]) -> Places:
+    """Where a merged value stands; a replaced list has no places left in the base."""
+    replaced = [place for place in over if place and not isinstance(_at(tree, place), dict)]
+    kept = {
+        place: where
+        for place, where in base.items()
+        if not any(place[: len(prefix)] == prefix for prefix in replaced)
+    }
+    return kept | over
+
+
+def _at(tree: Any, location: Location) -> Any:
+    for step in location:
+        try:
+            tree = tree[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return tree
+
+
+def _explain(error: ValidationError, places: Places, path: Path) -> str:
+    lines = []
+    for mistake in error.errors(include_url=False):
+        location = mistake["loc"]
+        file, line = _nearest(location, places, path)
+        where = ".".join(str(step) for step in location) or "settings"
+        got = "" if mistake["type"] == "missing" else f", got {_short(mistake['input'])}"
+        lines.append(f"{file}:{line}: {where}: {mistake['msg']}{got}")
+    return "\n".join(lines)
+
+
+def _nearest(location: Location, places: Places, path: Path) -> tuple[Path, int]:
+    """Line of a value, or of the nearest thing around it that stands in the file."""
+    # pydantic adds the tag of a discriminated union to the location; the file has no such step.
+    known = tuple(step for step in location if step not in ("heuristic", "endpoint"))
+    for length in range(len(known), 0, -1):
+        if known[:length] in places:
+            return places[known[:length]]
+    return places.get((), (path, 1))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
