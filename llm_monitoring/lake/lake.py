@@ -134,15 +134,24 @@ class Lake:
     # ---------------------------------------------------------------- reading
 
     def query(
-        self, name: str, *, hours: tuple[int, int] | None = None, **parameters: Any
+        self,
+        name: str,
+        *,
+        hours: tuple[int, int] | None = None,
+        fragments: Mapping[str, str] | None = None,
+        **parameters: Any,
     ) -> pa.Table:
         """Run `queries/<name>.sql`.
 
         Args:
             hours: first and last hour the statement needs of hour-keyed tables; prunes files.
+            fragments: SQL for the statement's `{named}` places: definitions, never values.
             parameters: values for the statement's `$named` parameters.
         """
-        return self.run((QUERIES / f"{name}.sql").read_text(), hours=hours, **parameters)
+        statement = (QUERIES / f"{name}.sql").read_text()
+        for place, fragment in (fragments or {}).items():
+            statement = statement.replace(f"{{{place}}}", fragment)
+        return self.run(statement, hours=hours, **parameters)
 
     def run(
         self, statement: str, *, hours: tuple[int, int] | None = None, **parameters: Any
