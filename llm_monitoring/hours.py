@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
@@ -20,6 +22,18 @@ def hour_key(moment: datetime) -> int:
 def hour_start(key: int) -> datetime:
     """First instant of an hour."""
     return datetime.strptime(str(key), "%Y%m%d%H").replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=100_000)
+def hour_index(key: int) -> int:
+    """Hours since 1970-01-01T00:00Z, the time axis of charts."""
+    return round((hour_start(key) - EPOCH) / HOUR)
+
+
+@lru_cache(maxsize=100_000)
+def hour_at(index: int) -> int:
+    """Key of the hour with this index."""
+    return hour_key(EPOCH + index * HOUR)
 
 
 def shift(key: int, hours: int) -> int:

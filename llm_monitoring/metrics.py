@@ -4,8 +4,11 @@ A metric's SQL is its definition, so it stands here; `lake/` runs it in one pass
 Adding a metric is one entry in METRICS: its rows, chart, check and documentation follow.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from llm_monitoring.records import WindowMetric
 
 Layer = Literal["infrastructure", "cost", "quality", "satisfaction", "inputs"]
 Kind = Literal["proportion", "mean", "positive", "count", "flag"]
@@ -234,3 +237,36 @@ def measurements_sql(family: Family) -> str:
         for m in METRICS
         if m.family == family
     )
+
+
+def silent_windows(
+    family: Family,
+    hours: Iterable[int],
+    feature_ids: Iterable[str],
+    present: set[tuple[int, str]],
+    epoch: str | None,
+) -> list[WindowMetric]:
+    """Rows with n = 0 for every (hour, feature) that nothing was measured in.
+
+    Args:
+        present: (hour, feature) pairs that have rows of this family.
+        epoch: the judge's, for the judged family; None for the others.
+    """
+    feature_ids = list(feature_ids)
+    return [
+        WindowMetric(
+            hour=hour,
+            feature_id=feature_id,
+            model_id=None,
+            epoch=epoch,
+            metric=metric.name,
+            value=0.0 if metric.name == "request_count" else None,
+            n=0,
+            stddev=None,
+        )
+        for hour in hours
+        for feature_id in feature_ids
+        if (hour, feature_id) not in present
+        for metric in METRICS
+        if metric.family == family
+    ]

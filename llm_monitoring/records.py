@@ -22,7 +22,9 @@ class Request:
     request_id: Annotated[str, "unique; of two rows with one id the later wins"]
     timestamp: Annotated[datetime, "when the request was sent"]
     feature_id: Annotated[str, "product feature that made the request"]
-    model_id: Annotated[str, "model that answered, as the provider named it; else the one asked for"]
+    model_id: Annotated[
+        str, "model that answered, as the provider named it; else the one asked for"
+    ]
     requested_model: Annotated[str | None, "model asked for; an alias where model_id is a version"]
     provider: Annotated[str | None, "who served the model"]
     latency_ms: Annotated[float | None, "from sending to the last token, ms; None: not logged"]
@@ -180,7 +182,9 @@ class WindowMetric:
     model_id: Annotated[str | None, "the model; None: all models of the feature"]
     epoch: Annotated[str | None, "judge epoch of a quality metric; None: not a judged metric"]
     metric: Annotated[str, "name in the catalogue of metrics"]
-    value: Annotated[float | None, "the measurement, in the metric's unit; None: nothing to measure"]
+    value: Annotated[
+        float | None, "the measurement, in the metric's unit; None: nothing to measure"
+    ]
     n: Annotated[int, "rows behind the value; 0: the window was empty"]
     stddev: Annotated[float | None, "standard deviation of those rows; None: fewer than two"]
 

@@ -216,7 +216,11 @@ class Lake:
         deleted = table.vacuum(
             retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
         )
-        return {"files_before": before, "files_after": len(table.file_uris()), "deleted": len(deleted)}
+        return {
+            "files_before": before,
+            "files_after": len(table.file_uris()),
+            "deleted": len(deleted),
+        }
 
     # ---------------------------------------------------------------- private
 

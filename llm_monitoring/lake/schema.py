@@ -98,9 +98,7 @@ _TABLES = (
     Table("sampled_requests", records.SampledRequest, ("request_id",), "hour"),
     Table("judgements", records.Judgement, ("request_id", "epoch"), "hour"),
     Table("input_features", records.InputFeature, ("request_id",), "hour"),
-    Table(
-        "input_references", records.InputReference, ("feature_id", "embedder", "request_id")
-    ),
+    Table("input_references", records.InputReference, ("feature_id", "embedder", "request_id")),
     Table(
         "window_metrics",
         records.WindowMetric,

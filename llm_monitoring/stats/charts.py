@@ -1,0 +1,364 @@
+"""The catalogue of control charts: each one a fold over the windows of one series.
+
+A chart learns a baseline from Phase I (where it needs one), starts in a known state, and steps
+once per window: (state, reading) -> (state, point). A window without data leaves the state
+unchanged. A chart never looks at a window it has not been given yet, so a series can be folded
+in one go or in pieces with the stored state, with the same result.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from llm_monitoring.stats.baselines import (
+    AnyBaseline,
+    Array,
+    MeanBaseline,
+    ProportionBaseline,
+    Reading,
+    SilenceBaseline,
+    learn_mean,
+    learn_positive,
+    learn_proportion,
+    learn_silence,
+)
+
+Side = Literal["up", "down"]
+State = tuple[float, ...]
+SHIFTS = (0.25, 0.5, 1.0, 2.0, 4.0)
+RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+HEADROOM = 2.0  # an open episode's statistic stays this close above its limit, so that it can close
+RECOVERY = math.log(100.0)  # odds for "back to normal" that close an episode
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a chart says after one window.
+
+    Args:
+        center: what the baseline expects; None: the chart has none.
+        statistic: compared with the limit; None: the chart has no opinion yet.
+        limit: an alarm is raised above it.
+        alarm: an episode is open.
+        started: this window opened it.
+        side: direction of the open episode.
+        level: estimated level since the change, in the series' unit.
+        change_t: estimated first window of the change, hours since 1970.
+    """
+
+    center: float | None
+    statistic: float | None
+    limit: float | None
+    alarm: bool
+    started: bool = False
+    side: Side | None = None
+    level: float | None = None
+    change_t: int | None = None
+
+
+Step = Callable[[AnyBaseline | None, State, Reading], tuple[State, Point]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One kind of chart.
+
+    Args:
+        name: in the catalogue.
+        learn: Phase I readings to a baseline; None: the chart learns as it goes.
+        start: state before the first window of Phase II.
+        step: the fold.
+        reads_silence: windows without data are steps too.
+        variant: tells two charts of one kind on one series apart.
+    """
+
+    name: str
+    learn: Callable[[Sequence[Reading]], AnyBaseline] | None
+    start: Callable[[AnyBaseline | None], State]
+    step: Step
+    reads_silence: bool = False
+    variant: str = ""
+
+
+# ---------------------------------------------------------------- sr_mixture
+
+
+def sr_mixture(
+    learn: Callable[[Sequence[Reading]], AnyBaseline], sides: Sequence[Side], run_length: float
+) -> Chart:
+    """Shiryaev-Roberts mixture with a dead band: the default for every metric.
+
+    One Shiryaev-Roberts statistic for each size of shift, mixed evenly; the mean is compared with
+    the average number of windows per false alarm that was asked for. The dead band widens the
+    null by the error of the baseline, so that the promise holds although the baseline is learned.
+
+    Args:
+        learn: learn_mean, learn_positive or learn_proportion.
+        sides: directions that are trouble; one side alone finds its shifts sooner.
+        run_length: windows in control per false alarm, at least; the limit is its logarithm.
+
+    Error:
+        In control at least `run_length` windows pass per alarm on average for independent
+        windows; with clipping, whitening or overdispersion the statement is empirical.
+
+    Source: Shin, Ramdas & Rinaldo, e-detectors, arXiv 2203.03532.
+    """
+    if run_length <= 1:
+        raise ValueError(f"run_length must be above 1, got {run_length}")
+    limit = math.log(run_length)
+
+    def start(baseline: AnyBaseline | None) -> State:
+        size = len(_hypotheses(baseline, sides))
+        return (0.0, 0.0, -1.0, 0.0, *[-math.inf] * size, *[0.0] * size, *[-1.0] * size)
+
+    def step(baseline: AnyBaseline | None, state: State, reading: Reading) -> tuple[State, Point]:
+        return _sr_step(baseline, state, reading, sides, limit)
+
+    return Chart(name="sr_mixture", learn=learn, start=start, step=step)
+
+
+def _hypotheses(baseline: AnyBaseline | None, sides: Sequence[Side]) -> Array:
+    """Signed shifts (z metrics) or rate ratios (proportions) that are mixed."""
+    if isinstance(baseline, ProportionBaseline):
+        # Ratios are of the rarer outcome, so that a falling 90 % is seen as soon as a rising 10 %.
+        rarer = min(baseline.rate, 1 - baseline.rate)
+        ratios = [r for r in RATIOS if r * rarer < 0.95]
+        up = list(ratios) if "up" in sides else []
+        down = [1 / r for r in ratios] if "down" in sides else []
+        return np.array(up + down)
+    up = list(SHIFTS) if "up" in sides else []
+    down = [-d for d in SHIFTS] if "down" in sides else []
+    return np.array(up + down)
+
+
+def _sr_step(
+    baseline: AnyBaseline | None,
+    state: State,
+    reading: Reading,
+    sides: Sequence[Side],
+    limit: float,
+) -> tuple[State, Point]:
+    if baseline is None:
+        raise ValueError("sr_mixture needs a baseline")
+    hypotheses = _hypotheses(baseline, sides)
+    size = len(hypotheses)
+    is_open, recovery, last_t, last_z = state[:4]
+    logs, cusums, changes = np.split(np.array(state[4:]), 3)
+    increments, z = _increments(baseline, reading, hypotheses, (last_t, last_z))
+    # The likeliest change under a hypothesis lies where its CUSUM last left zero.
+    changes = np.where(cusums > 0, changes, reading.t)
+    cusums = np.maximum(0.0, cusums + increments)
+    logs = np.logaddexp(0.0, logs) + increments
+    statistic = float(np.logaddexp.reduce(logs) - math.log(size))
+    leading = int(np.argmax(logs))
+    alarm = statistic > limit
+    if is_open:
+        # Evidence against the episode: how much better "as before" explains the windows since.
+        recovery = max(0.0, recovery - float(increments[leading]))
+        alarm = statistic >= 0 and recovery < RECOVERY
+        if not alarm:
+            logs, cusums = np.full(size, -math.inf), np.zeros(size)
+    else:
+        recovery = 0.0
+    logs -= max(0.0, statistic - limit - HEADROOM)
+    point = Point(
+        center=baseline.expected(reading.t),
+        statistic=min(statistic, limit + HEADROOM),
+        limit=limit,
+        alarm=alarm,
+        started=alarm and not is_open,
+        side=_side(baseline, hypotheses[leading]) if alarm else None,
+        level=_level(baseline, hypotheses[leading], reading) if alarm else None,
+        change_t=int(changes[leading]) if alarm else None,
+    )
+    head = (float(alarm), recovery, float(reading.t), z)
+    return (*head, *logs.tolist(), *cusums.tolist(), *changes.tolist()), point
+
+
+def _increments(
+    baseline: AnyBaseline, reading: Reading, hypotheses: Array, last: tuple[float, float]
+) -> tuple[Array, float]:
+    """Log likelihood ratio of each hypothesis against a null widened by the dead band."""
+    careful = 1.0 if baseline.windows >= 336 else 2.0  # short baselines err more than they know
+    if isinstance(baseline, ProportionBaseline):
+        return _proportion_increments(baseline, reading, hypotheses, careful), 0.0
+    if isinstance(baseline, SilenceBaseline):
+        raise ValueError("silence has no shift to test")
+    z = baseline.score(reading)
+    last_t, last_z = last
+    whitened = z
+    if baseline.phi and last_t >= 0:
+        phi = baseline.phi ** (reading.t - last_t) if baseline.phi > 0 else 0.0
+        if baseline.phi < 0 and reading.t - last_t == 1:
+            phi = baseline.phi
+        whitened = (z - phi * last_z) / math.sqrt(1 - phi**2)
+    dead_band = np.abs(hypotheses) * careful / math.sqrt(baseline.windows)
+    return hypotheses * whitened - hypotheses**2 / 2 - dead_band, z
+
+
+def _proportion_increments(
+    baseline: ProportionBaseline, reading: Reading, ratios: Array, careful: float
+) -> Array:
+    events = reading.measured * reading.n
+    # Charted is the rarer outcome: a rate above one half is turned round, ratios with it.
+    turned = baseline.rate > 0.5
+    rate = 1 - baseline.rate if turned else baseline.rate
+    x = reading.n - events if turned else events
+    r = 1 / ratios if turned else ratios
+    worst = rate + np.where(r > 1, 1, -1) * careful * baseline.error
+    worst = np.clip(worst, rate / 10, 0.5 + rate / 2)
+    shifted = np.minimum(r * worst, (1 + worst) / 2)
+    ratio = x * np.log(shifted / worst) + (reading.n - x) * np.log((1 - shifted) / (1 - worst))
+    return np.asarray(ratio / baseline.dispersion)
+
+
+def _side(baseline: AnyBaseline, hypothesis: float) -> Side:
+    neutral = 1.0 if isinstance(baseline, ProportionBaseline) else 0.0
+    return "up" if hypothesis > neutral else "down"
+
+
+def _level(baseline: AnyBaseline, hypothesis: float, reading: Reading) -> float:
+    """Level that the leading hypothesis stands for, in the series' unit."""
+    if isinstance(baseline, ProportionBaseline):
+        if baseline.rate > 0.5:
+            return 1 - min(1.0, (1 - baseline.rate) / hypothesis)
+        return min(1.0, baseline.rate * hypothesis)
+    if isinstance(baseline, MeanBaseline):
+        return baseline.center + hypothesis * baseline.spread(reading)
+    if isinstance(baseline, SilenceBaseline):
+        raise ValueError("silence has no level")
+    return baseline.expected(reading.t) * math.exp(hypothesis * baseline.scale)
+
+
+# -------------------------------------------------------------- reference_ewma
+
+
+def reference_ewma(alpha: float = 0.1, k: float = 3.0, warmup_n: int = 30) -> Chart:
+    """The reference document's QualityControlChart, exact. Never a default.
+
+    It compares a value with an average and a variance that already contain the value, so it fires
+    only if d^2 [(1-a)^2 - k^2 a (1-a)] > k^2 (1-a) v, d being the distance from the previous
+    average and v the previous variance. At alpha .1 and k 3 the bracket is .81 - .81 = 0: it
+    cannot alert, whatever happens (rounding after constant data aside). Prefer sr_mixture.
+    """
+
+    def step(baseline: AnyBaseline | None, state: State, reading: Reading) -> tuple[State, Point]:
+        del baseline  # it learns as it goes
+        seen, ewma, variance = state
+        if not seen:
+            return (1.0, reading.measured, 0.0), Point(reading.measured, None, None, alarm=False)
+        moved = alpha * reading.measured + (1 - alpha) * ewma
+        variance = (1 - alpha) * (variance + alpha * (reading.measured - ewma) ** 2)
+        deviation = abs(reading.measured - moved)
+        limit = k * math.sqrt(variance) if variance > 0 else math.inf
+        alarm = seen + 1 >= warmup_n and deviation > limit
+        point = Point(
+            center=moved,
+            statistic=deviation,
+            limit=limit,
+            alarm=alarm,
+            started=alarm,
+            side=("up" if reading.measured > moved else "down") if alarm else None,
+            level=reading.measured if alarm else None,
+            change_t=reading.t if alarm else None,
+        )
+        return (seen + 1, moved, variance), point
+
+    return Chart(name="reference_ewma", learn=None, start=lambda _: (0.0, 0.0, 0.0), step=step)
+
+
+# ------------------------------------------------------------ static_threshold
+
+
+def static_threshold(
+    *, above: float | None = None, below: float | None = None, minimum_n: int = 1
+) -> Chart:
+    """A line somebody drew: out of control beyond it, whatever is normal here.
+
+    It needs no Phase I and finds an outage in its first window; slow changes it finds when they
+    have arrived (a creep from .5 % to 4.8 % never, if the line is at 5 %).
+    """
+    side: Side = "up" if above is not None else "down"
+    line = above if above is not None else below
+    if line is None:
+        raise ValueError("a static threshold needs 'above' or 'below'")
+
+    def step(baseline: AnyBaseline | None, state: State, reading: Reading) -> tuple[State, Point]:
+        del baseline  # a line learns nothing
+        beyond = reading.measured > line if side == "up" else reading.measured < line
+        alarm = beyond and reading.n >= minimum_n
+        opened_at = state[1] if state[0] else float(reading.t)
+        point = Point(
+            center=None,
+            statistic=reading.measured,
+            limit=line,
+            alarm=alarm,
+            started=alarm and not state[0],
+            side=side if alarm else None,
+            level=reading.measured if alarm else None,
+            change_t=int(opened_at) if alarm else None,
+        )
+        return (float(alarm), opened_at), point
+
+    return Chart(
+        name="static_threshold",
+        learn=None,
+        start=lambda _: (0.0, 0.0),
+        step=step,
+        variant=f":{'above' if side == 'up' else 'below'}_{line:g}",
+    )
+
+
+# --------------------------------------------------------------------- missing
+
+
+def missing() -> Chart:
+    """Silence where Phase I never was silent: a window without rows is its own alarm, never 0.
+
+    It fires in the first silent window and closes with the first row. In control it fires as often
+    as an hour that was busy on every day of Phase I is silent by chance.
+    """
+
+    def step(baseline: AnyBaseline | None, state: State, reading: Reading) -> tuple[State, Point]:
+        if baseline is None:
+            raise ValueError("missing needs a baseline")
+        expected = baseline.expected(reading.t)
+        alarm = reading.n == 0 and expected > 0
+        silent = state[0] + 1 if alarm else 0.0
+        opened_at = state[1] if state[0] else float(reading.t)
+        point = Point(
+            center=None,
+            statistic=silent,
+            limit=0.0,
+            alarm=alarm,
+            started=alarm and not state[0],
+            side="down" if alarm else None,
+            level=0.0 if alarm else None,
+            change_t=int(opened_at) if alarm else None,
+        )
+        return (silent, opened_at), point
+
+    return Chart(
+        name="missing",
+        learn=learn_silence,
+        start=lambda _: (0.0, 0.0),
+        step=step,
+        reads_silence=True,
+    )
+
+
+LEARN: dict[str, Callable[[Sequence[Reading]], AnyBaseline]] = {
+    "proportion": learn_proportion,
+    "mean": learn_mean,
+    "positive": learn_positive,
+    "count": learn_positive,
+}
+CHARTS: dict[str, Callable[..., Chart]] = {
+    "sr_mixture": sr_mixture,
+    "reference_ewma": reference_ewma,
+    "static_threshold": static_threshold,
+    "missing": missing,
+}
