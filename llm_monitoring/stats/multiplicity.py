@@ -1,0 +1,33 @@
+"""Several tests, one promise."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted so that all tests together keep one significance level.
+
+    Args:
+        p_values: [n] each in [0, 1], in any order, however they depend on each other.
+
+    Returns:
+        [n] adjusted, in the given order, each in [0, 1] and never below the unadjusted one.
+
+    Raises:
+        ValueError: a p-value lies outside [0, 1] or is nan.
+
+    Error:
+        Of tests whose null hypothesis holds, one or more falls to or below `a` with a chance of
+        at most `a`.
+
+    Source: Holm (1979), Scandinavian Journal of Statistics 6, 65-70.
+    """
+    values = np.asarray(p_values, dtype=float)
+    if not np.all((values >= 0) & (values <= 1)):
+        raise ValueError(f"p-values lie in [0, 1], got {list(p_values)}")
+    order = np.argsort(values, kind="stable")
+    steps = values[order] * np.arange(len(values), 0, -1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]
