@@ -47,6 +47,7 @@ class FeatureSettings(Strict):
     sample_rate: Rate | None = None  # None: sampling.rate
     languages: list[str] = ["en"]  # expected languages of its users, ISO 639-1
     budget_usd_per_day: float | None = Field(None, gt=0)
+    usual_output_characters: float | None = Field(None, gt=0)  # heuristic judge; None: not judged
 
 
 class SamplingSettings(Strict):
@@ -93,6 +94,7 @@ class ModelSettings(Strict):
     requests_per_minute: float | None = Field(None, gt=0)
     temperature: float | None = 0.0
     seed: int | None = None
+    output_limit_parameter: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
 
 
 class EndpointJudgeSettings(ModelSettings):
