@@ -1,0 +1,1 @@
+"""The outside world: logs, models, embedders, channels and price tables."""
