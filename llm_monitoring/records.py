@@ -298,6 +298,9 @@ class Alert:
     incident_id: Annotated[str | None, "incident it belongs to; None: not yet"]
     created_at: Annotated[datetime, "when the alert was first recorded"]
     updated_at: Annotated[datetime, "when it last changed"]
+    notified_hour: Annotated[
+        int | None, "newest window when a message was last made; None: recorded silently"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
