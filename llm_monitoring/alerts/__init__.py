@@ -1,0 +1,62 @@
+"""Alerts: what is out of control in the lake, who is told, and exactly once.
+
+Episodes are read off the lake (`episodes`, `provider`, `data`), reconciled with the alerts that are already
+known (`reconcile`), and the messages that follow go through an outbox (`outbox`). All of it is
+pure: the lake is read and written, and channels are called, elsewhere.
+"""
+
+from llm_monitoring.alerts.data import (
+    DataFinding,
+    data_episodes,
+    find_low_coverage,
+    find_missing_windows,
+    find_rejects,
+)
+from llm_monitoring.alerts.episodes import (
+    SEVERITIES,
+    Episode,
+    chart_episodes,
+    severity_of,
+)
+from llm_monitoring.alerts.outbox import (
+    after_attempt,
+    deliveries_for,
+    due,
+    payload_of,
+    text_of,
+    undeliverable,
+)
+from llm_monitoring.alerts.provider import provider_episodes
+from llm_monitoring.alerts.reconcile import (
+    Message,
+    Reconciliation,
+    fingerprint_of,
+    is_withdrawn,
+    reconcile,
+)
+from llm_monitoring.alerts.sentences import expected_by_chance
+
+__all__ = [
+    "SEVERITIES",
+    "DataFinding",
+    "Episode",
+    "Message",
+    "Reconciliation",
+    "after_attempt",
+    "chart_episodes",
+    "data_episodes",
+    "deliveries_for",
+    "due",
+    "expected_by_chance",
+    "find_low_coverage",
+    "find_missing_windows",
+    "find_rejects",
+    "fingerprint_of",
+    "is_withdrawn",
+    "payload_of",
+    "provider_episodes",
+    "reconcile",
+    "severity_of",
+    "text_of",
+    "undeliverable",
+]

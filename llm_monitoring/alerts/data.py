@@ -1,0 +1,165 @@
+"""Trouble with the data themselves: hours without requests, rejected rows, unscored samples."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from llm_monitoring import hours
+from llm_monitoring.alerts.episodes import Episode, severity_of
+from llm_monitoring.alerts.sentences import (
+    hour_text,
+    name_text,
+    sentence,
+    until_text,
+    value_text,
+)
+from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFinding:
+    """One window in which the data were not as they should be."""
+
+    hour: int  # the window
+    kind: str  # missing_windows, reject_ratio or judge_coverage
+    place: str  # feature_id, or name of the source
+    feature_id: str | None  # None: about a source
+    value: float  # what was found: requests or a ratio
+    limit: float  # what was expected: requests, or the ratio that is allowed
+
+
+def find_missing_windows(
+    points: Iterable[ChartPoint], minimum_expected: float = 5.0
+) -> list[DataFinding]:
+    """Windows without one request where the baseline of request_count expects them.
+
+    Args:
+        points: rows of control_charts; those of other metrics and of single models are ignored.
+        minimum_expected: requests a window must expect; below, an empty one is ordinary.
+    """
+    found = {
+        (point.hour, point.feature_id): DataFinding(
+            hour=point.hour,
+            kind="missing_windows",
+            place=point.feature_id,
+            feature_id=point.feature_id,
+            value=0.0,
+            limit=point.center,
+        )
+        for point in points
+        if point.metric == "request_count" and point.model_id is None and point.n == 0
+        if point.center is not None and point.center >= minimum_expected
+    }
+    return list(found.values())
+
+
+def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[DataFinding]:
+    """Reads of a source that rejected more than the allowed share of its rows."""
+    return [
+        DataFinding(
+            hour=read.hour,
+            kind="reject_ratio",
+            place=f"{read.source}/{read.table}",
+            feature_id=None,
+            value=read.rejected / (read.loaded + read.rejected),
+            limit=maximum_ratio,
+        )
+        for read in reads
+        if read.rejected > maximum_ratio * (read.loaded + read.rejected)
+    ]
+
+
+def find_low_coverage(
+    measurements: Iterable[WindowMetric], minimum_ratio: float, minimum_n: int = 5
+) -> list[DataFinding]:
+    """Windows in which the judge scored less than the wanted share of a feature's sample.
+
+    Args:
+        measurements: rows of window_metrics; those of other metrics than unscored_rate and of
+            single models are ignored.
+        minimum_ratio: share of the sample that should have a score.
+        minimum_n: smaller samples are too small to tell.
+    """
+    return [
+        DataFinding(
+            hour=row.hour,
+            kind="judge_coverage",
+            place=row.feature_id,
+            feature_id=row.feature_id,
+            value=1 - row.value,
+            limit=minimum_ratio,
+        )
+        for row in measurements
+        if row.metric == "unscored_rate" and row.model_id is None and row.n >= minimum_n
+        if row.value is not None and 1 - row.value < minimum_ratio
+    ]
+
+
+def data_episodes(
+    findings: Iterable[DataFinding],
+    *,
+    newest_hour: int,
+    simulated: bool = False,
+    quiet_hours: int = 3,
+) -> list[Episode]:
+    """Episodes of findings, oldest first.
+
+    Args:
+        findings: all there are, any order, one for each window and subject.
+        newest_hour: newest window in the lake.
+        simulated: the data are make-believe, and the sentence says so.
+        quiet_hours: findings this close are one episode, which is over when it was quiet for
+            longer; else a fault that comes and goes would be a new alert every other hour.
+    """
+    episodes = []
+    ordered = sorted(findings, key=lambda finding: (finding.kind, finding.place, finding.hour))
+    for _, group in groupby(ordered, key=lambda finding: (finding.kind, finding.place)):
+        for run in _runs(group, quiet_hours):
+            quiet = hours.hours_between(run[-1].hour, newest_hour)
+            episodes.append(_episode(run, quiet <= quiet_hours, simulated))
+    return sorted(episodes, key=lambda episode: (episode.first_hour, episode.subject))
+
+
+def _runs(findings: Iterable[DataFinding], quiet_hours: int) -> Iterator[list[DataFinding]]:
+    run: list[DataFinding] = []
+    for finding in findings:
+        if run and hours.hours_between(run[-1].hour, finding.hour) > quiet_hours:
+            yield run
+            run = []
+        run.append(finding)
+    yield run
+
+
+def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Episode:
+    first, last = run[0], run[-1]
+    windows = f"{len(run)} window{'s' if len(run) > 1 else ''}"
+    parts = [_complaint(run), f"in {windows} since {hour_text(first.hour)}"]
+    parts.extend([] if is_open else [until_text(last.hour)])
+    return Episode(
+        layer="data",
+        subject=f"data/{first.kind}/{first.place}",
+        feature_id=first.feature_id,
+        model_id=None,
+        metric=first.kind,
+        severity=severity_of("data", first.kind),
+        first_hour=first.hour,
+        last_hour=last.hour,
+        windows=len(run),
+        change_hour=first.hour,
+        direction="up" if first.kind == "reject_ratio" else "down",
+        open=is_open,
+        summary=sentence(parts, simulated),
+    )
+
+
+def _complaint(run: Sequence[DataFinding]) -> str:
+    """The worst window, in words."""
+    worst = max(run, key=lambda finding: abs(finding.value - finding.limit))
+    place = name_text(worst.place)
+    if worst.kind == "missing_windows":
+        return f"no requests of {place} where {value_text(worst.limit, 'requests')} are expected"
+    if worst.kind == "reject_ratio":
+        share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
+        return f"{share} of the rows of {place} rejected (limit {limit})"
+    share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
+    return f"only {share} of the sample of {place} scored by the judge (limit {limit})"

@@ -1,0 +1,107 @@
+"""Sentences a person reads. Only our own words, numbers and cleaned names: never logged text."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llm_monitoring import hours
+
+# Not strftime's %a: it follows the machine's locale.
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How numbers of a unit are written."""
+
+    decimals: int
+    significant: int = 1
+    scale: float = 1.0
+    prefix: str = ""
+    suffix: str = ""
+
+    def text(self, value: float, more: int = 0) -> str:
+        """The number with its unit; `more` digits than usual after the point."""
+        scaled = value * self.scale
+        digits = self.decimals
+        if scaled:
+            # Small numbers keep their leading digits: a cost of $0.0004 is not $0.00.
+            digits = max(digits, self.significant - 1 - math.floor(math.log10(abs(scaled))))
+        return f"{self.prefix}{scaled:,.{digits + more}f}{self.suffix}"
+
+
+def name_text(name: str, longest: int = 80) -> str:
+    """A logged name as it may go out: no markup, mention or link survives in it."""
+    return re.sub(r"[^\w.:/+-]|:(?=//)", "?", name, flags=re.ASCII)[:longest]
+
+
+def value_text(value: float, unit: str) -> str:
+    """One measurement, such as `0.8 %`, `$0.0042` or `1,240 ms`."""
+    return UNITS[unit].text(value)
+
+
+def change_text(before: float, after: float, unit: str) -> str:
+    """Two measurements, with as many digits as it takes to tell them apart (at most 3 more)."""
+    for more in range(4):
+        texts = UNITS[unit].text(before, more), UNITS[unit].text(after, more)
+        if texts[0] != texts[1]:
+            break
+    return f"from {texts[0]} to {texts[1]}"
+
+
+def hour_text(hour: int) -> str:
+    """First instant of a window, such as `Tue 2026-10-20 14:00 UTC`."""
+    start = hours.hour_start(hour)
+    return f"{DAYS[start.weekday()]} {start:%Y-%m-%d %H:%M} UTC"
+
+
+def since_text(change_hour: int | None, first_hour: int) -> str:
+    """When it changed and when the alarm came: `since .. (alarm at 18:00, 4 h later)`."""
+    if change_hour is None or change_hour >= first_hour:
+        return f"since {hour_text(first_hour)}"
+    same_day = change_hour // 100 == first_hour // 100
+    alarm = f"{hours.hour_start(first_hour):%H:%M}" if same_day else hour_text(first_hour)
+    delay = hours.hours_between(change_hour, first_hour)
+    return f"since {hour_text(change_hour)} (alarm at {alarm}, {delay} h later)"
+
+
+def until_text(last_hour: int) -> str:
+    """End of the last window of something that is over."""
+    return f"until {hour_text(hours.shift(last_hour, 1))}"
+
+
+def sentence(parts: Iterable[str], simulated: bool) -> str:
+    """Parts joined to one sentence, which says so if the data are make-believe."""
+    return ", ".join(parts) + (" (simulated)" if simulated else "")
+
+
+def expected_by_chance(false_alarms_per_week: float, charts: int) -> str:
+    """What the false-alarm budget means, in words.
+
+    Args:
+        false_alarms_per_week: the budget, over all charts together, > 0.
+        charts: charts that share it.
+
+    Raises:
+        ValueError: there is no chart to share the budget.
+    """
+    if charts < 1:
+        raise ValueError("the false-alarm budget needs at least one chart")
+    weeks = charts / false_alarms_per_week
+    return (
+        f"Expected by chance: at most {false_alarms_per_week:g} false alarms a week over all "
+        f"{charts} charts together, so one in {weeks:,.0f} weeks on a chart of its own."
+    )
+
+
+UNITS: dict[str, Unit] = {
+    "ratio": Unit(1, scale=100, suffix=" %"),
+    "usd": Unit(2, significant=2, prefix="$"),
+    "ms": Unit(0, suffix=" ms"),
+    "tokens": Unit(0, significant=2, suffix=" tokens"),
+    "score": Unit(2),
+    "requests": Unit(0, significant=2, suffix=" requests"),
+    "characters": Unit(0, suffix=" characters"),
+    "flag": Unit(0),
+}
