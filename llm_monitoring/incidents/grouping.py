@@ -1,0 +1,265 @@
+"""Alerts of one cause become one incident.
+
+An alert joins an incident when both place and time agree.
+
+Place: the same feature, or the same model, or (for alerts about neither) the same layer. A provider
+alert also belongs to every feature that uses its model.
+
+Time: the estimated change lies within `join_hours` of the incident's; or the incident is open, of
+the same feature, still out of control when the alert began, and one of its alerts began within
+`join_hours` of it. Probes run once a week, so a provider alert and a feature's alert agree when the
+change lies in the probe's week or in the seven days before it.
+
+Within one call the result does not depend on the order of the alerts: they are sorted. Across calls
+it depends on what was already opened in one way: an incident keeps the change time it was opened
+with and incidents never merge (each is a partition with its own history), so an alert that arrives
+later and would have bridged two incidents joins the nearer one.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from llm_monitoring.hours import HOUR, hour_start, hours_between, week_key, week_start
+from llm_monitoring.records import Alert, Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Where every alert belongs that has no incident yet."""
+
+    joined: dict[str, tuple[Alert, ...]]  # incident_id -> alerts that join it
+    opened: tuple[tuple[Alert, ...], ...]  # each group becomes a new incident
+    waiting: tuple[Alert, ...]  # info alerts: they never open an incident
+
+
+@dataclass(slots=True)
+class _Group:
+    change_hour: int
+    last_hour: int | None = None  # set: resolved, so what began later is another cause
+    incident_id: str | None = None
+    members: list[Alert] = field(default_factory=list)
+
+
+def assign(
+    alerts: Sequence[Alert],
+    incidents: Sequence[Incident],
+    join_hours: int,
+    models_of_feature: Mapping[str, Collection[str]],
+) -> Assignment:
+    """Give every alert without an incident a place.
+
+    Args:
+        alerts: all alerts, also those that have an incident: they say what it is about.
+        incidents: all incidents, also resolved ones: an alert that began before such an incident's
+            last window is a late one of its cause; one that began later is a new cause.
+        join_hours: estimated change times this close are one cause.
+        models_of_feature: models each feature asks for or is answered by; provider alerts need it.
+
+    Returns:
+        The assignment. An alert that an incident lists but that does not know it yet (a run died
+        between two writes) is among `joined`.
+    """
+    groups = [_known_group(incident, alerts) for incident in incidents]
+    homes = {fingerprint: i.incident_id for i in incidents for fingerprint in i.alerts}
+    before = {group.incident_id: len(group.members) for group in groups}
+    joined = {
+        i.incident_id: [a for a in alerts if _is_lost(a, homes, i.incident_id)] for i in incidents
+    }
+    new = [a for a in alerts if a.incident_id is None and a.fingerprint not in homes]
+    waiting = _place(sorted(new, key=_order), groups, join_hours, models_of_feature)
+    for group in groups:
+        if group.incident_id is not None:
+            joined[group.incident_id] += group.members[before[group.incident_id] :]
+    return Assignment(
+        joined={key: tuple(members) for key, members in joined.items() if members},
+        opened=tuple(tuple(g.members) for g in groups if g.incident_id is None),
+        waiting=tuple(waiting),
+    )
+
+
+def change_hour(alert: Alert) -> int:
+    """Estimated first window of the change; the first window out of control where unknown."""
+    return alert.first_hour if alert.change_hour is None else alert.change_hour
+
+
+def lead_alert(alerts: Iterable[Alert]) -> Alert:
+    """The alert an incident is named after: gravest first, then nearest to what users feel."""
+    return min(
+        alerts,
+        key=lambda a: (
+            _rank(SEVERITIES, a.severity),
+            _rank(LAYERS, a.layer),
+            _rank(LEADING_METRICS, a.metric),
+            change_hour(a),
+            a.fingerprint,
+        ),
+    )
+
+
+def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
+    """A readable id such as `2026-10-20T14-support_chat-quality`, unique among those taken.
+
+    Safe as a file name and as a partition key: letters, digits, `_`, `.` and `-` only.
+    """
+    lead = lead_alert(alerts)
+    about = lead.feature_id or lead.model_id or "product"
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{about}-{lead.layer}").strip("-.")[:80]
+    key = f"{hour_start(change_hour(lead)):%Y-%m-%dT%H}-{name}"
+    number = 2
+    unique = key
+    while unique in taken:
+        unique, number = f"{key}-{number}", number + 1
+    return unique
+
+
+def _known_group(incident: Incident, alerts: Sequence[Alert]) -> _Group:
+    listed = set(incident.alerts)
+    members = [
+        a for a in alerts if a.fingerprint in listed or a.incident_id == incident.incident_id
+    ]
+    return _Group(
+        change_hour=incident.change_hour,
+        last_hour=incident.last_hour if incident.status == "resolved" else None,
+        incident_id=incident.incident_id,
+        members=members,
+    )
+
+
+def _is_lost(alert: Alert, homes: Mapping[str, str], incident_id: str) -> bool:
+    return alert.incident_id is None and homes.get(alert.fingerprint) == incident_id
+
+
+def _place(
+    alerts: Sequence[Alert],
+    groups: list[_Group],
+    join_hours: int,
+    models_of_feature: Mapping[str, Collection[str]],
+) -> list[Alert]:
+    waiting = []
+    for alert in alerts:
+        fitting = [g for g in groups if _fits(alert, g, join_hours, models_of_feature)]
+        if fitting:
+            _join(alert, min(fitting, key=lambda g: _preference(alert, g)))
+        elif alert.severity == "info":
+            waiting.append(alert)
+        else:
+            groups.append(_Group(change_hour=change_hour(alert), members=[alert]))
+    return waiting
+
+
+def _join(alert: Alert, group: _Group) -> None:
+    # A probe knows only its week: the first alert of a feature says when the change was.
+    if alert.layer != "provider" and all(m.layer == "provider" for m in group.members):
+        group.change_hour = change_hour(alert)
+    group.members.append(alert)
+
+
+def _fits(
+    alert: Alert,
+    group: _Group,
+    join_hours: int,
+    models_of_feature: Mapping[str, Collection[str]],
+) -> bool:
+    # Info alerts join but never lead others in: a chain of them would swallow unrelated causes.
+    members = [m for m in group.members if m.severity != "info"]
+    if group.last_hour is not None and alert.first_hour > group.last_hour:
+        return False
+    if alert.layer == "provider" or all(m.layer == "provider" for m in members):
+        return _fits_a_probe(alert, group, members, models_of_feature)
+    near = abs(hours_between(group.change_hour, change_hour(alert))) <= join_hours
+    if near and any(_same_place(alert, member) for member in members):
+        return True
+    return group.last_hour is None and _overlaps(alert, members, join_hours)
+
+
+def _same_place(one: Alert, other: Alert) -> bool:
+    if one.feature_id is None and one.model_id is None:
+        return other.feature_id is None and other.model_id is None and one.layer == other.layer
+    same_feature = one.feature_id is not None and one.feature_id == other.feature_id
+    same_model = one.model_id is not None and one.model_id == other.model_id
+    return same_feature or same_model
+
+
+def _overlaps(alert: Alert, members: Sequence[Alert], join_hours: int) -> bool:
+    same = [m for m in members if m.feature_id is not None and m.feature_id == alert.feature_id]
+    return any(alert.first_hour <= m.last_hour for m in same) and any(
+        abs(hours_between(m.first_hour, alert.first_hour)) <= join_hours for m in same
+    )
+
+
+def _fits_a_probe(
+    alert: Alert,
+    group: _Group,
+    members: Sequence[Alert],
+    models_of_feature: Mapping[str, Collection[str]],
+) -> bool:
+    if alert.layer == "provider":
+        return any(_explains(alert, m, group.change_hour, models_of_feature) for m in members)
+    return any(_explains(m, alert, change_hour(alert), models_of_feature) for m in members)
+
+
+def _explains(
+    probe: Alert, other: Alert, change: int, models_of_feature: Mapping[str, Collection[str]]
+) -> bool:
+    if other.layer == "provider":
+        return probe.model_id == other.model_id and _same_week(probe.first_hour, other.first_hour)
+    return (
+        other.layer in PROVIDER_MOVES
+        and _uses(other, probe.model_id, models_of_feature)
+        and _in_probe_week(probe, change)
+    )
+
+
+def _uses(
+    alert: Alert, model_id: str | None, models_of_feature: Mapping[str, Collection[str]]
+) -> bool:
+    if alert.model_id is not None and alert.model_id == model_id:
+        return True
+    return alert.feature_id is not None and model_id in models_of_feature.get(alert.feature_id, ())
+
+
+def _in_probe_week(probe: Alert, change: int) -> bool:
+    # The change a weekly run finds came after the last run, or (in a back-filled week) any time
+    # in the week the run stands for.
+    start = week_start(week_key(hour_start(probe.first_hour)))
+    return start - 168 * HOUR <= hour_start(change) < start + 168 * HOUR
+
+
+def _preference(alert: Alert, group: _Group) -> tuple[int, int, int, str]:
+    if alert.layer == "provider":
+        layers = [_rank(PROVIDER_MOVES, m.layer) for m in group.members]
+        # Most recent first week: a change in the probe's own week beats one of the week before.
+        same_week = _same_week(group.change_hour, alert.first_hour)
+        return (0 if same_week else 1, min(layers), group.change_hour, group.incident_id or "~")
+    distance = abs(hours_between(group.change_hour, change_hour(alert)))
+    same_feature = any(m.feature_id == alert.feature_id for m in group.members)
+    return (0 if same_feature else 1, distance, group.change_hour, group.incident_id or "~")
+
+
+def _same_week(one: int, other: int) -> bool:
+    return week_key(hour_start(one)) == week_key(hour_start(other))
+
+
+def _order(alert: Alert) -> tuple[bool, bool, int, int, str]:
+    # Info last (it needs something to join), provider before it (its time is only a week).
+    return (
+        alert.severity == "info",
+        alert.layer == "provider",
+        change_hour(alert),
+        _rank(SEVERITIES, alert.severity),
+        alert.fingerprint,
+    )
+
+
+def _rank(names: Sequence[str], name: str) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+SEVERITIES = ("page", "ticket", "info")
+LAYERS = ("quality", "infrastructure", "provider", "cost", "satisfaction", "inputs", "data")
+LEADING_METRICS = (
+    "quality_mean", "correctness_mean", "flag_rate", "error_rate", "avg_cost_per_request_usd",
+    "unexpected_language_rate", "novelty_rate",
+)  # fmt: skip
+PROVIDER_MOVES = ("quality", "cost", "satisfaction", "infrastructure")

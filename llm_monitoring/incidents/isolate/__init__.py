@@ -1,0 +1,1 @@
+"""Step 3, isolate: suspects, likeliest first (`ranking.suspects`)."""

@@ -1,0 +1,166 @@
+"""How suspicious a change is: nearness x scope x fit, each in (0, 1].
+
+A score orders suspects; it is no probability.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from llm_monitoring.hours import HOUR, hour_start
+from llm_monitoring.incidents.evidence import Suspect
+from llm_monitoring.records import Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What the suspects are measured against."""
+
+    change_hour: int
+    first_hour: int
+    metrics: frozenset[str]
+    features: frozenset[str]
+    models: frozenset[str]
+    suspect_hours: int
+
+
+def listed_suspect(question: Question, change: Change) -> Suspect | None:
+    hours = (hour_start(question.change_hour) - change.changed_at) / HOUR
+    too_late = change.changed_at >= hour_start(question.first_hour) + HOUR
+    if too_late or abs(hours) > question.suspect_hours:
+        return None
+    place, where = _place(question, change.feature_id, change.model_id)
+    return Suspect(
+        kind=change.kind if change.kind in LEDGER_KINDS else "other",
+        description=change.description,
+        at=change.changed_at,
+        in_ledger=True,
+        change_id=change.change_id,
+        feature_id=change.feature_id,
+        model_id=change.model_id,
+        hours_before=hours,
+        score=_nearness(hours) * place * _fit(change.kind, question.metrics),
+        reasons=(_when(hours), where, _fit_words(change.kind, question.metrics)),
+    )
+
+
+def _nearness(hours_before: float) -> float:
+    """1 within the error of the estimate; fading slowly before it, quickly after it."""
+    beyond = max(0.0, abs(hours_before) - TOLERANCE_HOURS)
+    return math.exp(-beyond / (FADE_BEFORE_HOURS if hours_before > 0 else FADE_AFTER_HOURS))
+
+
+def _place(question: Question, feature_id: str | None, model_id: str | None) -> tuple[float, str]:
+    if model_id is not None and model_id in question.models:
+        return 1.0, f"it touched {model_id}, which is concerned"
+    if feature_id is not None:
+        match = feature_id in question.features
+        return (
+            (1.0, f"it touched {feature_id}") if match else (0.1, f"it touched {feature_id} only")
+        )
+    if model_id is not None:
+        return 0.1, f"it touched {model_id}, which is not concerned"
+    return 0.8, "it touched every feature"
+
+
+def _fit(kind: str, metrics: Iterable[str]) -> float:
+    table = FITS.get(kind, {})
+    return max((table.get(metric, LEAST_FIT) for metric in metrics), default=LEAST_FIT)
+
+
+def _fit_words(kind: str, metrics: Iterable[str]) -> str:
+    table = FITS.get(kind, {})
+    fitting = sorted((m for m in metrics if m in table), key=lambda m: (-table[m], m))
+    if not fitting:
+        return f"a change of kind {kind} seldom moves what moved"
+    return f"a change of kind {kind} can move {', '.join(fitting[:3])}"
+
+
+def _when(hours: float) -> str:
+    if abs(hours) < 1:
+        return "at the estimated change"
+    return f"{abs(hours):.0f} h {'before' if hours > 0 else 'after'} the estimated change"
+
+
+def seen_suspect(
+    question: Question,
+    *,
+    kind: str,
+    description: str,
+    at: datetime,
+    feature_id: str,
+    model_id: str | None = None,
+) -> Suspect:
+    hours = (hour_start(question.change_hour) - at) / HOUR
+    place, _ = _place(question, feature_id, model_id)
+    return Suspect(
+        kind=kind,
+        description=description,
+        at=at,
+        in_ledger=False,
+        change_id=None,
+        feature_id=feature_id,
+        model_id=model_id,
+        hours_before=hours,
+        score=_nearness(hours) * place * _fit(kind, question.metrics),
+        reasons=(
+            _when(hours),
+            "seen in the records, not in the ledger",
+            _fit_words(kind, question.metrics),
+        ),
+    )
+
+
+TOLERANCE_HOURS = 3.0  # the charts' estimate of a sharp change is seldom further off
+FADE_BEFORE_HOURS, FADE_AFTER_HOURS = 12.0, 3.0
+LEAST_FIT = 0.2
+LEDGER_KINDS = ("deployment", "prompt", "model", "index", "price", "baseline")
+_QUALITY = ("quality_mean", "correctness_mean", "completeness_mean", "tone_mean", "flag_rate")
+_USERS = (
+    "explicit_positive_rate", "correction_rate", "follow_up_rate", "abandonment_rate",
+    "survivorship_bias_risk",
+)  # fmt: skip
+_LATENCY = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")
+_COST = ("total_cost_usd", "avg_cost_per_request_usd")
+_INPUTS = ("novelty_rate", "unexpected_language_rate", "query_length_mean")
+_PROBES = ("pass_rate", "length", "identity")
+_ERRORS = ("error_rate", "refusal_rate")
+
+
+def _fits(*weights: tuple[tuple[str, ...], float]) -> dict[str, float]:
+    return {metric: weight for metrics, weight in weights for metric in metrics}
+
+
+_MODEL_FITS = _fits(
+    (_QUALITY, 1), (_PROBES, 1), (("avg_output_tokens", "refusal_rate"), 1), (_LATENCY, 0.9),
+    (_COST, 0.9), (_USERS, 0.8), (("error_rate",), 0.6), (("avg_input_tokens",), 0.3),
+)  # fmt: skip
+FITS: dict[str, dict[str, float]] = {
+    "deployment": _fits(
+        (_QUALITY, 0.8), (_USERS, 0.8), (_LATENCY, 0.9), (_COST, 0.8), (_ERRORS, 1),
+        (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8), (_INPUTS, 0.6),
+    ),
+    "prompt": _fits(
+        (("avg_input_tokens",), 1), (_COST, 1), (_QUALITY, 0.9), (("avg_output_tokens",), 0.9),
+        (("refusal_rate",), 0.9), (_USERS, 0.8), (_LATENCY, 0.7),
+    ),
+    "model": _MODEL_FITS,
+    "provider": _MODEL_FITS,
+    "index": _fits(
+        (_QUALITY, 1), (_USERS, 0.8), (("avg_input_tokens",), 0.8), (_COST, 0.6), (_LATENCY, 0.5),
+    ),
+    "price": _fits((_COST, 1)),
+    "baseline": _fits((_QUALITY, 0.4), (_COST, 0.4), (_INPUTS, 0.4), (_ERRORS, 0.4)),
+    "users": _fits(
+        (_INPUTS, 1), (_QUALITY, 0.8), (_USERS, 0.8), (("refusal_rate", "request_count"), 0.7),
+        (("avg_input_tokens", "avg_output_tokens"), 0.5), (_COST, 0.4),
+    ),
+    "traffic": _fits(
+        (("request_count", "total_cost_usd"), 1), (_LATENCY, 0.7), (("error_rate",), 0.6),
+        (_INPUTS, 0.5),
+    ),
+    "judge": _fits((_QUALITY, 0.9), (("unscored_rate",), 1)),
+    "limits": _fits((("error_rate",), 1), (_LATENCY, 0.8), (("request_count",), 0.5)),
+    "errors": _fits((("error_rate",), 0.9), (_LATENCY, 0.7), (("request_count",), 0.6)),
+}  # fmt: skip
