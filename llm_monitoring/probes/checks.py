@@ -288,10 +288,7 @@ FENCE = re.compile(r"```[A-Za-z]*\s*\n(?P<body>.*?)\n?\s*```", re.DOTALL)
 # are groups of three; otherwise at most one comma or dot, with digits behind it.
 NUMBER = re.compile(r"(?:(?<![\w.)])-)?(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:[.,]\d+)?)")
 
-CHECKS: dict[
-    str, type[JsonKeys | JsonSchema | Refusal | Regex | Exact | Number | Language | Length]
-]
-CHECKS = {
+CHECKS: dict[str, type[Check]] = {
     "json_keys": JsonKeys,
     "json_schema": JsonSchema,
     "refusal": Refusal,
