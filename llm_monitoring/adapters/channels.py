@@ -13,8 +13,9 @@ from llm_monitoring.settings.models import ChannelSettings, secret
 
 LOGGER = logging.getLogger("llm_monitoring.alerts")
 LEVELS = {"info": logging.INFO, "ticket": logging.WARNING, "page": logging.ERROR}
-# These write the address, or the part of it that is the secret, into their logs.
-ADDRESS_LOGGERS = ("httpx", "apprise", "urllib3.connectionpool")
+# These write the address, or the part of it that is the secret, into their logs
+# (httpcore: the Location of a redirect).
+ADDRESS_LOGGERS = ("httpx", "httpcore.http11", "apprise", "urllib3.connectionpool")
 
 
 class DeliveryError(Exception):

@@ -1,8 +1,8 @@
 """Alerts: what is out of control in the lake, who is told, and exactly once.
 
-Episodes are read off the lake (`episodes`, `provider`, `data`), reconciled with the alerts that are already
-known (`reconcile`), and the messages that follow go through an outbox (`outbox`). All of it is
-pure: the lake is read and written, and channels are called, elsewhere.
+Episodes are read off the lake (`episodes`, `provider`, `data`) and reconciled with the alerts that
+are already known (`reconcile`); the messages that follow go through an outbox (`outbox`). All of
+it is pure: the lake is read and written, and channels are called, elsewhere.
 """
 
 from llm_monitoring.alerts.data import (

@@ -62,7 +62,7 @@ def _provider_episode(run: Sequence[ProviderDrift], is_open: bool, simulated: bo
     regressed = any(row.verdict == "regressed" for row in run)
     verdict = "regressed" if regressed else "changed"
     parts = [
-        f"provider: {name_text(first.test.replace('_', ' '))} of "
+        f"provider: {name_text(first.test).replace('_', ' ')} of "
         f"{name_text(first.requested_model)} {verdict} against the reference run"
         + (f" (p = {last.p_adjusted:.2g})" if last.p_adjusted is not None else ""),
         f"since the week of {hour_text(_hour(first))}",

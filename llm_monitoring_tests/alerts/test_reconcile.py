@@ -1,0 +1,327 @@
+"""Exactly once, however often and in whatever order history is computed."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_monitoring import hours
+from llm_monitoring.alerts import (
+    Episode,
+    Message,
+    Reconciliation,
+    chart_episodes,
+    deliveries_for,
+    fingerprint_of,
+    is_withdrawn,
+    reconcile,
+)
+from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.records import Alert, ChartPoint
+from llm_monitoring.settings.models import ChannelSettings
+
+NOW = datetime(2026, 10, 21, tzinfo=UTC)
+START = 2026102000
+
+
+def _hour(offset: int) -> int:
+    return hours.shift(START, offset)
+
+
+def _episode(first: int, last: int, *, is_open: bool = True, **changes: Any) -> Episode:
+    episode = Episode(
+        layer="quality",
+        subject="a/*/-/flag_rate/sr_mixture",
+        feature_id="a",
+        model_id=None,
+        metric="flag_rate",
+        severity="page",
+        first_hour=_hour(first),
+        last_hour=_hour(last),
+        windows=last - first + 1,
+        change_hour=None,
+        direction="up",
+        open=is_open,
+        summary=f"flag rate up since {first}",
+    )
+    return replace(episode, **changes)
+
+
+class Book:
+    """The alerts table, and everything people were told."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self.messages: list[Message] = []
+
+    def reconcile(self, episodes: Iterable[Episode], newest: int, **rules: int) -> Reconciliation:
+        result = reconcile(
+            list(episodes), list(self.alerts.values()), NOW, newest_hour=_hour(newest), **rules
+        )
+        self.alerts |= {alert.fingerprint: alert for alert in result.alerts}
+        self.messages += result.messages
+        return result
+
+    @property
+    def kinds(self) -> list[str]:
+        return [message.kind for message in self.messages]
+
+    @property
+    def standing(self) -> set[tuple[str, int, int, int, str, str]]:
+        return {
+            (a.subject, a.first_hour, a.last_hour, a.windows, a.status, a.summary)
+            for a in self.alerts.values()
+            if not is_withdrawn(a)
+        }
+
+
+def test_an_alert_fires_once_and_resolves_once() -> None:
+    book = Book()
+    for newest in range(5, 12):
+        for _ in range(3):
+            book.reconcile([_episode(5, newest)], newest)
+    for newest in range(12, 15):
+        book.reconcile([_episode(5, 11, is_open=False)], newest)
+    assert book.kinds == ["firing", "resolved"]
+    (alert,) = book.alerts.values()
+    assert (alert.status, alert.windows) == ("resolved", 7)
+    assert alert.fingerprint == fingerprint_of(alert.subject, _hour(5))
+
+
+def test_its_own_output_yields_nothing() -> None:
+    book = Book()
+    episodes = [_episode(5, 9), _episode(1, 2, is_open=False)]
+    book.reconcile(episodes, 9)
+    again = reconcile(
+        episodes, list(book.alerts.values()), NOW + timedelta(days=9), newest_hour=_hour(9)
+    )
+    assert again == Reconciliation(alerts=[], messages=[], silent=0)
+
+
+def test_an_open_alert_is_repeated_once_a_day() -> None:
+    book = Book()
+    for newest in range(5, 80):
+        book.reconcile([_episode(5, newest)], newest)
+    assert book.kinds == ["firing", "repeated", "repeated", "repeated"]
+    told = [message.alert.notified_hour for message in book.messages]
+    assert told == [_hour(5), _hour(29), _hour(53), _hour(77)]
+
+
+def test_an_alert_without_new_data_is_repeated_too() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 6)], 6)
+    book.reconcile([_episode(5, 6)], 30)
+    assert book.kinds == ["firing", "repeated"]
+
+
+def test_an_episode_that_begins_earlier_after_recomputation_is_the_same_alert() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 9)], 9)
+    book.reconcile([_episode(2, 10)], 10)
+    book.reconcile([_episode(7, 11)], 11)
+    assert book.kinds == ["firing"]
+    (alert,) = book.alerts.values()
+    assert (alert.first_hour, alert.last_hour) == (_hour(7), _hour(11))
+    assert alert.fingerprint == fingerprint_of(alert.subject, _hour(5))
+
+
+def test_another_episode_of_the_subject_is_another_alert() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 6)], 6)
+    book.reconcile([_episode(5, 6, is_open=False), _episode(9, 9)], 9)
+    assert sorted(book.kinds) == ["firing", "firing", "resolved"]
+    assert len(book.alerts) == 2
+
+
+def test_an_alert_whose_episode_vanished_is_withdrawn_and_people_are_told_once() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 9)], 9)
+    book.reconcile([], 9)
+    book.reconcile([], 10)
+    assert book.kinds == ["firing", "resolved"]
+    (alert,) = book.alerts.values()
+    assert alert.status == "resolved"
+    assert is_withdrawn(alert)
+    assert alert.summary.count("withdrawn") == 1
+
+
+def test_a_withdrawn_alert_that_comes_back_is_the_same_alert_and_people_are_told() -> None:
+    book = Book()
+    for newest, episodes in [(9, [_episode(5, 9)]), (10, []), (11, [_episode(5, 11)])]:
+        book.reconcile(episodes, newest)
+    assert book.kinds == ["firing", "resolved", "repeated"]
+    (alert,) = book.alerts.values()
+    assert alert.status == "firing"
+    assert not is_withdrawn(alert)
+
+
+def test_two_alerts_that_turn_out_to_be_one_leave_one() -> None:
+    book = Book()
+    book.reconcile([_episode(2, 3, is_open=False), _episode(6, 8)], 8)
+    book.reconcile([_episode(2, 9)], 9)
+    standing = [alert for alert in book.alerts.values() if not is_withdrawn(alert)]
+    assert [(a.first_hour, a.status) for a in standing] == [(_hour(2), "firing")]
+    assert book.kinds.count("firing") <= 2
+
+
+def test_a_backfill_of_long_ago_is_recorded_and_wakes_nobody() -> None:
+    book = Book()
+    old = [_episode(i, i + 2, is_open=False) for i in range(0, 100, 10)]
+    result = book.reconcile([*old, _episode(195, 198)], 200)
+    assert book.kinds == ["firing"]
+    assert result.silent == 10
+    assert len(book.alerts) == 11
+    book.reconcile([*old, _episode(195, 198)], 201)
+    assert book.kinds == ["firing"]
+
+
+@pytest.mark.parametrize(("newest", "kinds"), [(50, ["resolved"]), (51, [])])
+def test_an_episode_over_when_found_is_told_within_two_days(newest: int, kinds: list[str]) -> None:
+    book = Book()
+    book.reconcile([_episode(0, 2, is_open=False)], newest)
+    assert book.kinds == kinds
+
+
+def test_a_silent_alert_that_opens_again_fires() -> None:
+    book = Book()
+    book.reconcile([_episode(0, 2, is_open=False)], 100)
+    book.reconcile([_episode(0, 100)], 100)
+    assert book.kinds == ["firing"]
+
+
+def test_a_graver_alert_is_told_again_and_stays_grave() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 6, severity="ticket")], 6)
+    book.reconcile([_episode(5, 7, severity="page")], 7)
+    book.reconcile([_episode(5, 8, severity="ticket")], 8)
+    assert [(m.kind, m.alert.severity) for m in book.messages] == [
+        ("firing", "ticket"),
+        ("repeated", "page"),
+    ]
+    (alert,) = book.alerts.values()
+    assert alert.severity == "page"
+
+
+def test_an_alert_keeps_its_incident_and_its_birthday() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 6)], 6)
+    (fingerprint,) = book.alerts
+    book.alerts[fingerprint] = replace(book.alerts[fingerprint], incident_id="i-1")
+    later = NOW + timedelta(hours=1)
+    result = reconcile([_episode(5, 7)], list(book.alerts.values()), later, newest_hour=_hour(7))
+    (alert,) = result.alerts
+    assert (alert.incident_id, alert.created_at, alert.updated_at) == ("i-1", NOW, later)
+
+
+def test_two_episodes_that_begin_together_are_an_error() -> None:
+    with pytest.raises(ValueError, match="share a subject"):
+        Book().reconcile([_episode(5, 6), _episode(5, 7)], 7)
+
+
+def test_a_run_that_died_before_the_alerts_were_stored_makes_the_same_deliveries() -> None:
+    channels = [ChannelSettings(name="log", kind="log")]
+    book = Book()
+    book.reconcile([_episode(5, 6)], 6)
+    known = list(book.alerts.values())
+    ids = []
+    for newest in (30, 31):  # the second run comes an hour later
+        result = reconcile([_episode(5, newest)], known, NOW, newest_hour=_hour(newest))
+        ids.append([d.delivery_id for d in deliveries_for(result.messages, channels, NOW)])
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 1
+
+
+# ------------------------------------------------------------------ any order of materialisation
+
+HOURS = 30
+Scores = list[int | None]
+
+
+def _fold(scores: Scores, done: set[int], chart_id: str) -> list[ChartPoint]:
+    """A small CUSUM over the hours computed so far: missing history moves its episodes."""
+    points, level, open_since = [], 0, None
+    for offset in sorted(done):
+        score = scores[offset]
+        if score is not None:
+            level = max(0, level + score - 1)
+        was_open = open_since is not None
+        if level > 3 and not was_open:
+            open_since = offset
+        elif level == 0:
+            open_since = None
+        points.append(_row(offset, chart_id, score, open_since, was_open))
+    return points
+
+
+def _row(
+    offset: int, chart_id: str, score: int | None, open_since: int | None, was_open: bool
+) -> ChartPoint:
+    return ChartPoint(
+        hour=_hour(offset),
+        chart_id=chart_id,
+        feature_id="a",
+        model_id=None,
+        epoch=None,
+        metric="flag_rate",
+        chart="cusum",
+        status="no_data" if score is None else "established",
+        value=score,
+        n=0 if score is None else 9,
+        center=1.0,
+        statistic=None,
+        limit=3.0,
+        alarm=open_since is not None,
+        alarm_started=open_since is not None and not was_open,
+        direction="up" if open_since is not None else None,
+        level=None,
+        change_hour=None,
+        baseline_id=None,
+        state=[],
+    )
+
+
+def _materialise(histories: dict[str, Scores], chunks: Iterable[set[int]], times: int) -> Book:
+    book, done = Book(), set()
+    for chunk in chunks:
+        done |= chunk
+        points = [p for name, scores in histories.items() for p in _fold(scores, done, name)]
+        newest = max(done)
+        episodes = chart_episodes(points, BY_NAME, newest_hour=_hour(newest))
+        for _ in range(times):
+            book.reconcile(episodes, newest)
+    return book
+
+
+_SCORES = st.lists(st.sampled_from([0, 0, 1, 2, 4, None]), min_size=HOURS, max_size=HOURS)
+
+
+@settings(max_examples=120, deadline=None)
+@given(_SCORES, _SCORES, st.permutations(range(HOURS)), st.lists(st.integers(1, HOURS - 1)))
+def test_any_order_of_materialisation_ends_in_the_same_alerts(
+    one: Scores, other: Scores, order: list[int], cuts: list[int]
+) -> None:
+    histories = {"one": one, "other": other}
+    edges = sorted({0, HOURS, *cuts})
+    chunks = [set(order[a:b]) for a, b in pairwise(edges)]
+    book = _materialise(histories, chunks, times=2)
+    at_once = _materialise(histories, [set(range(HOURS))], times=1)
+    assert book.standing == at_once.standing
+    fired = Counter(m.alert.fingerprint for m in book.messages if m.kind == "firing")
+    assert all(count == 1 for count in fired.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(_SCORES)
+def test_hour_by_hour_every_alert_fires_once_and_resolves_once(scores: Scores) -> None:
+    book = _materialise({"one": scores}, [{i} for i in range(HOURS)], times=1)
+    kinds = Counter((m.alert.fingerprint, m.kind) for m in book.messages)
+    for alert in book.alerts.values():
+        assert kinds[alert.fingerprint, "firing"] == 1
+        assert kinds[alert.fingerprint, "resolved"] == (alert.status == "resolved")
+        assert not is_withdrawn(alert)
