@@ -7,10 +7,24 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Protocol
 
-from llm_monitoring.records import Request, SampledRequest
+from llm_monitoring.records import SampledRequest
 
 RESIDUES = 100_000
+
+
+class Candidate(Protocol):
+    """What the decision needs of a request."""
+
+    @property
+    def hour(self) -> int: ...
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def feature_id(self) -> str: ...
+    @property
+    def model_id(self) -> str: ...
 
 
 def is_sampled(request_id: str, rate: float, salt: str = "") -> bool:
@@ -25,7 +39,7 @@ def is_sampled(request_id: str, rate: float, salt: str = "") -> bool:
 
 
 def sample(
-    requests: Iterable[Request], rate_of: Callable[[str], float], salt: str = ""
+    requests: Iterable[Candidate], rate_of: Callable[[str], float], salt: str = ""
 ) -> list[SampledRequest]:
     """The requests the judge will see, in the order given.
 

@@ -35,7 +35,7 @@ class Completion:
     refusal: str | None  # the provider's refusal message
 
 
-class ModelUnavailable(ConnectionError):
+class ModelUnavailable(ConnectionError):  # noqa: N818 - a state of the endpoint, not our error
     """No usable completion: retries are exhausted, or retrying would not help."""
 
     def __init__(self, reason: str) -> None:

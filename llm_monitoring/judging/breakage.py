@@ -59,7 +59,7 @@ def heuristic_scores(evidence: Evidence) -> Scores:
 
 def is_refusal(text: str) -> bool:
     """Whether an answer opens by declining, in one of the languages of `REFUSALS`."""
-    opening = text[:OPENING_CHARACTERS].lower().replace("’", "'")
+    opening = text[:OPENING_CHARACTERS].lower().replace("\u2019", "'")
     return REFUSAL.search(opening) is not None
 
 

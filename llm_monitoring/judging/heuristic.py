@@ -26,6 +26,7 @@ from llm_monitoring.judging.rubric import epoch_of
 from llm_monitoring.records import Judgement
 
 COMPARED_CHARACTERS = 500  # of question and answer are embedded: enough for the topic
+SHORTEST_IN_A_LANGUAGE = 20  # characters; a shorter answer may be a name ("Kilogram" is German)
 HEURISTIC = "heuristic"
 
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -117,11 +118,13 @@ class HeuristicJudge:
 
     def _language_matches(self, item: JudgeItem) -> bool | None:
         """The question's language is what is expected of the answer; None: cannot tell."""
-        expected = self._languages_of(item.sampled.feature_id)
-        asked = self._identify([item.input_text or ""], expected)[0]
+        question, answer = item.input_text or "", item.output_text or ""
+        if min(len(question), len(answer)) < SHORTEST_IN_A_LANGUAGE:
+            return None
+        asked = self._identify([question], self._languages_of(item.sampled.feature_id))[0]
         if asked is None:
             return None
-        answered = self._identify([item.output_text or ""], [asked])[0]
+        answered = self._identify([answer], [asked])[0]
         return None if answered is None else answered == asked
 
     def _length_ratio(self, item: JudgeItem) -> float | None:

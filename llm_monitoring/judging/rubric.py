@@ -1,4 +1,4 @@
-"""What the judge is asked: one call for all dimensions, with markers the judged text cannot forge."""
+"""What the judge is asked: one call for all dimensions, markers the judged text cannot forge."""
 
 import hashlib
 import json
