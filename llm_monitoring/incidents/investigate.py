@@ -137,7 +137,8 @@ TITLES = {
     "request_count": ("Traffic", "requests per hour"), "novelty_rate": ("Novel queries", ""),
     "unexpected_language_rate": ("Unexpected languages", ""),
     "query_length_mean": ("Query length", "characters"),
-    "pass_rate": ("Probe pass rate", ""), "length": ("Probe answer length", ""),
+    "missing_windows": ("Requests", ""), "reject_ratio": ("Rejected rows", ""),
+    "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""), "length": ("Probe answer length", ""),
 }  # fmt: skip
 CAUSES = {
     "deployment": "a deployment is near", "prompt": "the prompt changed",

@@ -251,10 +251,18 @@ def _reading(
     return f"{even} It coincides with {names}, which is new."
 
 
-def _by_contribution(values: Sequence[float | None]) -> Callable[[Segment], tuple[float, int, str]]:
+def _by_contribution(
+    values: Sequence[float | None],
+) -> Callable[[Segment], tuple[float, float, int, str]]:
+    """Largest first; of equal ones the narrower, which says more."""
     sign = -1.0 if _change(values) >= 0 else 1.0
     order = list(DIMENSIONS)
-    return lambda s: (sign * s.contribution, order.index(s.dimension), s.name)
+    return lambda s: (
+        round(sign * s.contribution, 9),
+        s.share_after,
+        order.index(s.dimension),
+        s.name,
+    )
 
 
 def _judged(name: str) -> Callable[[Observation], float | None]:
@@ -342,6 +350,7 @@ MEASURES: dict[str, Measure] = {
 }
 NEAREST = {
     "latency_p50_ms": "latency_ms", "latency_p95_ms": "latency_ms", "latency_p99_ms": "latency_ms",
-    "survivorship_bias_risk": "abandonment_rate", "missing_hours": "request_count",
+    "survivorship_bias_risk": "abandonment_rate", "missing_windows": "request_count",
+    "reject_ratio": "request_count", "judge_coverage": "unscored_rate",
     "pass_rate": "quality_mean", "length": "avg_output_tokens", "identity": "quality_mean",
 }  # fmt: skip

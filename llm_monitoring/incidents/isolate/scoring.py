@@ -125,6 +125,7 @@ _LATENCY = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")
 _COST = ("total_cost_usd", "avg_cost_per_request_usd")
 _INPUTS = ("novelty_rate", "unexpected_language_rate", "query_length_mean")
 _PROBES = ("pass_rate", "length", "identity")
+_SILENCE = ("missing_windows", "reject_ratio")
 _ERRORS = ("error_rate", "refusal_rate")
 
 
@@ -139,7 +140,7 @@ _MODEL_FITS = _fits(
 FITS: dict[str, dict[str, float]] = {
     "deployment": _fits(
         (_QUALITY, 0.8), (_USERS, 0.8), (_LATENCY, 0.9), (_COST, 0.8), (_ERRORS, 1),
-        (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8), (_INPUTS, 0.6),
+        (_SILENCE, 1), (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8), (_INPUTS, 0.6),
     ),
     "prompt": _fits(
         (("avg_input_tokens",), 1), (_COST, 1), (_QUALITY, 0.9), (("avg_output_tokens",), 0.9),
@@ -157,10 +158,10 @@ FITS: dict[str, dict[str, float]] = {
         (("avg_input_tokens", "avg_output_tokens"), 0.5), (_COST, 0.4),
     ),
     "traffic": _fits(
-        (("request_count", "total_cost_usd"), 1), (_LATENCY, 0.7), (("error_rate",), 0.6),
+        (("request_count", "total_cost_usd", "missing_windows"), 1), (_LATENCY, 0.7), (("error_rate",), 0.6),
         (_INPUTS, 0.5),
     ),
-    "judge": _fits((_QUALITY, 0.9), (("unscored_rate",), 1)),
+    "judge": _fits((_QUALITY, 0.9), (("unscored_rate", "judge_coverage"), 1)),
     "limits": _fits((("error_rate",), 1), (_LATENCY, 0.8), (("request_count",), 0.5)),
     "errors": _fits((("error_rate",), 0.9), (_LATENCY, 0.7), (("request_count",), 0.6)),
 }  # fmt: skip

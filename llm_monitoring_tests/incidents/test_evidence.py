@@ -1,0 +1,305 @@
+import random
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llm_monitoring.hours import HOUR
+from llm_monitoring.incidents.evidence import Evidence, Material, from_json, to_json
+from llm_monitoring.incidents.investigate import investigate, title
+from llm_monitoring.incidents.scope import DIMENSIONS, MEASURES, scope
+from llm_monitoring.incidents.steps import open_incident
+from llm_monitoring.incidents.triage import triage
+from llm_monitoring.metrics import METRICS
+from llm_monitoring.records import Alert, Change, Request
+from llm_monitoring_tests.incidents.examples import (
+    CHANGE,
+    NOW,
+    alert,
+    change,
+    inputs,
+    judgement,
+    request,
+    stream,
+)
+
+BEFORE = stream(CHANGE - timedelta(days=1), 8, 20)
+AFTER = stream(CHANGE, 8, 20, system_fingerprint="fp_b")
+
+
+def judged(requests: list[Request], low: float, share: float = 1.0) -> Material:
+    """Quality is `low` for a share of the requests and 4 for the others."""
+    windows = len({r.hour for r in requests})
+    values = [low if i % 10 < 10 * share else 4.0 for i in range(len(requests))]
+    return Material(
+        windows=windows,
+        requests=requests,
+        judgements=[judgement(r, v) for r, v in zip(requests, values, strict=True)],
+        inputs=[inputs(r) for r in requests],
+    )
+
+
+def swap(changes: list[Change] | None = None, alerts: list[Alert] | None = None) -> Evidence:
+    alerts = alerts or [alert("a")]
+    opened = open_incident(alerts, set(), NOW)
+    return investigate(
+        opened, alerts, before=judged(BEFORE, 4.0), after=judged(AFTER, 1.5, 0.4),
+        changes=changes or [],
+    )  # fmt: skip
+
+
+def test_evidence_survives_the_lake() -> None:
+    evidence = swap([change("c", CHANGE - HOUR)])
+    assert from_json(to_json(evidence)) == evidence
+    assert from_json("{}") == from_json("") == Evidence()
+
+
+def test_triage_shows_twenty_flagged_responses_spread_over_the_windows() -> None:
+    found = swap().triage
+    assert found is not None
+    assert len(found.items) == 20
+    assert found.candidates == 64
+    assert {i.hour for i in found.items} == {r.hour for r in AFTER}
+    assert all(i.failing and i.why == "flagged by heuristic" for i in found.items)
+    assert "20 of 20: refusal." in found.reading
+    assert "20 of 20 score 2 or less on correctness." in found.reading
+    assert found.reading.endswith("This is an automatic reading; the verdict is a person's.")
+
+
+@given(seed=st.integers(0, 1000))
+@settings(max_examples=15)
+def test_triage_is_the_same_whatever_the_order_of_the_records(seed: int) -> None:
+    material = judged(AFTER, 1.5, 0.4)
+    shuffle = random.Random(seed)
+    mixed = Material(
+        windows=8,
+        requests=shuffle.sample(AFTER, len(AFTER)),
+        judgements=shuffle.sample(list(material.judgements), len(material.judgements)),
+        inputs=material.inputs,
+    )
+    assert triage(mixed, ["quality"]) == triage(material, ["quality"])
+
+
+def test_triage_takes_the_worst_of_each_window_first() -> None:
+    requests = stream(CHANGE, 2, 30)
+    scores = [1.0 if i % 30 < 3 else 2.0 for i in range(60)]
+    material = Material(
+        windows=2,
+        requests=requests,
+        judgements=[judgement(r, s) for r, s in zip(requests, scores, strict=True)],
+    )
+    items = triage(material, ["quality"], 8).items
+    assert [i.quality_mean for i in items] == [1.0] * 6 + [2.0] * 2
+
+
+def test_failed_requests_are_for_review_and_their_error_is_the_reason() -> None:
+    requests = stream(CHANGE, 2, 5, error="timeout", output_text=None)
+    items = triage(Material(windows=2, requests=requests), ["infrastructure"]).items
+    assert len(items) == 10
+    assert (items[0].why, items[0].reason, items[0].judge) == ("failed: timeout", "timeout", None)
+
+
+def test_where_nothing_failed_an_input_incident_shows_the_unexpected_queries() -> None:
+    requests = stream(CHANGE, 2, 10)
+    german = {r.request_id for r in requests[::4]}
+    rows = [inputs(r, "de" if r.request_id in german else "en") for r in requests]
+    found = triage(Material(windows=2, requests=requests, inputs=rows), ["inputs"])
+    assert {i.request_id for i in found.items} == german
+    assert not any(i.failing for i in found.items)
+    assert triage(Material(windows=2, requests=requests, inputs=rows), ["quality"]).items == ()
+
+
+def german_arrivals() -> tuple[Material, Material]:
+    """A fifth of the incident's queries are German and get bad answers; the others are served."""
+    new = [i % 5 == 0 for i in range(len(AFTER))]
+    requests = stream(CHANGE, 8, 20)
+    after = Material(
+        windows=8,
+        requests=requests,
+        judgements=[judgement(r, 1.5 if n else 4.0) for r, n in zip(requests, new, strict=True)],
+        inputs=[inputs(r, "de" if n else "en") for r, n in zip(requests, new, strict=True)],
+    )
+    return judged(BEFORE, 4.0), after
+
+
+def test_scope_names_the_language_that_explains_the_fall() -> None:
+    found = scope("quality_mean", *german_arrivals())
+    assert found.confined_to == ("language", "de")
+    assert found.reading == "All of it is in language de (20% of the rows, 0% before)."
+    german = found.segments[0]
+    assert (german.before, german.after, german.n_before, german.n_after) == (None, 1.5, 0, 32)
+    assert german.test == "Fisher on share"
+    assert german.p_adjusted is not None
+    assert german.p_adjusted < 1e-6
+
+
+def test_scope_says_when_everyone_is_affected_alike() -> None:
+    found = swap().scope
+    assert found is not None
+    assert found.confined_to is None
+    assert "It coincides with system_fingerprint fp_b, which is new." in found.reading
+    assert (found.before, found.after) == (4.0, pytest.approx(3.0))
+
+
+@given(
+    values=st.lists(
+        st.tuples(
+            st.floats(1, 5), st.sampled_from(["en", "de", "fr"]), st.sampled_from("ab"),
+            st.booleans(),
+        ),
+        min_size=2, max_size=60,
+    )
+)  # fmt: skip
+@settings(max_examples=40, deadline=None)
+def test_the_segments_of_a_dimension_sum_to_the_change(
+    values: list[tuple[float, str, str, bool]],
+) -> None:
+    sides: tuple[list[tuple[float, str, str]], ...] = ([], [])
+    for value, language, model, is_after in [
+        (3.0, "en", "a", False),
+        (3.0, "en", "a", True),
+        *values,
+    ]:
+        sides[is_after].append((value, language, model))
+    materials = []
+    for side in sides:
+        requests = [request(f"r{i}", CHANGE, model_id=row[2]) for i, row in enumerate(side)]
+        pairs = list(zip(requests, side, strict=True))
+        materials.append(
+            Material(
+                windows=3,
+                requests=requests,
+                judgements=[judgement(r, row[0]) for r, row in pairs],
+                inputs=[inputs(r, row[1]) for r, row in pairs],
+            )
+        )
+    for metric in ("quality_mean", "request_count", "flag_rate"):
+        found = scope(metric, *materials)
+        change_of = (found.after or 0) - (found.before or 0)
+        for dimension in DIMENSIONS:
+            parts = [s.contribution for s in found.segments if s.dimension == dimension]
+            assert np.isclose(sum(parts), change_of, atol=1e-9)
+
+
+def test_an_empty_period_is_said_and_not_compared() -> None:
+    found = scope("error_rate", judged(BEFORE, 4.0), Material(windows=4, requests=[]))
+    assert (found.after, found.n_after, found.confined_to) == (None, 0, None)
+    assert "no rows" in found.reading
+
+
+def test_every_charted_metric_can_be_scoped() -> None:
+    from llm_monitoring.incidents.scope import NEAREST
+
+    names = [m.name for m in METRICS]
+    assert [n for n in names if n not in MEASURES and n not in NEAREST] == []
+
+
+def test_a_silent_provider_swap_is_named_though_the_ledger_is_silent() -> None:
+    alerts = [alert("a")]
+    evidence = swap()
+    top = evidence.suspects[0]
+    assert (top.kind, top.in_ledger, top.at) == ("provider", False, CHANGE)
+    assert top.description == "support_chat: system fingerprint fp_a -> fp_b"
+    assert evidence.responses[0].action == "pin the model"
+    assert title(open_incident(alerts, set(), NOW), alerts, evidence) == (
+        "Quality of support_chat fell: mean 4.0 -> 3.0 since Tue 20 Oct 10:00 UTC; "
+        "the provider changed"
+    )
+
+
+def test_the_nearest_fitting_ledger_entry_leads_its_neighbours() -> None:
+    changes = [
+        change("far", CHANGE - 30 * HOUR),
+        change("near", CHANGE - HOUR, kind="prompt"),
+        change("elsewhere", CHANGE, feature_id="order_summary"),
+        change("price", CHANGE, kind="price"),
+        change("too old", CHANGE - 60 * HOUR),
+        change("an effect", CHANGE + 10 * HOUR),
+    ]
+    found = [s.change_id for s in swap(changes).suspects if s.in_ledger]
+    assert found[0] == "near"
+    assert set(found) == {"near", "far", "elsewhere", "price"}
+
+
+def test_what_the_requests_show_and_the_ledger_tells_is_one_suspect() -> None:
+    listed = change("swap", CHANGE - HOUR, kind="model", feature_id=None, model_id="lark-2")
+    found = swap([listed]).suspects
+    assert [(s.change_id, s.kind) for s in found] == [("swap", "model")]
+    assert any("the requests show it" in reason for reason in found[0].reasons)
+
+
+def test_a_deployment_at_the_same_hour_does_not_hide_a_fingerprint_change() -> None:
+    found = swap([change("decoy", CHANGE - HOUR)]).suspects
+    assert {s.kind for s in found} == {"provider", "deployment"}
+    assert found[0].kind == "provider"
+
+
+def test_a_new_language_is_a_suspect_and_the_response_serves_it() -> None:
+    before, after = german_arrivals()
+    alerts = [alert("a", layer="inputs", metric="unexpected_language_rate", direction="up")]
+    opened = open_incident(alerts, set(), NOW)
+    evidence = investigate(opened, alerts, before=before, after=after, changes=[])
+    assert evidence.suspects[0].kind == "users"
+    assert "language de is 20% of queries, 0% before" in evidence.suspects[0].description
+    assert evidence.responses[0].action == "serve the new users"
+    assert title(opened, alerts, evidence) == (
+        "Unexpected languages of support_chat rose: 0.0% -> 20% since Tue 20 Oct 10:00 UTC; "
+        "new users arrived"
+    )
+
+
+def test_growing_errors_and_limits_are_told_apart() -> None:
+    before = Material(windows=8, requests=BEFORE)
+    alerts = [alert("a", layer="infrastructure", metric="error_rate", direction="up")]
+    opened = open_incident(alerts, set(), NOW)
+    for error, action in (("rate_limit_error", "raise the rate limits"), ("timeout", "route away")):
+        failing = stream(CHANGE, 8, 4, error=error, output_text=None)
+        rest = stream(CHANGE + timedelta(minutes=20), 8, 16)
+        after = Material(windows=8, requests=failing + rest)
+        evidence = investigate(opened, alerts, before=before, after=after, changes=[])
+        assert evidence.responses[0].action == action
+
+
+def test_a_judge_that_stops_answering_is_suspected_before_the_product() -> None:
+    before, after = judged(BEFORE, 4.0), judged(AFTER[:], 4.0)
+    lost = [
+        judgement(r, 4.0, quality_score=None, quality_mean=None, flagged=None,
+                  unscored_reason="timeout")
+        for r in after.requests
+    ]  # fmt: skip
+    alerts = [alert("a", metric="unscored_rate", direction="up")]
+    silent = Material(windows=8, requests=stream(CHANGE, 8, 20), judgements=lost)
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=before, after=silent, changes=[]
+    )
+    assert evidence.suspects[0].kind == "judge"
+    assert evidence.suspects[0].description == "judge leaves 100% unscored, mostly: timeout"
+
+
+def test_an_hour_without_rows_still_makes_an_incident_with_a_response() -> None:
+    alerts = [alert("a", layer="data", metric="missing_windows", direction=None)]
+    opened = open_incident(alerts, set(), NOW)
+    evidence = investigate(
+        opened,
+        alerts,
+        before=judged(BEFORE, 4.0),
+        after=Material(windows=4, requests=[]),
+        changes=[],
+    )
+    assert evidence.triage is not None
+    assert "none to review" in evidence.triage.reading
+    assert evidence.suspects[0].description == "support_chat: 20 -> 0 requests an hour"
+    assert from_json(to_json(evidence)) == evidence
+
+
+def test_without_a_suspect_people_are_sent_to_ask() -> None:
+    alerts = [alert("a")]
+    same = stream(CHANGE, 8, 20)
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=judged(BEFORE, 4.0),
+        after=judged(same, 3.0, 0.4), changes=[],
+    )  # fmt: skip
+    assert evidence.suspects == ()
+    assert evidence.responses[0].action == "investigate"

@@ -1,0 +1,174 @@
+import random
+import re
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_monitoring.hours import shift
+from llm_monitoring.incidents.grouping import Assignment, assign, incident_key
+from llm_monitoring.incidents.steps import open_incident
+from llm_monitoring.records import Alert, Incident
+from llm_monitoring_tests.incidents.examples import CHANGE_HOUR, NOW, alert
+
+MODELS = {
+    "support_chat": {"lark", "lark-2"},
+    "product_search": {"lark-2"},
+    "order_summary": {"wren"},
+}
+
+
+def grouped(alerts: list[Alert], incidents: list[Incident] | None = None) -> Assignment:
+    return assign(alerts, incidents or [], 12, MODELS)
+
+
+def fingerprints(group: tuple[Alert, ...]) -> set[str]:
+    return {a.fingerprint for a in group}
+
+
+def at(fingerprint: str, hours: int, **fields: object) -> Alert:
+    change = shift(CHANGE_HOUR, hours)
+    return alert(
+        fingerprint, change_hour=change, first_hour=shift(change, 4), last_hour=shift(change, 9),
+        **fields,
+    )  # fmt: skip
+
+
+def test_alerts_of_one_feature_with_near_change_times_are_one_incident() -> None:
+    cost = at("b", 3, layer="cost", metric="avg_output_tokens")
+    assert [fingerprints(g) for g in grouped([cost, at("a", 0)]).opened] == [{"a", "b"}]
+
+
+def test_alerts_of_two_features_without_a_common_model_are_two_incidents() -> None:
+    other = at("b", 0, feature_id="product_search")
+    assert len(grouped([at("a", 0), other]).opened) == 2
+
+
+def test_alerts_that_share_a_model_are_one_incident() -> None:
+    one = at("a", 0, model_id="lark-2")
+    other = at("b", 1, feature_id="product_search", model_id="lark-2")
+    assert len(grouped([one, other]).opened) == 1
+
+
+def test_a_change_far_from_the_incidents_is_another_incident() -> None:
+    assert len(grouped([at("a", 0), at("b", 40)]).opened) == 2
+
+
+def test_an_episode_that_starts_during_an_open_incident_joins_it_whatever_its_change_time() -> None:
+    first = alert("a", last_hour=shift(CHANGE_HOUR, 20))
+    second = alert("b", change_hour=shift(CHANGE_HOUR, -30), first_hour=2026102018)
+    incident = open_incident([first], set(), NOW)
+    held = replace(first, incident_id=incident.incident_id)
+    joined = grouped([held, second], [incident]).joined
+    assert fingerprints(joined[incident.incident_id]) == {"b"}
+
+
+def test_info_alerts_join_but_never_open() -> None:
+    info = at("i", 1, severity="info", layer="inputs")
+    assert grouped([info]).waiting == (info,)
+    assert fingerprints(grouped([info, at("a", 0)]).opened[0]) == {"a", "i"}
+
+
+def test_info_alerts_do_not_chain_unrelated_causes_together() -> None:
+    info = at("i", 10, severity="info", model_id="lark-2")
+    far = at("b", 11, feature_id="product_search", model_id="lark-2")
+    assert len(grouped([at("a", 0), info, far]).opened) == 2
+
+
+def probe_alert(fingerprint: str = "p", **fields: object) -> Alert:
+    monday = 2026101900
+    plain = alert(
+        fingerprint, layer="provider", metric="pass_rate", feature_id=None, model_id="lark",
+        first_hour=monday, last_hour=monday, change_hour=None,
+    )  # fmt: skip
+    return replace(plain, **fields)
+
+
+def test_a_provider_alert_joins_the_incident_of_a_feature_that_uses_its_model() -> None:
+    groups = grouped([probe_alert(), at("a", 0)]).opened
+    assert [fingerprints(g) for g in groups] == [{"a", "p"}]
+
+
+def test_a_provider_alert_of_another_model_stays_apart() -> None:
+    assert len(grouped([probe_alert(model_id="wren"), at("a", 0)]).opened) == 2
+
+
+def test_a_provider_alert_prefers_the_fall_of_quality_among_the_faults_of_its_week() -> None:
+    tokens = at("t", 60, layer="cost", metric="avg_input_tokens")
+    groups = grouped([tokens, probe_alert(), at("a", 0)]).opened
+    assert {"a", "p"} in [fingerprints(g) for g in groups]
+
+
+def test_an_input_shift_is_not_the_providers_doing() -> None:
+    shifted = at("l", 0, layer="inputs", metric="unexpected_language_rate")
+    assert len(grouped([probe_alert(), shifted]).opened) == 2
+
+
+def test_a_feature_alert_joins_the_incident_a_probe_opened_and_tells_its_hour() -> None:
+    incident = open_incident([probe_alert()], set(), NOW)
+    held = replace(probe_alert(), incident_id=incident.incident_id)
+    result = grouped([held, at("a", 0)], [incident])
+    assert fingerprints(result.joined[incident.incident_id]) == {"a"}
+
+
+def test_a_second_fault_of_the_week_does_not_join_through_the_probe() -> None:
+    later = at("b", 90, feature_id="product_search")
+    groups = grouped([probe_alert(), at("a", 0), later]).opened
+    assert sorted(len(g) for g in groups) == [1, 2]
+
+
+def test_a_late_alert_joins_a_resolved_incident_but_a_new_episode_does_not() -> None:
+    incident = replace(open_incident([at("a", 0)], set(), NOW), status="resolved")
+    held = replace(at("a", 0), incident_id=incident.incident_id)
+    after = at("new", 8)
+    result = grouped([held, at("late", 1), after], [incident])
+    assert fingerprints(result.joined[incident.incident_id]) == {"late"}
+    assert [fingerprints(g) for g in result.opened] == [{"new"}]
+
+
+def test_an_alert_its_incident_lists_is_joined_again_when_it_does_not_know_it() -> None:
+    incident = open_incident([at("a", 0)], set(), NOW)
+    result = grouped([at("a", 0)], [incident])
+    assert fingerprints(result.joined[incident.incident_id]) == {"a"}
+    assert result.opened == ()
+
+
+def test_nothing_is_done_twice() -> None:
+    incident = open_incident([at("a", 0)], set(), NOW)
+    held = replace(at("a", 0), incident_id=incident.incident_id)
+    assert grouped([held], [incident]) == Assignment(joined={}, opened=(), waiting=())
+
+
+@given(
+    hours=st.lists(st.integers(-80, 80), min_size=1, max_size=9),
+    severities=st.lists(st.sampled_from(["page", "ticket", "info"]), min_size=9, max_size=9),
+    layers=st.lists(st.sampled_from(["quality", "inputs", "provider"]), min_size=9, max_size=9),
+    seed=st.integers(0, 99),
+)
+def test_the_order_of_the_alerts_changes_nothing_and_none_is_lost(
+    hours: list[int], severities: list[str], layers: list[str], seed: int
+) -> None:
+    alerts = [
+        at(f"f{i}", h, severity=severities[i], layer=layers[i], model_id="lark-2")
+        for i, h in enumerate(hours)
+    ]
+    shuffled = random.Random(seed).sample(alerts, len(alerts))
+    one, other = grouped(alerts), grouped(shuffled)
+    assert one == other
+    placed = [a.fingerprint for g in (*one.opened, one.waiting) for a in g]
+    assert sorted(placed) == sorted(a.fingerprint for a in alerts)
+    assert all(any(a.severity != "info" for a in group) for group in one.opened)
+
+
+def test_ids_are_readable_and_unique() -> None:
+    key = incident_key([at("a", 4)], set())
+    assert key == "2026-10-20T14-support_chat-quality"
+    assert incident_key([at("a", 4)], {key}) == f"{key}-2"
+    assert incident_key([at("a", 4)], {key, f"{key}-2"}) == f"{key}-3"
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_an_id_is_safe_as_a_partition_key_and_a_file_name(feature: str) -> None:
+    key = incident_key([at("a", 0, feature_id=feature)], set())
+    assert re.fullmatch(r"[A-Za-z0-9_.-]{15,110}", key)
+    assert ".." not in key
