@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import genai_prices
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices, Usage
@@ -20,8 +21,7 @@ TABLE_VERSION = f"genai-prices {genai_prices.__version__}"
 Cost = tuple[float | None, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCounts:
+class TokenCounts(NamedTuple):
     """Tokens of one request; None: not logged. Cached and reasoning ones are parts of the sums."""
 
     input: int | None
@@ -98,11 +98,14 @@ class Prices:
             return logged_usd, LOG
         if tokens.input is None or tokens.output is None or not tokens.are_consistent:
             return None, None
-        for name in dict.fromkeys((model_id, requested_model or model_id)):
+        names = (
+            (model_id,) if requested_model in (None, "", model_id) else (model_id, requested_model)
+        )
+        for name in names:
             own = self._override(name, timestamp)
             if own is not None:
                 return own[1].cost(tokens), own[0]
-        for name in dict.fromkeys((model_id, requested_model or model_id)):
+        for name in names:
             rates = self._table_rates(provider, name, timestamp, tokens.input)
             if rates is not None:
                 return rates.cost(tokens), TABLE_VERSION

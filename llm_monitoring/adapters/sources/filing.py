@@ -1,0 +1,82 @@
+"""Which hour a row belongs to, and where one without a usable time is filed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from llm_monitoring.adapters.sources.files import SourceFile
+from llm_monitoring.adapters.sources.jsonl import Bad, Good, Outcome
+from llm_monitoring.hours import HOUR, hour_key
+from llm_monitoring.settings import Settings
+
+EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # no LLM feature is older
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def filed(
+    file: SourceFile, outcomes: Iterator[Outcome[Any]], settings: Settings
+) -> Iterator[tuple[Outcome[Any], int]]:
+    """Every outcome with the hour it is filed under.
+
+    That is its own, if it has a time that fits; else the hour in the file's name; else that of the
+    nearest row before it with a time that fits, or after it; else the hour the file was written.
+    """
+    clock = _Clock(file, settings)
+    nearest = file.hour
+    waiting: list[Outcome[Any]] = []
+    for outcome in outcomes:
+        hour, problem = clock.hour_of(outcome.moment)
+        if problem is not None and isinstance(outcome, Good):
+            outcome = Bad(outcome.line, problem, outcome.raw)  # noqa: PLW2901
+        if hour is not None:
+            if file.hour is None:
+                nearest = hour
+            yield from ((early, clock.within(hour)) for early in waiting)
+            waiting.clear()
+            yield outcome, hour
+        elif nearest is not None:
+            yield outcome, clock.within(nearest)
+        else:
+            waiting.append(outcome)
+    if waiting:
+        written = clock.within(hour_key(clock.written))
+        yield from ((early, written) for early in waiting)
+
+
+class _Clock:
+    """Which hour a time belongs to, and whether it can be true in this file."""
+
+    def __init__(self, file: SourceFile, settings: Settings) -> None:
+        self._file = file
+        self._first = hour_key(settings.start)
+        self._last = hour_key(settings.end - HOUR) if settings.end else None
+        self.written = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
+        # Without an end, nothing can have happened long after the file was last written.
+        self._limit = (settings.end or self.written) + timedelta(days=1)
+        self._known: dict[int, tuple[int | None, str | None]] = {}
+
+    def hour_of(self, moment: datetime | None) -> tuple[int | None, str | None]:
+        """(hour, None), or (None, why not); (None, None) where there is no time."""
+        if moment is None:
+            return None, None
+        number = int(moment.timestamp() // 3600)
+        if number not in self._known:
+            self._known[number] = self._judge(number)
+        return self._known[number]
+
+    def _judge(self, number: int) -> tuple[int | None, str | None]:
+        if number * 3600 < EARLIEST.timestamp():
+            return None, "timestamp: before 2015"
+        if number * 3600 > LATEST.timestamp():
+            return None, "timestamp: after the year 9998"
+        moment = datetime.fromtimestamp(number * 3600, UTC)
+        hour = hour_key(moment)
+        problem = self._file.time_problem(hour)
+        if problem is None and self._file.latest is None and moment > self._limit:
+            problem = f"timestamp: after {self._limit:%Y-%m-%d %H:%M} UTC, the latest it can be"
+        return (hour, None) if problem is None else (None, problem)
+
+    def within(self, hour: int) -> int:
+        """The nearest monitored hour: what has no time of its own must be seen somewhere."""
+        hour = max(hour, self._first)
+        return hour if self._last is None else min(hour, self._last)
