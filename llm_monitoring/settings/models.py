@@ -67,6 +67,14 @@ class Source(Strict):
     feature_attribute: str = "service.name"  # otlp: attribute that names the feature
     feature_id: Name | None = None  # otlp: the feature where the attribute is missing
 
+    @field_validator("path")
+    @classmethod
+    def _placeholders_are_known(cls, path: str) -> str:
+        names = set(re.findall(r"{(.*?)}", path))
+        if not names <= {"date", "hour"} or names == {"hour"}:
+            raise ValueError("placeholders are {date} and {hour}; {hour} needs {date}")
+        return path
+
 
 class Sources(Strict):
     """Where the logs are."""
