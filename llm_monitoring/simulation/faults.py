@@ -229,8 +229,9 @@ FAULTS: dict[str, Fault] = {
             name="judge_failure",
             feature_id="product_search",
             affects=("unscored_rate",),
-            start_offset=19 * DAY + 9,
-            end_offset=19 * DAY + 15,
+            # Before the errors creep up: a failed request cannot be judged either.
+            start_offset=16 * DAY + 13,
+            end_offset=16 * DAY + 19,
             size=1.0,
             description="The judge does not answer; the product is well. Size: not used.",
             worsen=_leave_product_alone,

@@ -66,7 +66,7 @@ def write_logs(
     for hour in hour_range(start, last):
         requests, signals = simulate_hour(hour, seed, faults)
         lines = [_request_line(row) for row in sorted(requests, key=lambda row: row.timestamp)]
-        malformed, duplicates = _dirt(lines, hour, seed)
+        malformed, duplicates = dirt(lines, hour, seed)
         due = late + [signal for signal in signals if signal.hour == hour]
         late = [signal for signal in signals if signal.hour != hour]
         _write(folder, "requests", hour, [*lines, *malformed, *duplicates], compress)
@@ -136,8 +136,8 @@ def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _dirt(lines: Sequence[str], hour: int, seed: int) -> tuple[list[str], list[str]]:
-    """Lines to add: broken copies of some, and exact copies of some."""
+def dirt(lines: Sequence[str], hour: int, seed: int) -> tuple[list[str], list[str]]:
+    """Lines to add to an hour: broken copies of some of its lines, and exact copies of some."""
     rng = np.random.default_rng([seed, DIRT, hour])
     broken, twice = rng.poisson([len(lines) * MALFORMED_RATIO, len(lines) * DUPLICATE_RATIO])
     chosen = [lines[i] for i in rng.integers(len(lines), size=broken + twice)] if lines else []
