@@ -112,8 +112,9 @@ def scores(correctness: Any, completeness: Any, tone: Any, reason: str = "as scr
 
 
 def _score(argument: str) -> Response:
-    values = [int(value) for value in argument.split(",")]
-    return completion(scores(*(values * 3 if len(values) == 1 else values)))
+    values = argument.split(",")
+    correctness, completeness, tone = map(int, values if len(values) == 3 else values * 3)
+    return completion(scores(correctness, completeness, tone))
 
 
 def _failure(status: int, message: str = "", **headers: str) -> Response:

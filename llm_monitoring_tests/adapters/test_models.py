@@ -176,7 +176,7 @@ def test_calls_are_spread_evenly_over_the_minute(server: ScriptedServer) -> None
 def test_retry_after_is_read_as_seconds_or_as_a_date(
     headers: dict[str, str], seconds: float | None
 ) -> None:
-    encoded = {name: value.encode() for name, value in headers.items()}
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert _retry_after(httpx.Headers(encoded)) == seconds
 
 
