@@ -32,7 +32,8 @@ class Counting:
         self.calls.append(len(texts))
         counts = np.array([[text.lower().count(c) for c in "abcdefgh"] for text in texts], float)
         counts += 1e-6
-        return (counts / np.linalg.norm(counts, axis=1, keepdims=True)).astype(np.float32)
+        lengths = np.linalg.norm(counts, axis=1, keepdims=True)
+        return np.asarray(counts / lengths, dtype=np.float32)
 
 
 def fake_judge(embed: Counting | None = None, **fields: Any) -> HeuristicJudge:
