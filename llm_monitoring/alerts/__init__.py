@@ -16,6 +16,7 @@ from llm_monitoring.alerts.episodes import (
     SEVERITIES,
     Episode,
     chart_episodes,
+    point_text,
     severity_of,
 )
 from llm_monitoring.alerts.outbox import (
@@ -54,6 +55,7 @@ __all__ = [
     "fingerprint_of",
     "is_withdrawn",
     "payload_of",
+    "point_text",
     "provider_episodes",
     "reconcile",
     "severity_of",

@@ -24,33 +24,28 @@ class DataFinding:
     kind: str  # missing_windows, reject_ratio or judge_coverage
     place: str  # feature_id, or name of the source
     feature_id: str | None  # None: about a source
-    value: float  # what was found: requests or a ratio
-    limit: float  # what was expected: requests, or the ratio that is allowed
+    value: float  # what was found: requests, or a ratio
+    limit: float  # what is allowed: more than so many requests, at most or at least this ratio
 
 
-def find_missing_windows(
-    points: Iterable[ChartPoint], minimum_expected: float = 5.0
-) -> list[DataFinding]:
-    """Windows without one request where the baseline of request_count expects them.
+def find_missing_windows(points: Iterable[ChartPoint]) -> list[DataFinding]:
+    """Windows without one request where the baseline expects some.
 
     Args:
-        points: rows of control_charts; those of other metrics and of single models are ignored.
-        minimum_expected: requests a window must expect; below, an empty one is ordinary.
+        points: rows of control_charts; those of other charts than `missing` are ignored.
     """
-    found = {
-        (point.hour, point.feature_id): DataFinding(
+    return [
+        DataFinding(
             hour=point.hour,
             kind="missing_windows",
             place=point.feature_id,
             feature_id=point.feature_id,
             value=0.0,
-            limit=point.center,
+            limit=0.0,
         )
         for point in points
-        if point.metric == "request_count" and point.model_id is None and point.n == 0
-        if point.center is not None and point.center >= minimum_expected
-    }
-    return list(found.values())
+        if point.chart == "missing" and point.alarm
+    ]
 
 
 def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[DataFinding]:
@@ -157,9 +152,8 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     worst = max(run, key=lambda finding: abs(finding.value - finding.limit))
     place = name_text(worst.place)
     if worst.kind == "missing_windows":
-        return f"no requests of {place} where {value_text(worst.limit, 'requests')} are expected"
-    if worst.kind == "reject_ratio":
-        share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
-        return f"{share} of the rows of {place} rejected (limit {limit})"
+        return f"no requests of {place}, which is never silent at this time"
     share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
+    if worst.kind == "reject_ratio":
+        return f"{share} of the rows of {place} rejected (limit {limit})"
     return f"only {share} of the sample of {place} scored by the judge (limit {limit})"

@@ -4,7 +4,7 @@ An episode is a function of the stored rows alone, whatever the order they were 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from llm_monitoring.alerts.sentences import (
     value_text,
 )
 from llm_monitoring.records import ChartPoint
+from llm_monitoring.settings.models import Threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,14 @@ class MetricInfo(Protocol):
     def bad(self) -> Sequence[str]: ...  # directions that are trouble; empty: not known
 
 
+def point_text(point: ChartPoint, unit: str) -> str:
+    """One window of one chart in words; the unit is the metric's."""
+    metric = point.metric.replace("_", " ").removesuffix(" ms").removesuffix(" usd")
+    if point.chart == "missing":
+        return f"no requests of {_place(point)}"
+    return f"{metric} of {_place(point)} {_movement(point, unit)}"
+
+
 def severity_of(layer: str, metric: str) -> str:
     """Severity in the table below; the entry for the metric wins over the one for its layer.
 
@@ -72,7 +81,7 @@ def chart_episodes(
     *,
     newest_hour: int,
     judges: Mapping[str, str] | None = None,
-    severities: Mapping[str, str] | None = None,
+    thresholds: Sequence[Threshold] = (),
     simulated: bool = False,
     ended_after_hours: int = 48,
 ) -> list[Episode]:
@@ -80,11 +89,12 @@ def chart_episodes(
 
     Args:
         points: rows of control_charts, any order. Enough are, of each chart: every row with an
-            alarm, every row without data, the row after each of those, and the newest row.
+            alarm, the next row with data after each, and the newest row. Those of the chart
+            `missing` are left to `find_missing_windows`.
         metrics: the catalogue of metrics, by name.
         newest_hour: newest window in the lake.
         judges: epoch -> name of its judge, so that the heuristic one can be named.
-        severities: chart_id -> severity, for charts that do not follow the table.
+        thresholds: as in monitoring.yaml; a line somebody drew has the severity they gave it.
         simulated: the data are make-believe, and the sentence says so.
         ended_after_hours: a chart without rows for longer than this has ended (its feature is
             gone, its judge was replaced), and so has its episode.
@@ -93,22 +103,16 @@ def chart_episodes(
         ValueError: a chart with an alarm is of a metric that is not in the catalogue.
     """
     episodes = []
-    for _, group in groupby(sorted(points, key=_chart_order), key=lambda point: point.chart_id):
+    charted = sorted((p for p in points if p.chart != "missing"), key=_chart_order)
+    for _, group in groupby(charted, key=lambda point: point.chart_id):
         rows = list(group)
         ended = hours.hours_between(rows[-1].hour, newest_hour) > ended_after_hours
         for run, is_open in _chart_runs(rows):
             info = _info(metrics, run[0])
             judge = (judges or {}).get(run[0].epoch or "")
-            episodes.append(
-                _chart_episode(
-                    run,
-                    info,
-                    is_open=is_open and not ended,
-                    severity=(severities or {}).get(run[0].chart_id),
-                    remarks=_remarks(info, judge),
-                    simulated=simulated,
-                )
-            )
+            episode = _chart_episode(run, info, is_open and not ended, judge, simulated)
+            drawn = _drawn_severity(run[0], thresholds)
+            episodes.append(replace(episode, severity=drawn) if drawn else episode)
     return sorted(episodes, key=lambda episode: (episode.first_hour, episode.subject))
 
 
@@ -139,17 +143,16 @@ def _chart_runs(rows: Iterable[ChartPoint]) -> Iterator[tuple[list[ChartPoint], 
 def _chart_episode(
     run: Sequence[ChartPoint],
     info: MetricInfo,
-    *,
     is_open: bool,
-    severity: str | None,
-    remarks: str,
+    judge: str | None,
     simulated: bool,
 ) -> Episode:
     first, last = run[0], run[-1]
     worst = max(run, key=_departure)
     # The estimate at the alarm: later ones wander, and people and incidents hold on to it.
     change_hour = next((row.change_hour for row in run if row.change_hour is not None), None)
-    parts = [f"{info.title}{remarks} of {_place(first)} {_movement(worst, info.unit)}"]
+    what = f"{info.title}{_remarks(info, judge)} of {_place(first)}"
+    parts = [f"{what} {_movement(worst, info.unit)}"]
     parts.append(since_text(change_hour, first.hour))
     parts.extend([] if is_open else [until_text(last.hour)])
     return Episode(
@@ -158,7 +161,7 @@ def _chart_episode(
         feature_id=first.feature_id,
         model_id=first.model_id,
         metric=first.metric,
-        severity=severity or _chart_severity(info, first.metric, worst.direction),
+        severity=_chart_severity(info, first.metric, worst.direction),
         first_hour=first.hour,
         last_hour=last.hour,
         windows=len(run),
@@ -176,24 +179,44 @@ def _chart_severity(info: MetricInfo, metric: str, direction: str | None) -> str
     return RANKS[max(0, RANKS.index(severity) - 1)] if better else severity
 
 
+def _drawn_severity(point: ChartPoint, thresholds: Sequence[Threshold]) -> str | None:
+    """Severity of the line a static threshold stands for; None: another chart, or it is gone."""
+    if point.chart != "static_threshold":
+        return None
+    lines = (
+        line
+        for line in thresholds
+        if line.metric == point.metric and line.feature_id in (None, point.feature_id)
+        if point.limit in (line.above, line.below)
+    )
+    return next((line.severity for line in lines), None)
+
+
 def _level(row: ChartPoint) -> float | None:
     return row.value if row.level is None else row.level
 
 
+def _expected(row: ChartPoint) -> float | None:
+    """What the level is held against: the center, or the line somebody drew."""
+    return row.limit if row.chart == "static_threshold" else row.center
+
+
 def _departure(row: ChartPoint) -> float:
-    level = _level(row)
-    return -1.0 if level is None or row.center is None else abs(level - row.center)
+    level, expected = _level(row), _expected(row)
+    return -1.0 if level is None or expected is None else abs(level - expected)
 
 
 def _movement(row: ChartPoint, unit: str) -> str:
-    level = _level(row)
+    level, expected = _level(row), _expected(row)
+    side = row.direction or "out of control"
     if level is None:
-        return row.direction or "out of control"
-    if row.center is None:
-        return f"{row.direction or 'out of control'} at {value_text(level, unit)}"
+        return side
+    if expected is None:
+        return f"{side} at {value_text(level, unit)}"
+    if row.chart == "static_threshold":
+        return f"at {value_text(level, unit)}, beyond the line at {value_text(expected, unit)}"
     # The numbers decide the word, so that a sentence never contradicts itself.
-    word = "up" if level > row.center else "down"
-    return f"{word} {change_text(row.center, level, unit)}"
+    return f"{'up' if level > expected else 'down'} {change_text(expected, level, unit)}"
 
 
 def _place(row: ChartPoint) -> str:

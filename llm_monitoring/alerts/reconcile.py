@@ -184,7 +184,7 @@ def _kind(alert: Alert, known: Alert | None, rules: _Rules) -> str | None:
     is_open = alert.status == "firing"
     if known is None or known.notified_hour is None:
         age = hours.hours_between(alert.last_hour, rules.newest_hour)
-        worth_telling = is_open or (known is None and age <= rules.notify_within_hours)
+        worth_telling = is_open or age <= rules.notify_within_hours
         return ("firing" if is_open else "resolved") if worth_telling else None
     if not is_open:
         return "resolved" if known.status == "firing" else None

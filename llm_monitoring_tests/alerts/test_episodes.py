@@ -15,11 +15,13 @@ from llm_monitoring.alerts import (
     find_low_coverage,
     find_missing_windows,
     find_rejects,
+    point_text,
     provider_episodes,
     severity_of,
 )
 from llm_monitoring.metrics import BY_NAME, METRICS
 from llm_monitoring.records import ChartPoint, ProviderDrift, SourceRead, WindowMetric
+from llm_monitoring.settings.models import Threshold
 
 START = 2026102014  # a Tuesday
 
@@ -108,8 +110,8 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
 
 
 def test_rows_around_alarms_are_enough() -> None:
-    points = _chart("......Sanna......Sa...")
-    enough = [points[i] for i in (*range(6, 12), *range(17, 20), 21)]
+    points = _chart("......Sanna......Sa.nn")
+    enough = [points[i] for i in (6, 7, 10, 11, 17, 18, 19, 21)]
     assert _episodes(enough) == _episodes(points)
 
 
@@ -196,10 +198,36 @@ def test_volume_informs_cost_and_quality_page(metric: str, direction: str, sever
     assert _episodes(_chart("S", metric=metric, direction=direction))[0].severity == severity
 
 
-def test_a_chart_may_have_a_severity_of_its_own() -> None:
-    points = _chart("S")
-    (episode,) = _episodes(points, severities={points[0].chart_id: "ticket"})
-    assert episode.severity == "ticket"
+def _line(limit: float = 0.05, **changes: Any) -> list[ChartPoint]:
+    line = {"chart": "static_threshold", "center": None, "limit": limit, "level": 0.061}
+    return _chart("Sa", **{**line, **changes})
+
+
+def test_a_line_somebody_drew_has_the_severity_they_gave_it() -> None:
+    thresholds = [
+        Threshold(metric="error_rate", above=0.2, severity="page"),
+        Threshold(metric="error_rate", above=0.05, feature_id="other", severity="page"),
+        Threshold(metric="error_rate", above=0.05, severity="ticket"),
+    ]
+    assert _episodes(_line(), thresholds=thresholds)[0].severity == "ticket"
+    assert _episodes(_line(0.2), thresholds=thresholds)[0].severity == "page"
+    assert _episodes(_line(), thresholds=[])[0].severity == "page"
+    assert _episodes(_chart("S"), thresholds=thresholds)[0].severity == "page"
+
+
+def test_a_crossed_line_is_told_with_the_worst_window() -> None:
+    points = _line()
+    points[1] = replace(points[1], level=0.4)
+    (episode,) = _episodes(points)
+    start = "error rate of product_search at 40.0 %, beyond the line at 5.0 %, since"
+    assert episode.summary.startswith(start)
+
+
+def test_one_window_of_a_chart_in_words() -> None:
+    (point,) = _chart("S")
+    assert point_text(point, "ratio") == "error rate of product_search up from 0.5 % to 0.8 %"
+    silent = replace(point, chart="missing", metric="request_count", value=None, level=0.0)
+    assert point_text(silent, "requests") == "no requests of product_search"
 
 
 def test_every_metric_has_a_severity() -> None:
@@ -260,29 +288,18 @@ def test_a_model_that_is_no_longer_probed_is_no_longer_watched() -> None:
 # ---------------------------------------------------------------- the data themselves
 
 
-def test_an_empty_window_is_missing_only_where_requests_are_expected() -> None:
-    volume = {"metric": "request_count", "n": 0, "status": "no_data", "value": 0.0}
-    points = [
-        _point(START, **volume, center=120.0),
-        _point(START, **volume, center=120.0, chart="reference_ewma"),
-        _point(hours.shift(START, 1), **volume, center=2.0),
-        _point(hours.shift(START, 2), **volume, center=None),
-        _point(hours.shift(START, 3), **{**volume, "n": 7}, center=120.0),
-        _point(hours.shift(START, 4), **volume, center=120.0, model_id="m-1"),
-        _point(hours.shift(START, 5), **{**volume, "metric": "error_rate"}, center=120.0),
+def test_silence_is_told_once_and_not_as_a_change_of_volume() -> None:
+    silence = {"chart": "missing", "metric": "request_count", "n": 0, "center": None}
+    points = _chart(".Sa.", **silence) + _chart(".Sa.")
+    episodes = data_episodes(find_missing_windows(points), newest_hour=hours.shift(START, 3))
+    assert [(e.metric, e.windows, e.severity, e.feature_id) for e in episodes] == [
+        ("missing_windows", 2, "ticket", "product_search")
     ]
-    (finding,) = find_missing_windows(points)
-    assert (finding.hour, finding.place, finding.limit) == (START, "product_search", 120.0)
-    (episode,) = data_episodes([finding], newest_hour=START)
-    assert episode.summary == (
-        "no requests of product_search where 120 requests are expected, "
-        "in 1 window since Tue 2026-10-20 14:00 UTC"
+    assert episodes[0].summary == (
+        "no requests of product_search, which is never silent at this time, "
+        "in 2 windows since Tue 2026-10-20 15:00 UTC"
     )
-    assert (episode.layer, episode.severity, episode.feature_id) == (
-        "data",
-        "ticket",
-        "product_search",
-    )
+    assert [episode.metric for episode in _episodes(points)] == ["error_rate"]
 
 
 def _read(loaded: int, rejected: int) -> SourceRead:
@@ -334,7 +351,7 @@ def _finding(offset: int, place: str = "a") -> DataFinding:
         place=place,
         feature_id=place,
         value=0.0,
-        limit=50.0,
+        limit=0.0,
     )
 
 
