@@ -1,5 +1,6 @@
 """Reading monitoring.yaml: line numbers for mistakes, `extends`, paths relative to the file."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from llm_monitoring.settings.models import Settings
 
 Location = tuple[str | int, ...]
 Places = dict[Location, tuple[Path, int]]
+
+# Values under such keys are never repeated in a message: someone may have pasted the secret itself.
+SECRET = re.compile("key|token(?!s)|secret|password|url|_env$|storage_options", re.IGNORECASE)
 
 
 class ConfigurationError(ValueError):
@@ -34,26 +38,32 @@ def load_settings(path: str | Path) -> Settings:
         raise ConfigurationError(_explain(error, places, path)) from error
 
 
-def _read_extended(path: Path) -> tuple[dict[str, Any], Places]:
+def _read_extended(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:
+    if path in readers:
+        raise ConfigurationError(f"{path}: extends itself, by way of {readers[-1]}")
     tree, places = _read(path)
     parent = tree.pop("extends", None)
     if parent is None:
         return tree, places
-    base, base_places = _read_extended((path.parent / str(parent)).resolve())
+    base, base_places = _read_extended((path.parent / str(parent)).resolve(), (*readers, path))
     return _merge(base, tree), _merge_places(base_places, places, tree)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Places]:
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not UTF-8: {error.reason}") from error
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigurationError(f"{path}:{line}: not YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path}: not YAML: {error}") from error
     if not isinstance(tree, dict) or node is None:
         raise ConfigurationError(f"{path}:1: expected a mapping of settings")
     places: Places = {}
@@ -66,7 +76,11 @@ def _locate(node: yaml.Node, location: Location, path: Path, places: Places) -> 
     places.setdefault(location, (path, node.start_mark.line + 1))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            places[(*location, key.value)] = (path, key.start_mark.line + 1)
+            line = key.start_mark.line + 1
+            if (*location, key.value) in places:
+                where = ".".join(str(step) for step in (*location, key.value))
+                raise ConfigurationError(f"{path}:{line}: {where}: stands here a second time")
+            places[(*location, key.value)] = (path, line)
             _locate(value, (*location, key.value), path, places)
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
@@ -124,7 +138,8 @@ def _explain(error: ValidationError, places: Places, path: Path) -> str:
         location = mistake["loc"]
         file, line = _nearest(location, places, path)
         where = ".".join(str(step) for step in location) or "settings"
-        got = "" if mistake["type"] == "missing" else f", got {_short(mistake['input'])}"
+        value = mistake["input"]
+        got = "" if isinstance(value, dict) or SECRET.search(where) else f", got {_short(value)}"
         lines.append(f"{file}:{line}: {where}: {mistake['msg']}{got}")
     return "\n".join(lines)
 
