@@ -97,11 +97,6 @@ def conditions_at(feature: Feature, hour: int, faults: Iterable[Fault]) -> Condi
     return conditions
 
 
-def judge_is_down(faults: Iterable[Fault], feature_id: str, hour: int) -> bool:
-    """The judge does not answer for this feature in this hour."""
-    return any(fault.name == "judge_failure" for fault in _on(faults, feature_id, hour))
-
-
 def _on(faults: Iterable[Fault], feature_id: str, hour: int) -> Iterator[Fault]:
     return (fault for fault in faults if fault.feature_id == feature_id and fault.is_on(hour))
 

@@ -1,13 +1,22 @@
 """A judge that does not answer for some hours: a fault of the judge, not of the product."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.judging import Judge, JudgeItem, Unscored
 from llm_monitoring.judging.items import CHUNK, judgement_of
 from llm_monitoring.records import Judgement
+from llm_monitoring.simulation.faults import Fault, choose_faults
 
 SIMULATED_FAILURE = Unscored(cause="unavailable", detail="the judge does not answer (simulated)")
+
+
+def failing_judge(judge: Judge, faults: Iterable[Fault] | None = None) -> Judge:
+    """The judge, down when a judge_failure among the faults says so; None: the demo's faults."""
+    for fault in choose_faults() if faults is None else faults:
+        if fault.name == "judge_failure":
+            judge = FailingJudge(judge, fault.is_on, fault.feature_id)
+    return judge
 
 
 class FailingJudge:

@@ -13,7 +13,6 @@ from llm_monitoring.simulation.faults import (
     Fault,
     choose_faults,
     conditions_at,
-    judge_is_down,
 )
 from llm_monitoring.simulation.product import FEATURES
 
@@ -67,11 +66,3 @@ def test_faults_begin_where_the_simulation_does() -> None:
 def test_an_unknown_fault_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=re.escape("no fault is called meteor")):
         choose_faults("meteor")
-
-
-def test_the_judge_is_down_for_six_hours_of_one_feature() -> None:
-    (failure,) = choose_faults("judge_failure")
-    assert failure.hours == 6
-    assert judge_is_down([failure], "product_search", failure.first_hour)
-    assert not judge_is_down([failure], "support_chat", failure.first_hour)
-    assert not judge_is_down([failure], "product_search", failure.first_hour - 1)

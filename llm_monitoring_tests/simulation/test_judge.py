@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 
-from llm_monitoring.judging import JudgeItem, Scores
+from llm_monitoring.hours import shift
+from llm_monitoring.judging import Judge, JudgeItem, Scores
 from llm_monitoring.judging.items import CHUNK, judgement_of
 from llm_monitoring.records import Judgement, SampledRequest
-from llm_monitoring.simulation.judge import FailingJudge
+from llm_monitoring.simulation.faults import choose_faults
+from llm_monitoring.simulation.judge import FailingJudge, failing_judge
 
 
 class ContentJudge:
@@ -42,7 +44,7 @@ def item(request_id: str, hour: int, feature_id: str) -> JudgeItem:
     )
 
 
-def judge_all(judge: FailingJudge, items: Sequence[JudgeItem]) -> dict[str, Judgement]:
+def judge_all(judge: Judge, items: Sequence[JudgeItem]) -> dict[str, Judgement]:
     async def collect() -> list[Judgement]:
         return [row async for rows in judge.judge(items) for row in rows]
 
@@ -62,3 +64,21 @@ def test_in_a_bad_hour_nothing_is_scored_and_the_reason_says_simulated() -> None
 def test_a_judge_can_fail_one_feature_alone() -> None:
     judged = judge_all(FailingJudge(ContentJudge(), lambda _: True, "y"), ITEMS)
     assert {i for i, row in judged.items() if row.quality_mean is None} == {"c"}
+
+
+def test_the_demo_judge_fails_six_hours_of_one_feature() -> None:
+    (failure,) = choose_faults("judge_failure")
+    assert failure.hours == 6
+    items = [
+        item("during", failure.first_hour, "product_search"),
+        item("elsewhere", failure.first_hour, "support_chat"),
+        item("before", shift(failure.first_hour, -1), "product_search"),
+        item("after", shift(failure.last_hour, 1), "product_search"),
+    ]
+    judged = judge_all(failing_judge(ContentJudge()), items)
+    assert {i for i, row in judged.items() if row.quality_mean is None} == {"during"}
+
+
+def test_without_a_judge_failure_the_judge_is_left_alone() -> None:
+    judge = ContentJudge()
+    assert failing_judge(judge, choose_faults("outage")) is judge

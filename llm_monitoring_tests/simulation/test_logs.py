@@ -3,12 +3,14 @@
 import gzip
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from llm_monitoring.adapters.sources import read_changes, read_requests
 from llm_monitoring.hours import hour_range, hour_start, shift
 from llm_monitoring.settings import load_settings
 from llm_monitoring.simulation.faults import choose_faults
@@ -146,6 +148,31 @@ def test_a_cause_stands_in_the_ledger_at_the_hour_of_its_fault() -> None:
     (entry,) = [row for row in changes(2026100500, [bloat]) if "search-v13" in row.description]
     assert entry.changed_at == hour_start(bloat.first_hour)
     assert entry.kind == "prompt"
+
+
+def test_what_is_read_from_the_logs_is_what_was_simulated(
+    logs: tuple[Path, SimulationSummary],
+) -> None:
+    last = shift(START, 1)
+    settings = load_settings(REPOSITORY / "demo" / "monitoring.yaml")
+    source = settings.sources.requests[0].model_copy(
+        update={"path": str(logs[0] / "requests-{date}-{hour}.jsonl*")}
+    )
+    sources = settings.sources.model_copy(update={"requests": [source]})
+    reading = read_requests(settings.model_copy(update={"sources": sources}), START, last)
+    read = {row.request_id: row for row in reading.rows}
+    simulated = [row for h in (START, last) for row in simulate_hour(h, SEED, choose_faults())[0]]
+    assert set(read) == {row.request_id for row in simulated}
+    for row in simulated:
+        found = read[row.request_id]
+        assert (found.cost_usd is None) == (row.error is not None)
+        assert row == replace(found, cost_usd=None, price_version=None, source=row.source)
+
+
+def test_the_ledger_can_be_read(logs: tuple[Path, SimulationSummary]) -> None:
+    ledger, rejected = read_changes([logs[0] / "changes.yaml"])
+    assert ledger == changes(START, choose_faults())
+    assert rejected == []
 
 
 def test_the_demo_settings_load_and_say_simulated() -> None:

@@ -1,7 +1,7 @@
 """One hour of the make-believe product."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import pytest
@@ -29,6 +29,10 @@ def simulate(hours: Iterable[int], *faults: Fault) -> dict[str, Request]:
 
 def signals_of(hours: Iterable[int], *faults: Fault) -> list[UserSignal]:
     return [row for hour in sorted(set(hours)) for row in simulate_hour(hour, SEED, faults)[1]]
+
+
+def quiet(rows: Sequence[Request] | Sequence[UserSignal]) -> list[Request | UserSignal]:
+    return [row for row in rows if row.request_id.startswith("os-")]
 
 
 def changed_fields(before: Request, after: Request) -> set[str]:
@@ -97,11 +101,10 @@ def test_one_user_in_five_complains_of_a_bad_answer() -> None:
 def test_the_quiet_feature_is_the_same_to_the_last_bit_under_every_fault(name: str) -> None:
     fault = FAULTS[name]
     for hour in (fault.first_hour, fault.last_hour):
-        quiet, faulty = simulate_hour(hour, SEED), simulate_hour(hour, SEED, [fault])
-        for before, after in zip(quiet, faulty, strict=True):
-            assert [row for row in before if row.request_id.startswith("os-")] == [
-                row for row in after if row.request_id.startswith("os-")
-            ]
+        requests, signals = simulate_hour(hour, SEED)
+        faulty_requests, faulty_signals = simulate_hour(hour, SEED, [fault])
+        assert quiet(requests) == quiet(faulty_requests) != []
+        assert quiet(signals) == quiet(faulty_signals) != []
 
 
 @pytest.mark.parametrize("name", FAULTS)
