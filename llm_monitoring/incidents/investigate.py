@@ -138,7 +138,8 @@ TITLES = {
     "unexpected_language_rate": ("Unexpected languages", ""),
     "query_length_mean": ("Query length", "characters"),
     "missing_windows": ("Requests", ""), "reject_ratio": ("Rejected rows", ""),
-    "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""), "length": ("Probe answer length", ""),
+    "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""),
+    "length": ("Probe answer length", ""),
 }  # fmt: skip
 CAUSES = {
     "deployment": "a deployment is near", "prompt": "the prompt changed",

@@ -253,13 +253,14 @@ def _reading(
 
 def _by_contribution(
     values: Sequence[float | None],
-) -> Callable[[Segment], tuple[float, float, int, str]]:
+) -> Callable[[Segment], tuple[float, float, float, int, str]]:
     """Largest first; of equal ones the narrower, which says more."""
     sign = -1.0 if _change(values) >= 0 else 1.0
     order = list(DIMENSIONS)
     return lambda s: (
         round(sign * s.contribution, 9),
         s.share_after,
+        s.share_before,
         order.index(s.dimension),
         s.name,
     )

@@ -31,7 +31,10 @@ def triage(after: Material, layers: Sequence[str], size: int = 20) -> Triage:
         picked = [(o, "among the costliest") for o in costly if o.request.cost_usd is not None]
     chosen = _spread(picked, size)
     items = tuple(_item(o, why, failing) for o, why in sorted(chosen, key=lambda p: _badness(p[0])))
-    return Triage(items=items, candidates=len(picked), reading=_reading(items, len(picked)))
+    languages = Counter(o.inputs.language for o in observations if o.inputs and o.inputs.language)
+    return Triage(
+        items=items, candidates=len(picked), reading=_reading(items, len(picked), languages)
+    )
 
 
 def _why_failing(observation: Observation) -> str | None:
@@ -94,14 +97,18 @@ def _item(observation: Observation, why: str, failing: bool) -> TriageItem:
     )
 
 
-def _reading(items: Sequence[TriageItem], candidates: int) -> str:
+def _reading(items: Sequence[TriageItem], candidates: int, languages: Counter[str]) -> str:
     if not items:
         return "No response of these windows was flagged or failed, so there is none to review."
     facts = [
-        fact for fact in (_common_reason(items), _low_scores(items), _common_place(items)) if fact
+        fact
+        for fact in (_common_reason(items), _low_scores(items), _common_place(items, languages))
+        if fact
     ]
     of = f"{len(items)} of {candidates} candidates shown."
-    return " ".join([of, *facts, "This is an automatic reading; the verdict is a person's."])
+    return " ".join(
+        [of, *filter(None, facts), "This is an automatic reading; the verdict is a person's."]
+    )
 
 
 def _common_reason(items: Sequence[TriageItem]) -> str | None:
@@ -127,9 +134,11 @@ def _low_scores(items: Sequence[TriageItem]) -> str | None:
     return f"{count} of {len(items)} score 2 or less on {name}." if count else None
 
 
-def _common_place(items: Sequence[TriageItem]) -> str | None:
+def _common_place(items: Sequence[TriageItem], all_languages: Counter[str]) -> str | None:
+    """A language that is much commoner in the sample than among all queries."""
     languages = Counter(item.language for item in items if item.language)
-    if len(languages) < 2:
-        return None
-    language, count = max(sorted(languages.items()), key=lambda pair: pair[1])
-    return f"{count} of {len(items)} are in language {language}."
+    for language, count in sorted(languages.items(), key=lambda pair: (-pair[1], pair[0])):
+        usual = all_languages[language] / all_languages.total()
+        if count > 1 and count / len(items) >= 1.5 * usual + 0.1:
+            return f"{count} of {len(items)} are in language {language} ({usual:.0%} of all)."
+    return None

@@ -140,7 +140,8 @@ _MODEL_FITS = _fits(
 FITS: dict[str, dict[str, float]] = {
     "deployment": _fits(
         (_QUALITY, 0.8), (_USERS, 0.8), (_LATENCY, 0.9), (_COST, 0.8), (_ERRORS, 1),
-        (_SILENCE, 1), (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8), (_INPUTS, 0.6),
+        (_SILENCE, 1), (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8),
+        (_INPUTS, 0.6),
     ),
     "prompt": _fits(
         (("avg_input_tokens",), 1), (_COST, 1), (_QUALITY, 0.9), (("avg_output_tokens",), 0.9),
@@ -158,8 +159,8 @@ FITS: dict[str, dict[str, float]] = {
         (("avg_input_tokens", "avg_output_tokens"), 0.5), (_COST, 0.4),
     ),
     "traffic": _fits(
-        (("request_count", "total_cost_usd", "missing_windows"), 1), (_LATENCY, 0.7), (("error_rate",), 0.6),
-        (_INPUTS, 0.5),
+        (("request_count", "total_cost_usd", "missing_windows"), 1), (_LATENCY, 0.7),
+        (("error_rate",), 0.6), (_INPUTS, 0.5),
     ),
     "judge": _fits((_QUALITY, 0.9), (("unscored_rate", "judge_coverage"), 1)),
     "limits": _fits((("error_rate",), 1), (_LATENCY, 0.8), (("request_count",), 0.5)),

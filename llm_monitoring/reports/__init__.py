@@ -1,0 +1,1 @@
+"""Reports: records in, bytes out. The only room that knows matplotlib and jinja2."""
