@@ -11,7 +11,7 @@ Attributes = Mapping[str, Any]
 def question(attributes: Attributes) -> str | None:
     """Text of the last user message; None: not logged."""
     for name in INPUT_TEXTS:
-        messages = _messages(_find(attributes, name))
+        messages = _said(attributes, name)
         spoken = [text for role, text in messages if role in USERS and text is not None]
         anonymous = [text for role, text in messages if role is None and text is not None]
         if spoken or anonymous:
@@ -22,7 +22,7 @@ def question(attributes: Attributes) -> str | None:
 def answer(attributes: Attributes) -> str | None:
     """Text of the first answer; None: not logged, or the answer is tool calls alone."""
     for name in OUTPUT_TEXTS:
-        for role, text in _messages(_find(attributes, name)):
+        for role, text in _said(attributes, name):
             if text is not None and role in ASSISTANTS:
                 return text
     return None
@@ -36,6 +36,15 @@ def answer_finish_reason(attributes: Attributes) -> str | None:
             if isinstance(message, dict) and isinstance(message.get("finish_reason"), str):
                 return str(message["finish_reason"])
     return None
+
+
+def _said(attributes: Attributes, name: str) -> list[tuple[str | None, str | None]]:
+    """(role, text) of every message under a name; JSON that is no message was said as it stands."""
+    messages = _messages(_find(attributes, name))
+    logged = attributes.get(name)
+    if isinstance(logged, str) and (messages == [(None, None)] or name in VERBATIM):
+        return [(None, logged)]
+    return messages
 
 
 def _find(attributes: Attributes, name: str) -> Any:
@@ -127,6 +136,8 @@ ASSISTANTS = ("assistant", "ai", "model", None)
 MESSAGE_KEYS = ("messages", "message", "choices", "contents", "input", "prompt", "output")
 TEXT_KEYS = ("content", "text", "parts", "contents", "message_content", "value")
 TEXT_TYPES = ("text", "input_text", "output_text", "message")
+
+VERBATIM = ("ai.response.object",)  # an answer that is JSON because JSON was asked for
 
 # In order of preference; a name that ends in a dot stands for an indexed family.
 INPUT_TEXTS = (
