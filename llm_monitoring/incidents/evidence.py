@@ -120,7 +120,8 @@ class Suspect:
 
     kind: Annotated[str, "a ledger kind, or provider, users, traffic, judge or errors"]
     description: str
-    at: datetime
+    at: Annotated[datetime, "when it took effect, or was first seen"]
+    not_before: Annotated[datetime | None, "it had not happened yet; None: `at` is the time"]
     in_ledger: bool
     change_id: str | None
     feature_id: str | None

@@ -10,7 +10,7 @@ from llm_monitoring.incidents.isolate.scoring import Question
 from llm_monitoring.incidents.respond import respond
 from llm_monitoring.incidents.scope import scope
 from llm_monitoring.incidents.triage import triage
-from llm_monitoring.records import Alert, Change, Incident
+from llm_monitoring.records import Alert, Change, Incident, Request
 
 
 def investigate(
@@ -20,6 +20,7 @@ def investigate(
     before: Material,
     after: Material,
     changes: Sequence[Change],
+    recent: Sequence[Request] = (),
     triage_sample: int = 20,
     suspect_hours: int = 48,
 ) -> Evidence:
@@ -31,11 +32,14 @@ def investigate(
         before: records of baseline windows of the features concerned; the same hours of the day as
             `after` keep the daily cycle out of the comparison.
         after: records of the incident's windows, from the estimated change on.
-        changes: the ledger.
+        changes: the whole ledger.
+        recent: requests of the hours between `before` and `after` (a day will do, a sample too):
+            they tell when a fingerprint, model or prompt version was first seen.
         triage_sample: responses a person is given to review.
         suspect_hours: ledger entries this near are suspects.
     """
-    found = suspects(_question(incident, alerts, after, suspect_hours), changes, before, after)
+    question = _question(incident, alerts, after, suspect_hours)
+    found = suspects(question, changes, before, after, recent)
     scoped = scope(_metric(alerts), before, after)
     return Evidence(
         triage=triage(after, sorted({a.layer for a in alerts}), triage_sample),

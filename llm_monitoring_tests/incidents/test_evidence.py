@@ -26,6 +26,7 @@ from llm_monitoring_tests.incidents.examples import (
 )
 
 BEFORE = stream(CHANGE - timedelta(days=1), 8, 20)
+RECENT = stream(CHANGE - timedelta(hours=16), 16, 5)
 AFTER = stream(CHANGE, 8, 20, system_fingerprint="fp_b")
 
 
@@ -46,7 +47,7 @@ def swap(changes: list[Change] | None = None, alerts: list[Alert] | None = None)
     opened = open_incident(alerts, set(), NOW)
     return investigate(
         opened, alerts, before=judged(BEFORE, 4.0), after=judged(AFTER, 1.5, 0.4),
-        changes=changes or [],
+        changes=changes or [], recent=RECENT,
     )  # fmt: skip
 
 
@@ -227,7 +228,7 @@ def test_what_the_requests_show_and_the_ledger_tells_is_one_suspect() -> None:
     listed = change("swap", CHANGE - HOUR, kind="model", feature_id=None, model_id="lark-2")
     found = swap([listed]).suspects
     assert [(s.change_id, s.kind) for s in found] == [("swap", "model")]
-    assert any("the requests show it" in reason for reason in found[0].reasons)
+    assert any("the records show it" in reason for reason in found[0].reasons)
 
 
 def test_a_deployment_at_the_same_hour_does_not_hide_a_fingerprint_change() -> None:
@@ -303,3 +304,39 @@ def test_without_a_suspect_people_are_sent_to_ask() -> None:
     )  # fmt: skip
     assert evidence.suspects == ()
     assert evidence.responses[0].action == "investigate"
+
+
+def test_without_the_hours_between_a_difference_is_vague_and_counts_half() -> None:
+    alerts = [alert("a")]
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=judged(BEFORE, 4.0),
+        after=judged(AFTER, 1.5, 0.4), changes=[],
+    )  # fmt: skip
+    assert evidence.suspects[0].score == swap().suspects[0].score / 2
+    assert "at the estimated change or before it" in evidence.suspects[0].reasons[0]
+
+
+def test_what_an_old_ledger_entry_explains_is_no_new_suspect() -> None:
+    alerts = [alert("a")]
+    changed = [*stream(CHANGE - timedelta(hours=60), 60, 3, prompt_version="p2")]
+    after = judged(stream(CHANGE, 8, 20, prompt_version="p2"), 1.5, 0.4)
+    before = judged(stream(CHANGE - timedelta(days=7), 8, 20), 4.0)
+    old = change("p2", CHANGE - timedelta(hours=60), kind="prompt")
+    for recent in ([], changed[-60:]):
+        evidence = investigate(
+            open_incident(alerts, set(), NOW), alerts, before=before, after=after, changes=[old],
+            recent=recent,
+        )  # fmt: skip
+        assert evidence.suspects == ()
+
+
+def test_a_launch_the_ledger_has_no_kind_for_takes_the_kind_of_what_it_brought() -> None:
+    before, after = german_arrivals()
+    alerts = [alert("a", layer="inputs", metric="unexpected_language_rate", direction="up")]
+    launch = change("launch", CHANGE, kind="other", description="Launch in Germany")
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=before, after=after, changes=[launch]
+    )
+    top = evidence.suspects[0]
+    assert (top.change_id, top.kind, top.in_ledger) == ("launch", "users", True)
+    assert evidence.responses[0].action == "serve the new users"

@@ -85,5 +85,8 @@ def sample(hostile: str | None = None) -> tuple[Incident, list[Alert]]:
         change("c2", CHANGE - timedelta(hours=30), kind="index", description="rebuilt the index"),
     ]
     incident = open_incident(alerts, set(), NOW)
-    found = investigate(incident, alerts, before=quiet, after=material, changes=ledger)
+    recent = stream(CHANGE - timedelta(hours=12), 12, 3)
+    found = investigate(
+        incident, alerts, before=quiet, after=material, changes=ledger, recent=recent
+    )
     return attach_evidence(incident, found, hostile or title(incident, alerts, found)), alerts

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -12,55 +13,67 @@ from llm_monitoring.incidents.isolate.scoring import Question, seen_suspect
 from llm_monitoring.records import Request
 
 
-def _new_identities(question: Question, before: Material, after: Material) -> list[Suspect]:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Something a request says of what answered it."""
+
+    kind: str
+    word: str
+    of: Callable[[Request], str | None]
+
+
+def _new_identities(
+    question: Question, before: Material, after: Material, recent: Sequence[Request]
+) -> list[Suspect]:
     """A fingerprint, response model or prompt version that was not there before."""
-    found = []
-    for feature, old in _by_feature(before.requests).items():
-        new = _by_feature(after.requests).get(feature, [])
-        for kind, word, of in IDENTITIES:
-            found += _appeared(
-                question, kind=kind, word=word, of=of, feature=feature, old=old, new=new
-            )
-    return found
+    old, new, between = (_by_feature(r) for r in (before.requests, after.requests, recent))
+    return [
+        suspect
+        for feature in sorted(set(old) & set(new))
+        for identity in IDENTITIES
+        for suspect in _appeared(
+            question, identity, old[feature], between.get(feature, []), new[feature]
+        )
+    ]
 
 
 def _appeared(
     question: Question,
-    *,
-    kind: str,
-    word: str,
-    of: Callable[[Request], str | None],
-    feature: str,
+    identity: Identity,
     old: Sequence[Request],
+    between: Sequence[Request],
     new: Sequence[Request],
 ) -> list[Suspect]:
-    was, now = _counts(map(of, old)), _counts(map(of, new))
-    if not was or not now:
-        return []
-    usual = max(sorted(was), key=lambda name: was[name])
+    was, now = _counts(map(identity.of, old)), _counts(map(identity.of, new))
     found = []
     for name, count in sorted(now.items()):
-        share_before, share = was[name] / was.total(), count / now.total()
-        if share < NEW_SHARE or share_before > share / 5:
+        share_before, share = was[name] / max(was.total(), 1), count / now.total()
+        if not was or share < NEW_SHARE or share_before > share / 5:
             continue
-        first = min((r for r in new if of(r) == name), key=lambda r: r.timestamp)
-        old_names = sorted({m for m in was if was[m] > now[m]}) or [usual]
+        had = sorted({m for m in was if was[m] > now[m]}) or [max(sorted(was), key=was.__getitem__)]
         partly = "" if share > 0.95 else f" on {share:.0%} of requests"
-        words = f"{feature}: {word} {', '.join(old_names)} -> {name}{partly}"
+        first = min(
+            (r for r in (*between, *new) if identity.of(r) == name), key=lambda r: r.timestamp
+        )
+        was_now = f"{', '.join(had)} -> {name}"
+        earlier = (r.timestamp for r in (*old, *between, *new) if r.timestamp < first.timestamp)
         found.append(
             seen_suspect(
                 question,
-                kind=kind,
-                description=words,
+                kind=identity.kind,
+                description=f"{first.feature_id}: {identity.word} {was_now}{partly}",
                 at=first.timestamp,
-                feature_id=feature,
+                feature_id=first.feature_id,
                 model_id=first.model_id,
+                not_before=max(earlier, default=None),
             )
         )
     return found
 
 
-def _new_users(question: Question, before: Material, after: Material) -> list[Suspect]:
+def _new_users(
+    question: Question, before: Material, after: Material, _: Sequence[Request]
+) -> list[Suspect]:
     """A language whose share of the queries grew."""
     found = []
     old, new = _languages(before), _languages(after)
@@ -83,7 +96,9 @@ def _new_users(question: Question, before: Material, after: Material) -> list[Su
     return found
 
 
-def _volume(question: Question, before: Material, after: Material) -> list[Suspect]:
+def _volume(
+    question: Question, before: Material, after: Material, _: Sequence[Request]
+) -> list[Suspect]:
     """Requests per hour that grew or shrank by half."""
     if before.sampled or after.sampled:
         return []
@@ -102,7 +117,9 @@ def _volume(question: Question, before: Material, after: Material) -> list[Suspe
     return found
 
 
-def _new_judge(question: Question, before: Material, after: Material) -> list[Suspect]:
+def _new_judge(
+    question: Question, before: Material, after: Material, _: Sequence[Request]
+) -> list[Suspect]:
     """Another judge, or one that stopped answering: then it is the instrument that moved."""
     if not before.judgements or not after.judgements:
         return []
@@ -128,7 +145,9 @@ def _new_judge(question: Question, before: Material, after: Material) -> list[Su
     ]
 
 
-def _new_errors(question: Question, before: Material, after: Material) -> list[Suspect]:
+def _new_errors(
+    question: Question, before: Material, after: Material, _: Sequence[Request]
+) -> list[Suspect]:
     """An error type whose rate grew."""
     found = []
     old, new = _by_feature(before.requests), _by_feature(after.requests)
@@ -141,7 +160,7 @@ def _new_errors(question: Question, before: Material, after: Material) -> list[S
             first = min((r for r in new[feature] if r.error == name), key=lambda r: r.timestamp)
             kind = "limits" if _is_limit(name) else "errors"
             words = f"{feature}: {name} on {rate:.1%} of requests, {rate_before:.1%} before"
-            at = max(first.timestamp, hour_start(question.change_hour))
+            at = hour_start(question.change_hour)  # a few such errors are usual before it
             found.append(
                 seen_suspect(
                     question,
@@ -178,9 +197,9 @@ def _counts(names: Iterable[str | None]) -> Counter[str]:
 
 
 NEW_SHARE = 0.05
-IDENTITIES: tuple[tuple[str, str, Callable[[Request], str | None]], ...] = (
-    ("provider", "system fingerprint", lambda r: r.system_fingerprint),
-    ("model", "model", lambda r: r.model_id),
-    ("prompt", "prompt version", lambda r: r.prompt_version),
+IDENTITIES = (
+    Identity("provider", "system fingerprint", lambda r: r.system_fingerprint),
+    Identity("model", "model", lambda r: r.model_id),
+    Identity("prompt", "prompt version", lambda r: r.prompt_version),
 )
 OBSERVERS = (_new_identities, _new_users, _volume, _new_judge, _new_errors)

@@ -5,7 +5,7 @@ A score orders suspects; it is no probability.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from llm_monitoring.hours import HOUR, hour_start
@@ -25,16 +25,15 @@ class Question:
     suspect_hours: int
 
 
-def listed_suspect(question: Question, change: Change) -> Suspect | None:
+def listed_suspect(question: Question, change: Change) -> Suspect:
+    """A ledger entry as a suspect."""
     hours = (hour_start(question.change_hour) - change.changed_at) / HOUR
-    too_late = change.changed_at >= hour_start(question.first_hour) + HOUR
-    if too_late or abs(hours) > question.suspect_hours:
-        return None
     place, where = _place(question, change.feature_id, change.model_id)
     return Suspect(
         kind=change.kind if change.kind in LEDGER_KINDS else "other",
         description=change.description,
         at=change.changed_at,
+        not_before=None,
         in_ledger=True,
         change_id=change.change_id,
         feature_id=change.feature_id,
@@ -65,12 +64,16 @@ def _place(question: Question, feature_id: str | None, model_id: str | None) -> 
 
 
 def _fit(kind: str, metrics: Iterable[str]) -> float:
-    table = FITS.get(kind, {})
+    table = FITS.get(kind)
+    if table is None:
+        return UNKNOWN_FIT
     return max((table.get(metric, LEAST_FIT) for metric in metrics), default=LEAST_FIT)
 
 
 def _fit_words(kind: str, metrics: Iterable[str]) -> str:
-    table = FITS.get(kind, {})
+    if kind not in FITS:
+        return "what such a change can move is not known"
+    table = FITS[kind]
     fitting = sorted((m for m in metrics if m in table), key=lambda m: (-table[m], m))
     if not fitting:
         return f"a change of kind {kind} seldom moves what moved"
@@ -91,13 +94,16 @@ def seen_suspect(
     at: datetime,
     feature_id: str,
     model_id: str | None = None,
+    not_before: datetime | None = None,
 ) -> Suspect:
+    """What the records show, as a suspect; half as suspicious where its time is vague."""
     hours = (hour_start(question.change_hour) - at) / HOUR
     place, _ = _place(question, feature_id, model_id)
-    return Suspect(
+    suspect = Suspect(
         kind=kind,
         description=description,
         at=at,
+        not_before=not_before,
         in_ledger=False,
         change_id=None,
         feature_id=feature_id,
@@ -110,11 +116,21 @@ def seen_suspect(
             _fit_words(kind, question.metrics),
         ),
     )
+    if not is_vague(suspect):
+        return suspect
+    reasons = ("at the estimated change or before it, after the baseline", *suspect.reasons[1:])
+    return replace(suspect, score=suspect.score / 2, reasons=reasons)
+
+
+def is_vague(suspect: Suspect) -> bool:
+    """Nobody looked for so long that it may have happened well before it was first seen."""
+    return suspect.not_before is not None and suspect.at - suspect.not_before > VAGUE
 
 
 TOLERANCE_HOURS = 3.0  # the charts' estimate of a sharp change is seldom further off
 FADE_BEFORE_HOURS, FADE_AFTER_HOURS = 12.0, 3.0
-LEAST_FIT = 0.2
+LEAST_FIT, UNKNOWN_FIT = 0.2, 0.4
+VAGUE = 6 * HOUR
 LEDGER_KINDS = ("deployment", "prompt", "model", "index", "price", "baseline")
 _QUALITY = ("quality_mean", "correctness_mean", "completeness_mean", "tone_mean", "flag_rate")
 _USERS = (
