@@ -51,7 +51,8 @@ SCOPE = Scope(
 )  # fmt: skip
 SUSPECT = Suspect(
     kind="provider", description="fp_a -> fp_b", at=CHANGE, not_before=None, in_ledger=False,
-    change_id=None, feature_id="support_chat", model_id="lark-2", hours_before=0.0, score=1.0, reasons=("near",),
+    change_id=None, feature_id="support_chat", model_id="lark-2", hours_before=0.0, score=1.0,
+    reasons=("near",),
 )  # fmt: skip
 
 
