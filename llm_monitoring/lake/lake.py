@@ -6,7 +6,7 @@ files the Delta log names, pruned to the hours asked for.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,18 @@ class Lake:
     # ---------------------------------------------------------------- writing
 
     def replace_hours(
-        self, name: str, rows: Iterable[Any] | pa.Table, first: int, last: int
+        self,
+        name: str,
+        rows: Iterable[Any] | pa.Table,
+        first: int,
+        last: int,
+        only: Mapping[str, Sequence[str]] | None = None,
     ) -> int:
         """Make the rows all there is of a table from hour `first` to `last`, both included.
 
         Args:
             rows: records, or an Arrow table of the record's schema.
+            only: column -> values; rows with other values of that column stay as they are.
 
         Returns:
             The Delta version that was committed.
@@ -91,6 +97,9 @@ class Lake:
         predicate = f"hour >= {first} and hour <= {last}"
         if table.partition == "month":
             predicate += f" and month >= {first // 10000} and month <= {last // 10000}"
+        for column, values in (only or {}).items():
+            listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+            predicate += f' and "{column}" in ({listed})'
         return self._write(table, data, mode="overwrite", predicate=predicate)
 
     def replace_all(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
@@ -188,10 +197,23 @@ class Lake:
         table = TABLES[name]
         if hours is not None:
             where = f"({where}) and hour between {int(hours[0])} and {int(hours[1])}"
-        statement = f"select * from {name} where {where} order by {', '.join(table.key)}"
+        order = ", ".join(f'"{column}"' for column in table.key)
+        statement = f"select * from {name} where {where} order by {order}"
         return table.to_records(self.run(statement, hours=hours, **parameters))
 
     # ------------------------------------------------------------ maintaining
+
+    def expire(self, before: int) -> dict[str, int]:
+        """Delete the rows of hour-partitioned tables older than an hour.
+
+        Args:
+            before: hour key; rows of earlier hours are deleted.
+
+        Returns:
+            Table -> Delta version after the deletion.
+        """
+        names = [name for name, table in TABLES.items() if table.partition == "hour"]
+        return {name: self.delete(name, f"hour < {before}") for name in names if self._open(name)}
 
     def maintain(self, keep_hours: int = 168) -> dict[str, dict[str, Any]]:
         """Compact small files, checkpoint the log and delete files no version needs any more.

@@ -256,6 +256,7 @@ class Settings(Strict):
     end: datetime | None = None  # None: for ever
     lake: LakeSettings = LakeSettings()
     reports: Path = Path("reports")
+    reports_url: str | None = None  # where people reach that folder; None: the path is shown
     features: list[FeatureSettings] = Field(min_length=1)
     sources: Sources = Sources()
     sampling: SamplingSettings = SamplingSettings()

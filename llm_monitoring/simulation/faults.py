@@ -147,9 +147,11 @@ _ANSWERS = (
     "explicit_positive_rate",
     "explicit_feedback_coverage",
 )
+_PROBES = ("pass_rate", "length", "identity")
 # A failed request has no answer to judge, to react to, to pay for or to be refused.
 _ERRORS = (
     "error_rate",
+    "judge_coverage",
     "refusal_rate",
     "unscored_rate",
     "total_cost_usd",
@@ -166,7 +168,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             name="provider_swap",
             feature_id="support_chat",
-            affects=_ANSWERS,
+            affects=(*_ANSWERS, *_PROBES),
             start_offset=15 * DAY + 10,
             end_offset=17 * DAY,
             size=1.0,
@@ -212,7 +214,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             name="outage",
             feature_id="support_chat",
-            affects=("request_count", *_ERRORS),
+            affects=("request_count", "missing_windows", *_ERRORS),
             start_offset=20 * DAY + 12,
             end_offset=20 * DAY + 17,
             size=0.35,
@@ -223,7 +225,7 @@ FAULTS: dict[str, Fault] = {
         Fault(
             name="judge_failure",
             feature_id="product_search",
-            affects=("unscored_rate",),
+            affects=("unscored_rate", "judge_coverage"),
             # Before the errors creep up: a failed request cannot be judged either.
             start_offset=16 * DAY + 13,
             end_offset=16 * DAY + 19,

@@ -156,8 +156,9 @@ def _sr_step(
     leading = int(np.argmax(logs))
     alarm = statistic > limit
     if is_open:
-        # Evidence against the episode: how much better "as before" explains the windows since.
-        recovery = max(0.0, recovery - float(increments[leading]))
+        recovery = max(
+            0.0, recovery + _evidence_of_recovery(baseline, hypotheses, leading, increments)
+        )
         alarm = statistic >= 0 and recovery < RECOVERY
         if not alarm:
             logs, cusums = np.full(size, -math.inf), np.zeros(size)
@@ -176,6 +177,21 @@ def _sr_step(
     )
     head = (float(alarm), recovery, float(reading.t), z)
     return (*head, *logs.tolist(), *cusums.tolist(), *changes.tolist()), point
+
+
+def _evidence_of_recovery(
+    baseline: AnyBaseline, hypotheses: Array, leading: int, increments: Array
+) -> float:
+    """How much better "as before" explains the window than the leading shift or half of it.
+
+    The half counts too: after a spike the leading shift is too large, and a window that is merely
+    bad is no recovery.
+    """
+    neutral = 1.0 if isinstance(baseline, ProportionBaseline) else 0.0
+    size = np.log(hypotheses) if neutral else hypotheses
+    share = size / size[leading]
+    alike = (share >= 0.5) & (share <= 1)
+    return -float(np.logaddexp.reduce(increments[alike]) - math.log(int(alike.sum())))
 
 
 def _increments(

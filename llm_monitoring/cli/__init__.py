@@ -1,0 +1,5 @@
+"""The command line: `llm-monitoring check | backfill | sql | demo`."""
+
+from llm_monitoring.cli.main import main
+
+__all__ = ["main"]

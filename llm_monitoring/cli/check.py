@@ -1,0 +1,125 @@
+"""What `llm-monitoring check` looks at."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
+from llm_monitoring.adapters.sources import source_files
+from llm_monitoring.cli.query import open_lake
+from llm_monitoring.control import chart_count, run_length
+from llm_monitoring.hours import HOUR, hour_key
+from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.probes import unpinned_models, validate_probes
+from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
+from llm_monitoring.settings.models import secret
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the report."""
+
+    mark: Literal["ok", "warn", "error"]
+    text: str
+
+
+def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
+    """Everything that can be said before the first run."""
+    yield Result("ok", f"configuration of {settings.product}: {len(settings.features)} features")
+    yield from _metrics(settings)
+    yield from _sources(settings)
+    yield from _lake(settings)
+    yield from _judge(settings, offline)
+    yield from _probes(settings)
+    yield from _secrets(settings)
+    budget = settings.control.false_alarms_per_week
+    yield Result(
+        "ok",
+        f"{chart_count(settings)} charts share {budget:g} false alarms a week: "
+        f"each may raise one in {run_length(settings):,.0f} windows",
+    )
+
+
+def _metrics(settings: Settings) -> Iterator[Result]:
+    for line in settings.control.thresholds:
+        if line.metric not in BY_NAME:
+            yield Result("error", f"threshold on {line.metric}: there is no such metric")
+
+
+def _sources(settings: Settings) -> Iterator[Result]:
+    if not settings.sources.requests:
+        yield Result("error", "sources.requests is empty: there is nothing to monitor")
+    end = min(filter(None, (settings.end, datetime.now(UTC)))) - HOUR
+    first, last = hour_key(settings.start), hour_key(end)
+    for source in (*settings.sources.requests, *settings.sources.signals):
+        yield _source(source, first, last)
+    for file in settings.sources.changes:
+        if not file.exists():
+            yield Result("warn", f"change ledger {file} does not exist yet")
+
+
+def _source(source: Source, first: int, last: int) -> Result:
+    files = source_files(source, first, last) if first <= last else []
+    if not files:
+        return Result("warn", f"source {source.name}: no file matches {source.path} yet")
+    if "{date}" not in source.path:
+        return Result(
+            "warn",
+            f"source {source.name}: {len(files)} files without {{date}} in their path; "
+            "each run reads all of them",
+        )
+    return Result("ok", f"source {source.name}: {len(files)} files")
+
+
+def _lake(settings: Settings) -> Iterator[Result]:
+    try:
+        versions = open_lake(settings).version("raw_requests")
+    except Exception as error:  # noqa: BLE001 - whatever the store says is the finding
+        yield Result("error", f"lake {settings.lake.uri}: {error}")
+    else:
+        state = "empty" if versions is None else f"raw_requests at version {versions}"
+        yield Result("ok", f"lake {settings.lake.uri}: {state}")
+
+
+def _judge(settings: Settings, offline: bool) -> Iterator[Result]:
+    if not isinstance(settings.judge, EndpointJudgeSettings):
+        yield Result("ok", "judge: heuristic (scores breakage, not quality)")
+    elif offline:
+        yield Result("warn", f"judge: {settings.judge.model} was not called (--offline)")
+    else:
+        yield asyncio.run(_call(settings.judge))
+
+
+async def _call(judge: EndpointJudgeSettings) -> Result:
+    try:
+        async with ChatClient(judge.model_copy(update={"attempts": 1})) as client:
+            answer = await client.complete(
+                [{"role": "user", "content": "Answer with the word ready."}], max_output_tokens=16
+            )
+    except (ModelUnavailable, LookupError) as error:
+        return Result("error", f"judge {judge.model} at {judge.base_url}: {error}")
+    served = answer.response_model or judge.model
+    return Result("ok", f"judge {judge.model}: answered as {served}")
+
+
+def _probes(settings: Settings) -> Iterator[Result]:
+    problems = validate_probes(settings.probes.probes)
+    yield from (Result("error", problem) for problem in problems)
+    if not settings.probes.models:
+        yield Result("warn", "probes.models is empty: a silent change of the provider goes unseen")
+    else:
+        count, models = len(settings.probes.probes), len(settings.probes.models)
+        yield Result("ok", f"{count} probes for {models} models")
+    yield from (Result("warn", text) for text in unpinned_models(settings))
+
+
+def _secrets(settings: Settings) -> Iterator[Result]:
+    names = {channel.url_env for channel in settings.channels}
+    names |= {model.api_key_env for model in settings.probes.models}
+    for name in sorted(filter(None, names)):
+        try:
+            secret(name)
+        except LookupError as error:
+            yield Result("error", str(error))

@@ -1,0 +1,40 @@
+"""The wiring diagram: every asset, check, job, schedule, sensor and resource."""
+
+import warnings
+
+import dagster as dg
+
+with warnings.catch_warnings():
+    # What we use of both: one run for a range, and a check with a result for each hour.
+    warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
+    warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
+    from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
+    from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
+    from llm_monitoring.defs.jobs import JOBS
+    from llm_monitoring.defs.partitions import configuration_path
+    from llm_monitoring.defs.resources import monitoring_resource
+    from llm_monitoring.defs.schedules import SCHEDULES
+    from llm_monitoring.defs.sensors import SENSORS
+
+defs = dg.Definitions(
+    assets=[
+        requests.raw_requests,
+        requests.user_signals,
+        requests.changes,
+        requests.sampled_requests,
+        judging.judgements,
+        inputs.input_features,
+        windows.window_metrics,
+        windows.control_charts,
+        provider.probe_results,
+        provider.provider_drift,
+        response.alerts,
+        response.incidents,
+        response.regression_cases,
+    ],
+    asset_checks=[spend_within_budget],
+    jobs=[*JOBS, cost_check_job],
+    schedules=SCHEDULES,
+    sensors=SENSORS,
+    resources={"monitoring": monitoring_resource(configuration_path())},
+)

@@ -1,0 +1,1 @@
+"""The only room that knows Dagster: assets, checks, jobs, schedules, sensors, resources."""

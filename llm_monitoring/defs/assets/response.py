@@ -1,0 +1,207 @@
+"""What follows from a failed check: alerts, incidents, and the cases that are learned."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import dagster as dg
+
+from llm_monitoring import alerts as alerting
+from llm_monitoring.adapters.channels import deliver
+from llm_monitoring.control import chart_count
+from llm_monitoring.defs.casework import investigate_incident, report_metadata, write_report
+from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
+from llm_monitoring.defs.partitions import INCIDENTS
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.incidents.grouping import assign
+from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
+from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.records import Alert, ChartPoint, Delivery, Incident
+from llm_monitoring.settings import Settings
+
+DELIVERED = "deliveries_succeed"
+ON_TIME = "incidents_on_time"
+
+
+@dg.asset(
+    group_name="response",
+    pool="alerts",
+    kinds={"deltalake"},
+    check_specs=[
+        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="No message keeps failing.")
+    ],
+)
+def alerts(
+    monitoring: Monitoring,
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """One row is one alert. A run reconciles all alerts with what the lake says is out of control.
+
+    Each alert is created exactly once and each message delivered at least once, whatever starts
+    the run and however often.
+    """
+    lake, settings = monitoring.lake, monitoring.settings
+    found = reconcile_alerts(monitoring)
+    changed = assign_incidents(monitoring)
+    deliveries = _deliver_due(monitoring)
+    open_alerts = lake.rows("alerts", "status = 'firing'")
+    yield dg.MaterializeResult(
+        metadata={
+            "new_or_changed": len(found.alerts),
+            "messages": len(found.messages),
+            "recorded_silently": found.silent,
+            "incidents_opened_or_joined": changed,
+            "firing": len(open_alerts),
+            "summaries": dg.MetadataValue.md(
+                "\n".join(f"- **{a.severity}** {a.summary}" for a in open_alerts) or "none firing"
+            ),
+            "expected_by_chance": alerting.expected_by_chance(
+                settings.control.false_alarms_per_week, chart_count(settings)
+            ),
+        }
+    )
+    failing = alerting.undeliverable(deliveries)
+    yield dg.AssetCheckResult(
+        check_name=DELIVERED,
+        passed=not failing,
+        description=f"{len(failing)} messages keep failing",
+        metadata={d.delivery_id: f"{d.channel}: {d.error}" for d in failing},
+    )
+
+
+@dg.asset(
+    group_name="response",
+    partitions_def=INCIDENTS,
+    deps=[alerts],
+    kinds={"deltalake"},
+    check_specs=[
+        dg.AssetCheckSpec(ON_TIME, asset="incidents", description="No step's clock has run out.")
+    ],
+)
+def incidents(
+    context: dg.AssetExecutionContext, monitoring: Monitoring
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """One row is one incident: its five steps, clocks, evidence, suspects and report.
+
+    A re-run gathers the evidence again; what people recorded stays.
+    """
+    incident = investigate_incident(monitoring, context.partition_key)
+    path = write_report(monitoring, incident)
+    yield dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
+    late = overdue_steps(incident, monitoring.now())
+    yield dg.AssetCheckResult(
+        check_name=ON_TIME,
+        passed=not late,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"Overdue: {', '.join(late)}" if late else "No clock has run out.",
+    )
+
+
+@dg.asset(group_name="response", deps=[incidents], kinds={"deltalake"})
+def regression_cases(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
+    """One row is one failing case, ready for an eval suite; written out as JSON lines too."""
+    cases = monitoring.lake.rows("regression_cases")
+    path = monitoring.settings.reports / "regression_cases.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table = TABLES["regression_cases"].to_arrow(cases)
+    table.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": len(cases), "path": dg.MetadataValue.path(str(path))}
+    )
+
+
+def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
+    """Bring alerts and outbox up to what the lake says now."""
+    lake, settings, now = monitoring.lake, monitoring.settings, monitoring.now()
+    newest = newest_hour(lake)
+    if newest is None:
+        return alerting.Reconciliation(alerts=[], messages=[], silent=0)
+    found = alerting.reconcile(
+        _episodes(lake, settings, newest), lake.rows("alerts"), now, newest_hour=newest
+    )
+    known = {row.delivery_id for row in lake.rows("deliveries")}
+    outbox = alerting.deliveries_for(found.messages, settings.channels, now, known)
+    # The outbox first: a run that dies in between makes the same messages again.
+    if outbox:
+        lake.upsert("deliveries", outbox)
+    if found.alerts:
+        lake.upsert("alerts", found.alerts)
+    return found
+
+
+def assign_incidents(monitoring: Monitoring) -> list[str]:
+    """Give every open alert its incident, opening new ones; returns those that changed."""
+    lake, now = monitoring.lake, monitoring.now()
+    everything: list[Alert] = lake.rows("alerts")
+    known: list[Incident] = lake.rows("incidents")
+    models = models_of_feature(lake)
+    # What was over long before it was found, and what turned out not to be, opens no incident.
+    eligible = [
+        a
+        for a in everything
+        if a.incident_id or (a.notified_hour is not None and not alerting.is_withdrawn(a))
+    ]
+    decided = assign(eligible, known, monitoring.settings.incidents.join_hours, models)
+    taken = {incident.incident_id for incident in known}
+    changed: list[tuple[Incident, Sequence[Alert]]] = []
+    for incident in known:
+        joined = decided.joined.get(incident.incident_id, ())
+        members = [a for a in everything if a.incident_id == incident.incident_id]
+        if joined:
+            changed.append((update_incident(incident, [*members, *joined]), joined))
+    for group in decided.opened:
+        incident = open_incident(group, taken, now)
+        taken.add(incident.incident_id)
+        changed.append((incident, group))
+    if changed:
+        lake.upsert("incidents", [incident for incident, _ in changed])
+        lake.upsert("alerts", [_joined(a, i.incident_id) for i, group in changed for a in group])
+    return [incident.incident_id for incident, _ in changed]
+
+
+def _joined(alert: Alert, incident_id: str) -> Alert:
+    return replace(alert, incident_id=incident_id)
+
+
+def _episodes(lake: Lake, settings: Settings, newest: int) -> list[alerting.Episode]:
+    points: list[ChartPoint] = TABLES["control_charts"].to_records(lake.query("episode_points"))
+    judges = lake.run("select distinct epoch, judge from judgements").to_pylist()
+    charts = alerting.chart_episodes(
+        points,
+        BY_NAME,
+        newest_hour=newest,
+        judges={row["epoch"]: row["judge"] for row in judges},
+        thresholds=settings.control.thresholds,
+        simulated=settings.simulated,
+    )
+    provider = alerting.provider_episodes(
+        lake.rows("provider_drift"), newest_hour=newest, simulated=settings.simulated
+    )
+    control = settings.control
+    findings = [
+        *alerting.find_missing_windows(points),
+        *alerting.find_rejects(lake.rows("source_reads"), control.maximum_reject_ratio),
+        *alerting.find_low_coverage(
+            lake.rows("window_metrics", "metric = 'unscored_rate'"),
+            control.minimum_judge_coverage_ratio,
+        ),
+    ]
+    data = alerting.data_episodes(findings, newest_hour=newest, simulated=settings.simulated)
+    return [*charts, *provider, *data]
+
+
+def _deliver_due(monitoring: Monitoring) -> list[Delivery]:
+    """Try every delivery that is due; each attempt is stored before the next is made."""
+    lake, settings = monitoring.lake, monitoring.settings
+    known = {alert.fingerprint: alert for alert in lake.rows("alerts")}
+    channels = {channel.name: channel for channel in settings.channels}
+    for delivery in alerting.due(lake.rows("deliveries"), monitoring.now()):
+        alert, channel = known[delivery.fingerprint], channels.get(delivery.channel)
+        error = (
+            deliver(channel, alerting.text_of(alert, delivery.kind),
+                    alerting.payload_of(alert, delivery))
+            if channel
+            else f"channel {delivery.channel} is no longer configured"
+        )  # fmt: skip
+        lake.upsert("deliveries", [alerting.after_attempt(delivery, error, monitoring.now())])
+    return lake.rows("deliveries")

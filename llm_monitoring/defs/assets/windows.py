@@ -1,0 +1,111 @@
+"""Windows and control charts: what is measured every hour, and whether it is in control."""
+
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from llm_monitoring.defs.assets.inputs import input_features
+from llm_monitoring.defs.assets.judging import judgements
+from llm_monitoring.defs.assets.requests import Results, raw_requests, user_signals
+from llm_monitoring.defs.chart_checks import CHART_CHECKS, report_charts
+from llm_monitoring.defs.folding import refold
+from llm_monitoring.defs.judges import current_epoch
+from llm_monitoring.defs.partitions import HOURS, hours_of
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.metrics import Family, measurements_sql, silent_windows
+from llm_monitoring.settings import Settings
+
+WINDOW_METRICS = TABLES["window_metrics"]
+
+
+@dg.asset(
+    group_name="control",
+    partitions_def=HOURS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[raw_requests, user_signals, judgements, input_features],
+    kinds={"duckdb", "deltalake"},
+)
+def window_metrics(
+    context: dg.AssetExecutionContext, monitoring: Monitoring
+) -> dg.MaterializeResult[Any]:
+    """One row is one (window, segment, metric): value, n, stddev. A re-run replaces its hours."""
+    first, last = hours_of(context)
+    lake, settings = monitoring.lake, monitoring.settings
+    epoch = current_epoch(monitoring)
+    families = measured_families(settings)
+    rows = pa.concat_tables(
+        [measure(lake, settings, family, (first, last), epoch) for family in families]
+    )
+    version = lake.replace_hours("window_metrics", rows, first, last)
+    return dg.MaterializeResult(
+        metadata={"dagster/partition_row_count": rows.num_rows, "delta_version": version}
+    )
+
+
+@dg.asset(
+    group_name="control",
+    partitions_def=HOURS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[window_metrics],
+    # Two folds at once could each miss the other's windows.
+    pool="control_charts",
+    kinds={"deltalake"},
+    check_specs=list(CHART_CHECKS),
+)
+def control_charts(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:
+    """One row is one (window, chart): state, statistic, limit, alarm or not.
+
+    A run folds from the state before its first window and ripples over windows after its last.
+    """
+    first, last = hours_of(context)
+    refolded = refold(monitoring.lake, monitoring.settings, first, last)
+    yield dg.MaterializeResult(
+        metadata={
+            "charts": refolded.charts,
+            "windows_folded_until": refolded.last,
+            "baselines_learned": refolded.baselines,
+            "delta_version": refolded.version,
+        }
+    )
+    yield from report_charts(context, monitoring)
+
+
+def measured_families(settings: Settings) -> list[Family]:
+    """Families of metrics that have a source; without signals nothing is said of satisfaction."""
+    families: list[Family] = ["requests", "judgements", "inputs"]
+    return [*families, "signals"] if settings.sources.signals else families
+
+
+def measure(
+    lake: Lake, settings: Settings, family: Family, hours: tuple[int, int], epoch: str
+) -> pa.Table:
+    """Windows of one family, those without rows included.
+
+    Returns:
+        Rows of window_metrics.
+    """
+    first, last = hours
+    settle_hours = max((source.late_hours for source in settings.sources.signals), default=0)
+    measured = lake.query(
+        f"window_{family}",
+        hours=(first, shift(last, settle_hours)),
+        fragments={"measurements": measurements_sql(family)},
+        first=first,
+        last=last,
+        settle_us=settle_hours * 3_600_000_000,
+    )
+    measured = measured.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
+    total = measured.filter(pc.is_null(measured["model_id"]))
+    present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
+    silent = silent_windows(
+        family,
+        hour_range(first, last),
+        [feature.feature_id for feature in settings.features],
+        present,
+        epoch if family == "judgements" else None,
+    )
+    return pa.concat_tables([measured, WINDOW_METRICS.to_arrow(silent)])

@@ -1,0 +1,163 @@
+"""Working an incident: its records are loaded, its evidence gathered, its report written."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from llm_monitoring.defs.pictures import chart_pictures
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import hours_between, shift
+from llm_monitoring.incidents.evidence import Material, from_json
+from llm_monitoring.incidents.grouping import SEVERITIES
+from llm_monitoring.incidents.investigate import investigate, title
+from llm_monitoring.incidents.steps import attach_evidence, update_incident
+from llm_monitoring.lake import Lake
+from llm_monitoring.records import Alert, ChartPoint, Incident
+from llm_monitoring.reports.incident_page import Picture, incident_page
+
+WEEK = 168
+MOST_WINDOWS = 72  # hours of an incident that are looked at
+SAMPLED_REQUESTS = 20_000  # of a bigger window, so many requests are looked at
+PICTURES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Period:
+    first: int
+    last: int
+
+    @property
+    def windows(self) -> int:
+        return hours_between(self.first, self.last) + 1
+
+
+def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
+    """Gather the evidence of an incident anew and store it.
+
+    Raises:
+        Failure: there is no such incident.
+    """
+    lake, settings = monitoring.lake, monitoring.settings.incidents
+    incident = find_incident(lake, incident_id)
+    members: list[Alert] = lake.rows("alerts", "incident_id = $id", id=incident_id)
+    incident = update_incident(incident, members)
+    after = _incident_period(incident)
+    before = _Period(shift(after.first, -WEEK), shift(after.last, -WEEK))
+    features = sorted({a.feature_id for a in members if a.feature_id})
+    evidence = investigate(
+        incident,
+        members,
+        before=_material(lake, before, features),
+        after=_material(lake, after, features),
+        changes=lake.rows("changes"),
+        triage_sample=settings.triage_sample,
+        suspect_hours=settings.suspect_hours,
+    )
+    incident = attach_evidence(incident, evidence, title(incident, members, evidence))
+    lake.upsert("incidents", [incident])
+    return incident
+
+
+def find_incident(lake: Lake, incident_id: str) -> Incident:
+    """The stored incident.
+
+    Raises:
+        Failure: there is none by this id.
+    """
+    found: list[Incident] = lake.rows("incidents", "incident_id = $id", id=incident_id)
+    if not found:
+        known = ", ".join(row.incident_id for row in lake.rows("incidents")) or "none yet"
+        raise dg.Failure(f"no incident {incident_id!r}; there are: {known}")
+    return found[0]
+
+
+def write_report(monitoring: Monitoring, incident: Incident) -> Path:
+    """Write the incident's page and store where it is."""
+    lake, settings = monitoring.lake, monitoring.settings
+    members: list[Alert] = lake.rows("alerts", "incident_id = $id", id=incident.incident_id)
+    page = incident_page(
+        incident,
+        members,
+        _pictures(monitoring, members),
+        lake.rows("regression_cases", "incident_id = $id", id=incident.incident_id),
+        product=settings.product,
+        now=monitoring.now(),
+        simulated=settings.simulated,
+    )
+    path = settings.reports / f"{incident.incident_id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(page)
+    lake.upsert("incidents", [replace(incident, report_path=str(path))])
+    return path
+
+
+def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> dict[str, Any]:
+    """What Dagster shows of an incident: a link to its report, its state, what to do."""
+    address = monitoring.settings.reports_url
+    responses = from_json(incident.evidence).responses
+    link = f"{address.rstrip('/')}/{path.name}" if address else None
+    return {
+        **({"report_link": dg.MetadataValue.url(link)} if link else {}),
+        "report": dg.MetadataValue.path(str(path)),
+        "title": incident.title,
+        "severity": incident.severity,
+        "status": f"{incident.status}, step {incident.step}",
+        "alerts": len(incident.alerts),
+        "recommended": dg.MetadataValue.md("\n".join(f"- {_plain(r.text)}" for r in responses)),
+    }
+
+
+def _plain(text: str) -> str:
+    """Our own words may quote logged ones; nothing in them is Markdown."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", text)
+
+
+def _incident_period(incident: Incident) -> _Period:
+    """From the estimated change on, at most MOST_WINDOWS."""
+    first = min(incident.change_hour, incident.first_hour)
+    last = max(incident.last_hour, first)
+    return _Period(first, min(last, shift(first, MOST_WINDOWS - 1)))
+
+
+def _material(lake: Lake, period: _Period, features: Sequence[str]) -> Material:
+    """Records of a period; of a big one the judged requests and a share of the others."""
+    hours = (period.first, period.last)
+    mine = "list_contains($features, feature_id)" if features else "true"
+    named = {"features": list(features)}
+    total = lake.run(
+        f"select count(*) as n from raw_requests where hour between $first and $last and {mine}",
+        hours=hours, first=period.first, last=period.last, **named,
+    )["n"][0].as_py()  # fmt: skip
+    share = min(1.0, SAMPLED_REQUESTS / total) if total else 1.0
+    # Judged requests are kept whatever the share: they are what triage looks at.
+    chosen = (
+        f"{mine} and (hash(request_id) % 1000000 < {int(share * 1_000_000)} or request_id in"
+        " (select request_id from sampled_requests where hour between $first and $last))"
+    )
+    return Material(
+        windows=period.windows,
+        requests=lake.rows(
+            "raw_requests", chosen if share < 1 else mine,
+            hours=hours, first=period.first, last=period.last, **named,
+        ),
+        judgements=lake.rows("judgements", mine, hours=hours, **named),
+        inputs=lake.rows("input_features", mine, hours=hours, **named),
+        signals=lake.rows("user_signals", hours=(period.first, shift(period.last, 1))),
+        sampled=share < 1,
+    )  # fmt: skip
+
+
+def _pictures(monitoring: Monitoring, members: Sequence[Alert]) -> list[Picture]:
+    """Charts of the alerts, gravest first; alerts that no chart raised have none."""
+    pictures = []
+    for alert in sorted(members, key=lambda a: (SEVERITIES.index(a.severity), a.first_hour)):
+        points: list[ChartPoint] = monitoring.lake.rows(
+            "control_charts", "chart_id = $id",
+            hours=(alert.last_hour, alert.last_hour), id=alert.subject,
+        )  # fmt: skip
+        pictures += [chart_pictures(monitoring, point) for point in points]
+    return pictures[:PICTURES]

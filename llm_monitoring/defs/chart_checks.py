@@ -1,0 +1,81 @@
+"""The checks of control_charts: one for each layer, one for silence, one for drawn lines."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+
+from llm_monitoring.alerts import point_text
+from llm_monitoring.defs.check_reports import Finding, hourly_check, report
+from llm_monitoring.defs.partitions import hour_partition, hours_of
+from llm_monitoring.defs.pictures import chart_metadata
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.records import ChartPoint
+
+Belongs = Callable[[ChartPoint], bool]
+SHOWN = 5  # pictures to a check result
+
+
+def _of_layer(layer: str) -> Belongs:
+    return lambda point: point.chart in STATISTICAL and BY_NAME[point.metric].layer == layer
+
+
+STATISTICAL = ("sr_mixture", "reference_ewma")
+_CHECKS: dict[str, tuple[str, Belongs]] = {
+    "infrastructure_in_control": (
+        "Errors, refusals, latency and volume are as they usually are.",
+        _of_layer("infrastructure"),
+    ),
+    "cost_in_control": ("Spend, cost and tokens are as they usually are.", _of_layer("cost")),
+    "quality_in_control": ("Judged quality is as it usually is.", _of_layer("quality")),
+    "satisfaction_in_control": (
+        "Users react as they usually do.",
+        _of_layer("satisfaction"),
+    ),
+    "inputs_in_control": ("Users ask what they usually ask.", _of_layer("inputs")),
+    "thresholds_hold": (
+        "No static threshold is crossed.",
+        lambda point: point.chart == "static_threshold",
+    ),
+    "requests_present": (
+        "No window is silent that usually has requests.",
+        lambda point: point.chart == "missing",
+    ),
+}
+CHART_CHECKS = tuple(
+    hourly_check("control_charts", name, text) for name, (text, _) in _CHECKS.items()
+)
+
+
+def report_charts(
+    context: dg.AssetExecutionContext, monitoring: Monitoring
+) -> Iterator[dg.AssetCheckResult]:
+    """Results of every check for every window of the run."""
+    alarms = monitoring.lake.rows("control_charts", "alarm", hours=hours_of(context))
+    single = len(list(context.partition_keys)) == 1
+    for name, (text, belongs) in _CHECKS.items():
+        by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
+        for point in filter(belongs, alarms):
+            by_partition[hour_partition(point.hour)].append(point)
+        yield from report(context, name, _finding(monitoring, text, by_partition, single))
+
+
+def _finding(
+    monitoring: Monitoring,
+    text: str,
+    by_partition: dict[str, list[ChartPoint]],
+    pictures: bool,
+) -> Callable[[str], Finding]:
+    def finding(partition: str) -> Finding:
+        points = by_partition.get(partition, [])
+        if not points:
+            return Finding(True, text)
+        texts = {point.chart_id: point_text(point, BY_NAME[point.metric].unit) for point in points}
+        metadata: dict[str, object] = dict(texts)
+        if pictures:
+            for point in points[:SHOWN]:
+                metadata |= chart_metadata(monitoring, point)
+        return Finding(False, "; ".join(texts.values()), metadata)
+
+    return finding

@@ -1,0 +1,70 @@
+"""Pictures of charts for Dagster's metadata: a sparkline inline, the full chart one click away."""
+
+from typing import Any
+
+import dagster as dg
+
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import shift
+from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.records import ChartPoint
+from llm_monitoring.reports.incident_page import Picture
+from llm_monitoring.reports.inline import markdown_image
+from llm_monitoring.reports.pictures import chart_picture
+from llm_monitoring.reports.sparklines import sparkline
+
+SHOWN_HOURS = 14 * 24
+
+
+def chart_metadata(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
+    """Sparkline and full picture of the chart, as it stood at this point."""
+    points = chart_history(monitoring, point.chart_id, point.hour)
+    full = chart_picture(points, monitoring.lake.rows("changes"), **_labels(monitoring, point))
+    name = point.chart_id
+    return {
+        f"{name} (sparkline)": dg.MetadataValue.md(markdown_image(sparkline(points), name)),
+        f"{name} (chart)": dg.MetadataValue.md(markdown_image(full, name)),
+    }
+
+
+def chart_pictures(monitoring: Monitoring, point: ChartPoint) -> Picture:
+    """The chart for a report, for light and for dark readers."""
+    points = chart_history(monitoring, point.chart_id, point.hour)
+    changes, labels = monitoring.lake.rows("changes"), _labels(monitoring, point)
+    return Picture(
+        description=point.chart_id,
+        light=chart_picture(points, changes, **labels),
+        dark=chart_picture(points, changes, **labels, dark=True),
+    )
+
+
+def chart_history(monitoring: Monitoring, chart_id: str, last: int) -> list[ChartPoint]:
+    """The chart's last two weeks up to an hour."""
+    return monitoring.lake.rows(
+        "control_charts",
+        "chart_id = $chart_id",
+        hours=(shift(last, -SHOWN_HOURS), last),
+        chart_id=chart_id,
+    )
+
+
+def _labels(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
+    metric = BY_NAME[point.metric]
+    about = point.feature_id if point.model_id is None else f"{point.feature_id} ({point.model_id})"
+    return {
+        "title": f"{metric.title} of {about}",
+        "unit": metric.unit,
+        "judge": judge_name(monitoring, point.epoch),
+        "simulated": monitoring.settings.simulated,
+    }
+
+
+def judge_name(monitoring: Monitoring, epoch: str | None) -> str | None:
+    """Who scored in an epoch; None: the metric is not a judged one."""
+    if epoch is None:
+        return None
+    found = monitoring.lake.run(
+        "select any_value(judge) as judge from judgements where epoch = $epoch", epoch=epoch
+    )
+    judge: str | None = found["judge"][0].as_py()
+    return judge

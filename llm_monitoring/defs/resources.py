@@ -1,0 +1,77 @@
+"""What assets are handed: settings, lake, models."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
+from llm_monitoring.lake import Lake
+from llm_monitoring.settings import Settings, load_settings
+from llm_monitoring.settings.models import secret
+
+
+class Monitoring(dg.ConfigurableResource[Any]):
+    """monitoring.yaml and the lake it names.
+
+    Args:
+        config_path: the monitoring.yaml.
+        duckdb: in-memory DuckDB; the lake opens one connection per use.
+    """
+
+    config_path: str
+    duckdb: dg.ResourceDependency[DuckDBResource]
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the file."""
+        return _settings(self.config_path)
+
+    @property
+    def lake(self) -> Lake:
+        """The tables."""
+        lake = self.settings.lake
+        named = {option: secret(name) or "" for option, name in lake.storage_options_env.items()}
+        return Lake(lake.uri, {**lake.storage_options, **named}, self._connect)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The configured embedder; its weights are loaded once per process."""
+        return _embedder(self.settings.inputs.embedder)
+
+    def now(self) -> datetime:
+        """Wall clock; assets stamp rows with it, decisions never read it themselves."""
+        return datetime.now(UTC)
+
+    @contextmanager
+    def _connect(self) -> Iterator[Any]:
+        with self.duckdb.get_connection() as connection:
+            try:
+                yield connection
+            finally:
+                # get_connection itself closes only when no exception passes through it.
+                connection.close()
+
+
+def monitoring_resource(config_path: Path) -> Monitoring:
+    """The resource for a monitoring.yaml."""
+    limit = load_settings(config_path).lake.memory_limit
+    duckdb = DuckDBResource(
+        database=":memory:", connection_config={"memory_limit": limit} if limit else {}
+    )
+    return Monitoring(config_path=str(config_path), duckdb=duckdb)
+
+
+@lru_cache(maxsize=8)
+def _settings(config_path: str) -> Settings:
+    return load_settings(config_path)
+
+
+@lru_cache(maxsize=2)
+def _embedder(name: str) -> Embedder:
+    return EMBEDDERS[name]()

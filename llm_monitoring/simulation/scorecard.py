@@ -1,0 +1,90 @@
+"""What was caught of the faults that were switched on, and what alarmed without one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from llm_monitoring.hours import HOUR, hour_start, hours_between, shift
+from llm_monitoring.records import Alert
+from llm_monitoring.simulation.faults import Fault
+
+# A chart may close an episode and open another while the effects of a fault fade.
+AFTERMATH_HOURS = 24
+PROBED_AFTER = timedelta(hours=12)  # the weekly schedule asks on Monday at noon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catch:
+    """One fault, and the first alarm it raised."""
+
+    fault: str
+    series: str | None
+    injected_at: datetime
+    alarm_at: datetime | None
+
+    @property
+    def delay_hours(self) -> float | None:
+        """From the fault's first instant to the end of the window that alarmed."""
+        if self.alarm_at is None:
+            return None
+        return (self.alarm_at - self.injected_at) / HOUR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """Every fault, and the alerts that none of them explains."""
+
+    catches: tuple[Catch, ...]
+    false_alarms: tuple[Alert, ...]
+
+
+def score(
+    alerts: Iterable[Alert], faults: Sequence[Fault], models: dict[str, set[str]]
+) -> Scorecard:
+    """Hold alerts against the faults' own list of what they move.
+
+    Args:
+        alerts: all alerts, informational ones included.
+        faults: those that were switched on.
+        models: feature -> names its models are asked or answer by; a probe alert names a model.
+    """
+    alerts = sorted(alerts, key=lambda alert: (alarm_at(alert), alert.subject))
+    explained = {
+        fault.name: [alert for alert in alerts if explains(fault, alert, models)]
+        for fault in faults
+    }
+    known = {alert.fingerprint for found in explained.values() for alert in found}
+    return Scorecard(
+        catches=tuple(_catch(fault, explained[fault.name]) for fault in faults),
+        false_alarms=tuple(alert for alert in alerts if alert.fingerprint not in known),
+    )
+
+
+def explains(fault: Fault, alert: Alert, models: dict[str, set[str]]) -> bool:
+    """The alert began while the fault was on, or in its aftermath, on a series it moves."""
+    if alert.metric not in fault.affects:
+        return False
+    if alert.layer == "provider":
+        probed = alert.model_id or ""
+        served = any(name.startswith(probed) for name in models.get(fault.feature_id, ()))
+        return served and alarm_at(alert) >= hour_start(fault.first_hour)
+    late = hours_between(fault.last_hour, alert.first_hour)
+    began = alert.first_hour >= fault.first_hour and late <= AFTERMATH_HOURS
+    return alert.feature_id == fault.feature_id and began
+
+
+def alarm_at(alert: Alert) -> datetime:
+    """When the alarm could be known: the window closed, or the probes were asked."""
+    if alert.layer == "provider":
+        return hour_start(alert.first_hour) + PROBED_AFTER
+    return hour_start(shift(alert.first_hour, 1))
+
+
+def _catch(fault: Fault, alerts: Sequence[Alert]) -> Catch:
+    first = alerts[0] if alerts else None
+    return Catch(
+        fault=fault.name,
+        series=first.subject if first else None,
+        injected_at=hour_start(fault.first_hour),
+        alarm_at=alarm_at(first) if first else None,
+    )
