@@ -343,9 +343,9 @@ def test_numbers_may_be_numbers_and_keys_may_be_wrapped_otherwise(tmp_path: Path
     inner = span(CHAT, startTimeUnixNano=START, endTimeUnixNano=START + 2_000_000)
     inner["attributes"].append({"key": "gen_ai.usage.input_tokens", "value": {"intValue": 3}})
     (wrapped,) = export(inner)["resourceSpans"]
-    forms = [wrapped, [wrapped], {"batches": [wrapped]}, [{"resourceSpans": [wrapped]}]]
+    forms: list[Any] = [wrapped, [wrapped], {"batches": [wrapped]}, [{"resourceSpans": [wrapped]}]]
     for form in forms:
-        (row,) = read(tmp_path, form).rows  # type: ignore[arg-type]
+        (row,) = read(tmp_path, form).rows
         assert (row.input_tokens, row.latency_ms) == (3, 2.0)
 
 

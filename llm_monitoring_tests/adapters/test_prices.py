@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import genai_prices
 import pytest
 from genai_prices import Usage, data_snapshot
-from genai_prices.types import ModelPrice, Provider
+from genai_prices.types import ModelPrice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,7 +45,9 @@ def override(**more: object) -> PriceOverride:
 def test_the_table_prices_a_known_model() -> None:
     # OpenAI lists gpt-4o-2024-08-06 at 2.50, 1.25 (cached) and 10.00 dollars per million tokens.
     tokens = TokenCounts(1_000_000, 100_000, cache_read=400_000)
-    assert cost(Prices(), tokens) == (pytest.approx(1.5 + 0.5 + 1.0), TABLE_VERSION)
+    usd, version = cost(Prices(), tokens)
+    assert usd == pytest.approx(1.5 + 0.5 + 1.0)
+    assert version == TABLE_VERSION
 
 
 def test_the_cost_in_the_log_wins_also_when_it_is_zero() -> None:
@@ -169,10 +171,13 @@ def test_the_fast_way_gives_the_tables_price_for_every_model() -> None:
 
 
 TIERED = [
-    (provider, model.id)
+    (provider.id, model.id)
     for provider in data_snapshot.get_snapshot().providers
     for model in provider.models
-    if isinstance(model.prices, ModelPrice) and " (+tiers)" in str(model.prices)
+    # Some ids stand for a family of names and are not names themselves.
+    if model.is_match(model.id)
+    and isinstance(model.prices, ModelPrice)
+    and " (+tiers)" in str(model.prices)
 ]
 
 
@@ -180,15 +185,14 @@ TIERED = [
 @given(st.data())
 def test_the_fast_way_gives_the_tables_price_for_any_tokens(data: st.DataObject) -> None:
     provider, model = data.draw(st.sampled_from(TIERED))
-    assert isinstance(provider, Provider)
     into = data.draw(st.integers(0, 2_000_000))
     read = data.draw(st.integers(0, into))
     written = data.draw(st.integers(0, into - read))
     out = data.draw(st.integers(0, 100_000))
     counts = TokenCounts(into, out, read, written, data.draw(st.integers(0, out)))
-    usd, version = cost(Prices(), counts, model=model, provider=provider.id)
+    usd, version = cost(Prices(), counts, model=model, provider=provider)
     assert version == TABLE_VERSION
-    assert usd == pytest.approx(table_usd(model, provider.id, counts), rel=1e-9, abs=1e-12)
+    assert usd == pytest.approx(table_usd(model, provider, counts), rel=1e-9, abs=1e-12)
 
 
 def test_real_usage_bodies_cost_what_their_collection_says() -> None:

@@ -268,7 +268,7 @@ def test_a_rejected_row_with_a_time_that_fits_is_filed_under_it(tmp_path: Path) 
 def test_without_a_stamp_a_rejected_row_is_filed_with_its_nearest_readable_neighbour(
     tmp_path: Path,
 ) -> None:
-    lines = [
+    lines: list[Any] = [
         b"first",
         request("a", "2026-10-05T08:00Z"),
         b"second",
