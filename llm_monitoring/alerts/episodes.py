@@ -243,6 +243,7 @@ SEVERITIES: dict[tuple[str, str], str] = {
     ("satisfaction", "*"): "ticket",
     ("inputs", "*"): "ticket",
     ("data", "*"): "ticket",
+    ("data", "missing_windows"): "page",  # an outage that leaves no rows is an outage
     ("provider", "*"): "ticket",
     ("provider", "identity"): "info",
 }

@@ -1,10 +1,9 @@
 """Every hourly asset over a range, a day at a time, in this process."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import dagster as dg
 from rich.console import Console
 from rich.progress import (
@@ -17,13 +16,11 @@ from rich.progress import (
 )
 
 from llm_monitoring.cli.instance import open_instance
-from llm_monitoring.defs.assets import requests, response
-from llm_monitoring.defs.jobs import HOURLY_ASSETS
+from llm_monitoring.definitions import defs
 from llm_monitoring.defs.partitions import range_tags
-from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import hours_between, shift
 
-CHUNK = 24  # hours: memory stays small, and a backfill that is killed goes on where it was
+CHUNK = 48  # hours: memory stays small, and a backfill that is killed has lost two days at most
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -32,15 +29,14 @@ def run_backfill(config: Path, first: int, last: int) -> None:
 
     Alerts that were over long before are recorded silently, so old history wakes nobody.
     """
-    monitoring = monitoring_resource(config)
     with open_instance(config) as instance, progress_bar() as bar:
         task = bar.add_task("backfill", total=hours_between(first, last) + 1)
-        materialize(instance, monitoring, [requests.changes])
+        run_job(instance, "ledger")
         for start, end in chunks(first, last):
             bar.update(task, description=f"hours {start} to {end}")
-            materialize(instance, monitoring, HOURLY_ASSETS, range_tags(start, end))
+            run_job(instance, "hours", tags=range_tags(start, end))
             bar.advance(task, hours_between(start, end) + 1)
-        materialize(instance, monitoring, [response.alerts])
+        run_job(instance, "reconcile_alerts")
 
 
 def chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -50,31 +46,25 @@ def chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
         yield start, min(shift(start, CHUNK - 1), last)
 
 
-def materialize(
+def run_job(
     instance: dg.DagsterInstance,
-    monitoring: Monitoring,
-    assets: Sequence[dg.AssetsDefinition],
+    name: str,
     tags: dict[str, str] | None = None,
     partition_key: str | None = None,
 ) -> None:
-    """One run in this process, recorded in the instance.
+    """One run of a job in this process, recorded in the instance.
 
     Raises:
-        ClickException: the run failed.
+        Exception: what made the run fail.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    result = dg.materialize(
-        assets,
+    defs.resolve_job_def(name).execute_in_process(
         instance=instance,
-        resources={"monitoring": monitoring},
         tags=tags,
         partition_key=partition_key,
         run_config=QUIET,
         raise_on_error=True,
-        selection=dg.AssetSelection.assets(*assets),
     )
-    if not result.success:
-        raise click.ClickException(f"run {result.run_id} failed")
 
 
 def progress_bar() -> Progress:

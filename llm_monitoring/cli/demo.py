@@ -11,14 +11,20 @@ import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
-from llm_monitoring.cli.backfill import chunks, materialize, progress_bar
+from llm_monitoring.cli.backfill import chunks, progress_bar, run_job
 from llm_monitoring.cli.instance import open_instance
-from llm_monitoring.defs.assets import provider, requests, response
-from llm_monitoring.defs.jobs import HOURLY_ASSETS
 from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
-from llm_monitoring.defs.resources import Monitoring, monitoring_resource
-from llm_monitoring.hours import hour_key, hour_start, shift
+from llm_monitoring.defs.resources import monitoring_resource
+from llm_monitoring.hours import (
+    hour_key,
+    hour_range,
+    hour_start,
+    hours_between,
+    shift,
+    week_key,
+    week_start,
+)
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import Incident
 from llm_monitoring.simulation import choose_faults, write_logs
@@ -34,7 +40,7 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     began = time.monotonic()
     console, folder = Console(), config.parent
     monitoring = monitoring_resource(config)
-    settings = monitoring.settings
+    settings, lake = monitoring.settings, monitoring.lake
     start = hour_key(settings.start)
     faults = [f for f in choose_faults(start=start) if f.start_offset < days * DAY]
     for name in MADE:
@@ -43,45 +49,43 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     simulated = write_logs(folder / "logs", start, days * DAY, seed, faults)
     console.print(f"{simulated.requests:,} requests, {simulated.signals:,} user signals")
     with open_instance(config) as instance:
-        _run(instance, monitoring, start, shift(start, days * DAY - 1))
-        incidents = _investigate(instance, monitoring)
-    lake = monitoring.lake
-    card = score(lake.rows("alerts"), faults, models_of_feature(lake))
+        last = shift(start, days * DAY - 1)
+        _run(instance, start, last)
+        incidents = _investigate(instance, lake)
+    card = score(lake.rows("alerts"), faults, models_of_feature(lake, last))
     summary = summarise(lake, card, time.monotonic() - began)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _print(console, card, summary, incidents)
 
 
-def _run(instance: dg.DagsterInstance, monitoring: Monitoring, first: int, last: int) -> None:
-    """Day by day: the hours, the week's probes when they are due, the alerts."""
+def _run(instance: dg.DagsterInstance, first: int, last: int) -> None:
+    """Two days at a time: the hours, the week's probes once they are due, the alerts."""
     with progress_bar() as bar:
-        days = list(chunks(first, last))
-        task = bar.add_task("days", total=len(days))
-        materialize(instance, monitoring, [requests.changes])
-        for start, end in days:
+        pieces = list(chunks(first, last))
+        task = bar.add_task("", total=hours_between(first, last) + 1)
+        run_job(instance, "ledger")
+        for start, end in pieces:
             bar.update(task, description=f"{hour_start(start):%a %d %b} (simulated)")
-            materialize(instance, monitoring, HOURLY_ASSETS, range_tags(start, end))
-            if hour_start(start).weekday() == 0:
-                _probe(instance, monitoring, start)
-            materialize(instance, monitoring, [response.alerts])
-            bar.advance(task)
+            run_job(instance, "hours", tags=range_tags(start, end))
+            for week in _weeks_due(start, end):
+                run_job(instance, "weeks", partition_key=week)
+            run_job(instance, "reconcile_alerts")
+            bar.advance(task, hours_between(start, end) + 1)
 
 
-def _probe(instance: dg.DagsterInstance, monitoring: Monitoring, hour: int) -> None:
-    week = hour_start(hour).strftime("%Y-%m-%d")
-    assets = [provider.probe_results, provider.provider_drift]
-    materialize(instance, monitoring, assets, partition_key=week)
+def _weeks_due(start: int, end: int) -> list[str]:
+    """Weeks whose probes the schedule asks between two hours: Wednesday at noon."""
+    moments = (hour_start(hour) for hour in hour_range(start, end))
+    asked = (m for m in moments if m.weekday() == 2 and m.hour == 12)
+    return [f"{week_start(week_key(m)):%Y-%m-%d}" for m in asked]
 
 
-def _investigate(instance: dg.DagsterInstance, monitoring: Monitoring) -> list[Incident]:
-    incidents: list[Incident] = monitoring.lake.rows("incidents")
-    names = [incident.incident_id for incident in incidents]
+def _investigate(instance: dg.DagsterInstance, lake: Lake) -> list[Incident]:
+    names = [incident.incident_id for incident in lake.rows("incidents")]
     instance.add_dynamic_partitions(INCIDENTS.name or "", names)
     for name in names:
-        materialize(instance, monitoring, [response.incidents], partition_key=name)
-    if names:
-        materialize(instance, monitoring, [response.regression_cases])
-    return monitoring.lake.rows("incidents")
+        run_job(instance, "investigate_incident", partition_key=name)
+    return lake.rows("incidents")
 
 
 def summarise(lake: Lake, card: Scorecard, wall_seconds: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from llm_monitoring.reports.incident_page import Picture, incident_page
 
 WEEK = 168
 MOST_WINDOWS = 72  # hours of an incident that are looked at
+RECENT_WINDOWS = 24  # hours before the change, to see what was new
 SAMPLED_REQUESTS = 20_000  # of a bigger window, so many requests are looked at
 PICTURES = 6
 
@@ -48,12 +49,14 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
     after = _incident_period(incident)
     before = _Period(shift(after.first, -WEEK), shift(after.last, -WEEK))
     features = sorted({a.feature_id for a in members if a.feature_id})
+    recent = _Period(shift(after.first, -RECENT_WINDOWS), shift(after.first, -1))
     evidence = investigate(
         incident,
         members,
         before=_material(lake, before, features),
         after=_material(lake, after, features),
         changes=lake.rows("changes"),
+        recent=_material(lake, recent, features).requests,
         triage_sample=settings.triage_sample,
         suspect_hours=settings.suspect_hours,
     )

@@ -36,6 +36,11 @@ alerts_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(response.alerts),
     description="Bring the alerts up to what the lake says, and deliver what is due.",
 )
+incidents_job = dg.define_asset_job(
+    "investigate_incident",
+    selection=dg.AssetSelection.assets(response.incidents),
+    description="Gather the evidence of an incident anew and write its report.",
+)
 ledger_job = dg.define_asset_job(
     "ledger",
     selection=dg.AssetSelection.assets(requests.changes),
@@ -191,6 +196,7 @@ JOBS = (
     hours_job,
     weeks_job,
     alerts_job,
+    incidents_job,
     ledger_job,
     maintenance,
     acknowledge_incident,

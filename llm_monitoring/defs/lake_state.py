@@ -1,6 +1,9 @@
 """What the lake holds so far."""
 
+from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
+
+RECENT_HOURS = 14 * 24
 
 
 def newest_hour(lake: Lake) -> int | None:
@@ -14,12 +17,12 @@ def measured_hours(lake: Lake) -> set[int]:
     return set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
 
 
-def models_of_feature(lake: Lake) -> dict[str, set[str]]:
-    """Models that answered each feature, by the name they answered with."""
-    rows = lake.run(
-        "select feature_id, model_id from window_metrics where model_id is not null group by all"
-    ).to_pylist()
+def models_of_feature(lake: Lake, newest: int) -> dict[str, set[str]]:
+    """Models of each feature in the last two weeks, by the names asked for and answered with."""
+    hours = (shift(newest, -RECENT_HOURS), newest)
+    rows = lake.query("models_of_features", hours=hours, first=hours[0], last=hours[1]).to_pylist()
     models: dict[str, set[str]] = {}
     for row in rows:
-        models.setdefault(row["feature_id"], set()).add(row["model_id"])
+        named = {row["model_id"], row["requested_model"]} - {None}
+        models.setdefault(row["feature_id"], set()).update(named)
     return models

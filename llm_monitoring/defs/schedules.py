@@ -51,10 +51,10 @@ def hourly_cost_check() -> dg.RunRequest:
 
 
 @dg.schedule(
-    job=weeks_job, cron_schedule="0 6 * * 1", execution_timezone="UTC", default_status=RUNNING
+    job=weeks_job, cron_schedule="0 12 * * 3", execution_timezone="UTC", default_status=RUNNING
 )
 def weekly_probes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The canaries of the week that has begun."""
+    """The canaries of the week, in its middle: a change early in a week is seen in that week."""
     keys = WEEKS.get_partition_keys(current_time=context.scheduled_execution_time)
     if not keys or not SETTINGS.probes.models:
         return dg.SkipReason("no model is probed")

@@ -10,7 +10,7 @@ from llm_monitoring.simulation.faults import Fault
 
 # A chart may close an episode and open another while the effects of a fault fade.
 AFTERMATH_HOURS = 24
-PROBED_AFTER = timedelta(hours=12)  # the weekly schedule asks on Monday at noon
+PROBED_AFTER = timedelta(days=2, hours=12)  # the weekly schedule asks on Wednesday at noon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def score(
         faults: those that were switched on.
         models: feature -> names its models are asked or answer by; a probe alert names a model.
     """
-    alerts = sorted(alerts, key=lambda alert: (alarm_at(alert), alert.subject))
+    alerts = sorted(alerts, key=_order)
     explained = {
         fault.name: [alert for alert in alerts if explains(fault, alert, models)]
         for fault in faults
@@ -65,8 +65,7 @@ def explains(fault: Fault, alert: Alert, models: dict[str, set[str]]) -> bool:
     if alert.metric not in fault.affects:
         return False
     if alert.layer == "provider":
-        probed = alert.model_id or ""
-        served = any(name.startswith(probed) for name in models.get(fault.feature_id, ()))
+        served = alert.model_id in models.get(fault.feature_id, ())
         return served and alarm_at(alert) >= hour_start(fault.first_hour)
     late = hours_between(fault.last_hour, alert.first_hour)
     began = alert.first_hour >= fault.first_hour and late <= AFTERMATH_HOURS
@@ -78,6 +77,11 @@ def alarm_at(alert: Alert) -> datetime:
     if alert.layer == "provider":
         return hour_start(alert.first_hour) + PROBED_AFTER
     return hour_start(shift(alert.first_hour, 1))
+
+
+def _order(alert: Alert) -> tuple[datetime, bool, bool, str]:
+    """First alarm first; of those at once, what pages and what a chart saw."""
+    return alarm_at(alert), alert.severity != "page", alert.layer == "data", alert.subject
 
 
 def _catch(fault: Fault, alerts: Sequence[Alert]) -> Catch:

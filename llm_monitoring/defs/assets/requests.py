@@ -55,7 +55,8 @@ def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
 @dg.asset(group_name="ingestion", kinds={"deltalake"})
 def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     """One row is one entry of the change ledger; a re-run reads the whole ledger again."""
-    entries, rejected = read_changes(monitoring.settings.sources.changes)
+    settings = monitoring.settings
+    entries, rejected = read_changes(settings.sources.changes, settings.redaction)
     version = monitoring.lake.replace_all("changes", entries)
     problems = {f"{row.file}:{row.line}": row.reason for row in rejected}
     return dg.MaterializeResult(

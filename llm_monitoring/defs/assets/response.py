@@ -134,7 +134,10 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
     lake, now = monitoring.lake, monitoring.now()
     everything: list[Alert] = lake.rows("alerts")
     known: list[Incident] = lake.rows("incidents")
-    models = models_of_feature(lake)
+    newest = newest_hour(lake)
+    if newest is None:
+        return []
+    models = models_of_feature(lake, newest)
     # What was over long before it was found, and what turned out not to be, opens no incident.
     eligible = [
         a
