@@ -93,6 +93,18 @@ def demo(folder: Path, days: int, seed: int) -> None:
     run_demo(config, days=days, seed=seed)
 
 
+@main.command()
+@CONFIG
+@click.option("--port", type=int, default=3000, show_default=True, help="Of Dagster.")
+@click.option("--reports-port", type=int, default=3001, show_default=True, help="Of the reports.")
+def dev(config: Path, port: int, reports_port: int) -> None:
+    """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
+    settings = _settings(config)
+    from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
+
+    sys.exit(run_dev(config.resolve(), settings, port, reports_port))
+
+
 def _settings(config: Path) -> Settings:
     try:
         return load_settings(config)

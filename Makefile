@@ -1,0 +1,51 @@
+# Everything a user or a contributor runs. Needs Python 3.11 to 3.13 and a package index.
+PYTHON ?= python3
+CONFIG ?= demo/monitoring.yaml
+VENV := .venv
+BIN := $(VENV)/bin
+SLOW ?=
+
+.PHONY: demo test slow dev check bench clean
+
+demo: $(VENV)/installed ## simulate a product with faults, monitor it, print what was caught
+	$(BIN)/llm-monitoring demo
+
+test: $(VENV)/installed-dev ## the whole default test suite
+	$(BIN)/pytest
+
+slow: $(VENV)/installed-dev ## calibration by simulation
+	$(BIN)/pytest -m slow
+
+dev: $(VENV)/installed ## Dagster on http://127.0.0.1:3000, incident reports on port 3001
+	@$(BIN)/llm-monitoring dev --config $(CONFIG)
+
+check: $(VENV)/installed-dev ## lint, types, architecture, definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	LLM_MONITORING_CONFIG=demo/monitoring.yaml $(BIN)/dg check defs
+
+bench: $(VENV)/installed-bench ## speed and memory against peers; writes benchmarks/results
+	$(BIN)/python -m benchmarks.windows
+	$(BIN)/python -m benchmarks.backfill
+
+clean: ## everything that was made here
+	rm -rf $(VENV) .dagster demo/logs demo/lake demo/reports demo/.dagster demo/summary.json
+
+$(VENV)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/installed: $(VENV)/uv pyproject.toml constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/uv pyproject.toml constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-bench: $(VENV)/uv pyproject.toml constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e ".[dev,bench]"
+	@touch $@
