@@ -111,7 +111,7 @@ def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> 
             asset_selection=[response.incidents.key, response.regression_cases.key],
         )
         for row in incidents
-        if row.status != "resolved"
+        if row.report_path is None
     ]
     return dg.SensorResult(
         run_requests=requests,

@@ -121,8 +121,11 @@ class PositiveBaseline:
 
     def score(self, reading: Reading) -> float:
         """Clipped standard score of a window that has data."""
-        residual = log_value(reading) - self.centers[slot(reading.t, self.season)]
-        return float(np.clip(residual / self.scale, -CLIP, CLIP))
+        return float(np.clip(self.residual(reading) / self.scale, -CLIP, CLIP))
+
+    def residual(self, reading: Reading) -> float:
+        """Logarithm of the ratio of a window that has data to what is expected of it."""
+        return log_value(reading) - self.centers[slot(reading.t, self.season)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ import numpy as np
 from llm_monitoring.stats.baselines import (
     AnyBaseline,
     Array,
-    MeanBaseline,
+    PositiveBaseline,
     ProportionBaseline,
     Reading,
     SilenceBaseline,
@@ -112,7 +112,7 @@ def sr_mixture(
 
     def start(baseline: AnyBaseline | None) -> State:
         size = len(_hypotheses(baseline, sides))
-        return (0.0, 0.0, -1.0, 0.0, *[-math.inf] * size, *[0.0] * size, *[-1.0] * size)
+        return (0.0, 0.0, -1.0, 0.0, *[-math.inf] * size, *[0.0] * 4 * size)
 
     def step(baseline: AnyBaseline | None, state: State, reading: Reading) -> tuple[State, Point]:
         return _sr_step(baseline, state, reading, sides, limit)
@@ -146,25 +146,29 @@ def _sr_step(
     hypotheses = _hypotheses(baseline, sides)
     size = len(hypotheses)
     is_open, recovery, last_t, last_z = state[:4]
-    logs, cusums, changes = np.split(np.array(state[4:]), 3)
+    logs, cusums, changes, totals, weights = np.array(state[4:]).reshape(5, size)
     increments, z = _increments(baseline, reading, hypotheses, (last_t, last_z))
-    # The likeliest change under a hypothesis lies where its CUSUM last left zero.
+    # The likeliest change under a hypothesis lies where its CUSUM last left zero; the level since
+    # is the mean of what was observed from there on.
+    observed, weight = _observed(baseline, reading)
     changes = np.where(cusums > 0, changes, reading.t)
+    totals = np.where(cusums > 0, totals, 0.0) + weight * observed
+    weights = np.where(cusums > 0, weights, 0.0) + weight
     cusums = np.maximum(0.0, cusums + increments)
     logs = np.logaddexp(0.0, logs) + increments
     statistic = float(np.logaddexp.reduce(logs) - math.log(size))
     leading = int(np.argmax(logs))
     alarm = statistic > limit
     if is_open:
-        recovery = max(
-            0.0, recovery + _evidence_of_recovery(baseline, hypotheses, leading, increments)
-        )
+        evidence = _evidence_of_recovery(baseline, hypotheses, leading, increments)
+        recovery = max(0.0, recovery + evidence)
         alarm = statistic >= 0 and recovery < RECOVERY
         if not alarm:
             logs, cusums = np.full(size, -math.inf), np.zeros(size)
     else:
         recovery = 0.0
-    logs -= max(0.0, statistic - limit - HEADROOM)
+    logs = logs - max(0.0, statistic - limit - HEADROOM)
+    mean = float(totals[leading] / weights[leading])
     point = Point(
         center=baseline.expected(reading.t),
         statistic=min(statistic, limit + HEADROOM),
@@ -172,11 +176,11 @@ def _sr_step(
         alarm=alarm,
         started=alarm and not is_open,
         side=_side(baseline, hypotheses[leading]) if alarm else None,
-        level=_level(baseline, hypotheses[leading], reading) if alarm else None,
+        level=_level(baseline, mean, reading.t) if alarm else None,
         change_t=int(changes[leading]) if alarm else None,
     )
-    head = (float(alarm), recovery, float(reading.t), z)
-    return (*head, *logs.tolist(), *cusums.tolist(), *changes.tolist()), point
+    rows = np.concatenate([logs, cusums, changes, totals, weights])
+    return (float(alarm), recovery, float(reading.t), z, *rows.tolist()), point
 
 
 def _evidence_of_recovery(
@@ -236,17 +240,18 @@ def _side(baseline: AnyBaseline, hypothesis: float) -> Side:
     return "up" if hypothesis > neutral else "down"
 
 
-def _level(baseline: AnyBaseline, hypothesis: float, reading: Reading) -> float:
-    """Level that the leading hypothesis stands for, in the series' unit."""
-    if isinstance(baseline, ProportionBaseline):
-        if baseline.rate > 0.5:
-            return 1 - min(1.0, (1 - baseline.rate) / hypothesis)
-        return min(1.0, baseline.rate * hypothesis)
-    if isinstance(baseline, MeanBaseline):
-        return baseline.center + hypothesis * baseline.spread(reading)
-    if isinstance(baseline, SilenceBaseline):
-        raise ValueError("silence has no level")
-    return baseline.expected(reading.t) * math.exp(hypothesis * baseline.scale)
+def _observed(baseline: AnyBaseline, reading: Reading) -> tuple[float, float]:
+    """What a window adds to the estimate of the level, and with which weight."""
+    if isinstance(baseline, PositiveBaseline):
+        return baseline.residual(reading), 1.0
+    return reading.measured, float(reading.n)
+
+
+def _level(baseline: AnyBaseline, mean: float, t: int) -> float:
+    """Estimated level at window `t` from the mean of what was observed, in the series' unit."""
+    if isinstance(baseline, PositiveBaseline):
+        return baseline.expected(t) * math.exp(mean)
+    return mean
 
 
 # -------------------------------------------------------------- reference_ewma

@@ -151,7 +151,9 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
         joined = decided.joined.get(incident.incident_id, ())
         members = [a for a in everything if a.incident_id == incident.incident_id]
         if joined:
-            changed.append((update_incident(incident, [*members, *joined]), joined))
+            # Without a report, the sensor has the incident investigated anew.
+            grown = update_incident(incident, [*members, *joined])
+            changed.append((replace(grown, report_path=None), joined))
     for group in decided.opened:
         incident = open_incident(group, taken, now)
         taken.add(incident.incident_id)
