@@ -9,6 +9,9 @@ import dagster as dg
 from llm_monitoring import alerts as alerting
 from llm_monitoring.adapters.channels import deliver
 from llm_monitoring.control import chart_count
+from llm_monitoring.defs.assets.provider import provider_drift
+from llm_monitoring.defs.assets.requests import changes
+from llm_monitoring.defs.assets.windows import control_charts
 from llm_monitoring.defs.casework import investigate_incident, report_metadata, write_report
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
@@ -26,6 +29,7 @@ ON_TIME = "incidents_on_time"
 
 @dg.asset(
     group_name="response",
+    deps=[control_charts, provider_drift],
     pool="alerts",
     kinds={"deltalake"},
     check_specs=[
@@ -72,7 +76,7 @@ def alerts(
 @dg.asset(
     group_name="response",
     partitions_def=INCIDENTS,
-    deps=[alerts],
+    deps=[alerts, changes],
     kinds={"deltalake"},
     check_specs=[
         dg.AssetCheckSpec(ON_TIME, asset="incidents", description="No step's clock has run out.")
