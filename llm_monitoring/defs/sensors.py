@@ -30,6 +30,8 @@ TERMINAL = (
 PAGE = 200  # runs or events read at a time
 SWEPT_DAYS = 7  # how far back missing hours and late files are looked for
 RUNNING = dg.DefaultSensorStatus.RUNNING
+# Assets that answer a failed check: their own results must not start them again.
+ANSWERS = (response.alerts.key, response.incidents.key)
 
 
 @dg.sensor(job=alerts_job, minimum_interval_seconds=30, default_status=RUNNING)
@@ -83,9 +85,9 @@ def _read_run(
         )
         for record in page.records:
             event = record.event_log_entry.dagster_event
-            if event is None:
+            result = event.asset_check_evaluation_data if event else None
+            if result is None or result.asset_key in ANSWERS:
                 continue
-            result = event.asset_check_evaluation_data
             seen[result.check_name] = seen.get(result.check_name, True) and result.passed
         if page.records:
             cursor = page.cursor
