@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from llm_monitoring.hours import hour_at, hour_index
 from llm_monitoring.metrics import BY_NAME, CHARTED, Metric
@@ -23,6 +23,7 @@ from llm_monitoring.stats.baselines import (
 )
 from llm_monitoring.stats.charts import (
     LEARN,
+    STATE_VERSION,
     Chart,
     Point,
     State,
@@ -140,9 +141,19 @@ def fold(
     return _Fold(series, chart, resume).run(windows)
 
 
-def can_resume(chart: Chart, baseline: Baseline | None) -> bool:
-    """Phase I is over: what follows depends on the stored state alone."""
-    return chart.learn is None or (baseline is not None and baseline.status == "established")
+def can_resume(chart: Chart, point: ChartPoint, baseline: Baseline | None) -> bool:
+    """Phase I is over, so that what follows depends on the stored state alone, and it is ours.
+
+    A state that another version of the chart has left behind is not read: it would be misread.
+    """
+    if chart.learn is None:
+        return len(point.state) == len(chart.start(None))
+    return (
+        baseline is not None
+        and baseline.status == "established"
+        and baseline.baseline_id == _baseline_id(baseline)
+        and len(point.state) == len(chart.start(parse_baseline(baseline)))
+    )
 
 
 class _Fold:
@@ -204,18 +215,17 @@ class _Fold:
 
     def _baseline(self, learned: AnyBaseline) -> Baseline:
         first, last = hour_at(self.phase_one[0].t), hour_at(self.phase_one[-1].t)
-        parameters = json.dumps(asdict(learned), sort_keys=True)
-        identity = f"{self.chart_id} {first} {last} {parameters}"
-        return Baseline(
+        baseline = Baseline(
             chart_id=self.chart_id,
-            baseline_id=hashlib.sha256(identity.encode()).hexdigest()[:16],
+            baseline_id="",
             status=self.status,
             first_hour=first,
             last_hour=last,
             windows=len(self.phase_one),
-            parameters=parameters,
+            parameters=json.dumps(asdict(learned), sort_keys=True),
             diagnostics=json.dumps(_diagnostics(self.phase_one), sort_keys=True),
         )
+        return replace(baseline, baseline_id=_baseline_id(baseline))
 
     def _point(self, window: WindowMetric, point: Point | None, status: str) -> ChartPoint:
         return ChartPoint(
@@ -240,6 +250,19 @@ class _Fold:
             baseline_id=self.baseline_id,
             state=list(self.state),
         )
+
+
+def _baseline_id(baseline: Baseline) -> str:
+    """Hash of all that was learned, and of how the chart keeps its state."""
+    parts = [
+        baseline.chart_id,
+        baseline.status,
+        baseline.first_hour,
+        baseline.last_hour,
+        baseline.parameters,
+        STATE_VERSION,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def parse_baseline(baseline: Baseline) -> AnyBaseline:

@@ -37,7 +37,7 @@ class _Before:
         if head is None or self.points[head.chart_id] != self.windows.get(series, 0):
             return None
         baseline = self.baselines.get(head.baseline_id or "")
-        return Resume(head, baseline) if can_resume(chart, baseline) else None
+        return Resume(head, baseline) if can_resume(chart, head, baseline) else None
 
 
 def refold(lake: Lake, settings: Settings, first: int, last: int) -> Refolded:
