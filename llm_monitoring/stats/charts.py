@@ -33,6 +33,7 @@ RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 STATE_VERSION = 2  # raised when a stored state would be read differently: charts are folded anew
 HEADROOM = 2.0  # an open episode's statistic stays this close above its limit, so that it can close
 RECOVERY = math.log(100.0)  # odds for "back to normal" that close an episode
+MOST = 8.0  # evidence one window may add to the estimate of a shift: that of z = 4 for a shift of 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _sr_step(
         raise ValueError("sr_mixture needs a baseline")
     hypotheses = _hypotheses(baseline, sides)
     size = len(hypotheses)
-    is_open, recovery, last_t, last_z = state[:4]
+    opened, recovery, last_t, last_z = state[:4]
     logs, cusums, changes, totals, weights = np.array(state[4:]).reshape(5, size)
     increments, z = _increments(baseline, reading, hypotheses, (last_t, last_z))
     # The likeliest change under a hypothesis lies where its CUSUM last left zero; the level since
@@ -155,46 +156,56 @@ def _sr_step(
     changes = np.where(cusums > 0, changes, reading.t)
     totals = np.where(cusums > 0, totals, 0.0) + weight * observed
     weights = np.where(cusums > 0, weights, 0.0) + weight
-    cusums = np.maximum(0.0, cusums + increments)
+    cusums = np.maximum(0.0, cusums + _bounded(increments))
     logs = np.logaddexp(0.0, logs) + increments
     statistic = float(np.logaddexp.reduce(logs) - math.log(size))
-    leading = int(np.argmax(logs))
-    alarm = statistic > limit
-    if is_open:
-        evidence = _evidence_of_recovery(baseline, hypotheses, leading, increments)
+    shifts = _signed_shifts(baseline, hypotheses)
+    if opened:
+        # The likeliest shift on the side of the episode; noise on the other side cannot lead.
+        leading = int(np.argmax(np.where(np.sign(shifts) == opened, cusums, -1.0)))
+        evidence = _evidence_of_recovery(shifts, leading, increments)
         recovery = max(0.0, recovery + evidence)
-        alarm = statistic >= 0 and recovery < RECOVERY
+        alarm = bool(statistic >= 0 and cusums[leading] > 0 and recovery < RECOVERY)
         if not alarm:
             logs, cusums = np.full(size, -math.inf), np.zeros(size)
     else:
-        recovery = 0.0
-    logs = logs - max(0.0, statistic - limit - HEADROOM)
-    mean = float(totals[leading] / weights[leading])
+        leading, recovery, alarm = int(np.argmax(logs)), 0.0, statistic > limit
+    # Capped one by one: a spike lifts the largest shift and must not push the others down.
+    logs = np.minimum(logs, limit + HEADROOM + math.log(size))
+    side = float(np.sign(shifts[leading]))
     point = Point(
         center=baseline.expected(reading.t),
         statistic=min(statistic, limit + HEADROOM),
         limit=limit,
         alarm=alarm,
-        started=alarm and not is_open,
-        side=_side(baseline, hypotheses[leading]) if alarm else None,
-        level=_level(baseline, mean, reading.t) if alarm else None,
+        started=alarm and not opened,
+        side=("up" if side > 0 else "down") if alarm else None,
+        level=_level(baseline, float(totals[leading] / weights[leading]), reading.t)
+        if alarm
+        else None,
         change_t=int(changes[leading]) if alarm else None,
     )
     rows = np.concatenate([logs, cusums, changes, totals, weights])
-    return (float(alarm), recovery, float(reading.t), z, *rows.tolist()), point
+    return (side if alarm else 0.0, recovery, float(reading.t), z, *rows.tolist()), point
 
 
-def _evidence_of_recovery(
-    baseline: AnyBaseline, hypotheses: Array, leading: int, increments: Array
-) -> float:
+def _signed_shifts(baseline: AnyBaseline, hypotheses: Array) -> Array:
+    """Shifts as signed sizes; a ratio's is its logarithm."""
+    return np.log(hypotheses) if isinstance(baseline, ProportionBaseline) else hypotheses
+
+
+def _bounded(increments: Array) -> Array:
+    """One window's evidence, scaled down so that no window decides alone what the shift is."""
+    most = float(increments.max())
+    return increments * (MOST / most) if most > MOST else increments
+
+
+def _evidence_of_recovery(shifts: Array, leading: int, increments: Array) -> float:
     """How much better "as before" explains the window than the leading shift or half of it.
 
-    The half counts too: after a spike the leading shift is too large, and a window that is merely
-    bad is no recovery.
+    The half counts too: a window that is merely better is no recovery.
     """
-    neutral = 1.0 if isinstance(baseline, ProportionBaseline) else 0.0
-    size = np.log(hypotheses) if neutral else hypotheses
-    share = size / size[leading]
+    share = shifts / shifts[leading]
     alike = (share >= 0.5) & (share <= 1)
     return -float(np.logaddexp.reduce(increments[alike]) - math.log(int(alike.sum())))
 
@@ -234,11 +245,6 @@ def _proportion_increments(
     shifted = np.minimum(r * worst, (1 + worst) / 2)
     ratio = x * np.log(shifted / worst) + (reading.n - x) * np.log((1 - shifted) / (1 - worst))
     return np.asarray(ratio / baseline.dispersion)
-
-
-def _side(baseline: AnyBaseline, hypothesis: float) -> Side:
-    neutral = 1.0 if isinstance(baseline, ProportionBaseline) else 0.0
-    return "up" if hypothesis > neutral else "down"
 
 
 def _observed(baseline: AnyBaseline, reading: Reading) -> tuple[float, float]:
