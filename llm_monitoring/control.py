@@ -20,6 +20,7 @@ from llm_monitoring.stats.baselines import (
     PROVISIONAL_WINDOWS,
     AnyBaseline,
     Reading,
+    learn_proportion,
 )
 from llm_monitoring.stats.charts import (
     LEARN,
@@ -188,7 +189,7 @@ class _Fold:
         if window.hour <= self.last_hour:
             raise ValueError(f"{self.chart_id}: hour {window.hour} follows {self.last_hour}")
         self.last_hour = window.hour
-        reading = Reading(hour_index(window.hour), window.value, window.n, window.stddev)
+        reading = self._reading(window)
         if not reading.has_data and not self.chart.reads_silence:
             return self._point(window, None, "no_data")
         if self.chart.learn and self.learned is None:
@@ -199,6 +200,14 @@ class _Fold:
         if status == "provisional":
             self._learn(reading)
         return self._point(window, point, status)
+
+    def _reading(self, window: WindowMetric) -> Reading:
+        value = window.value
+        if value is not None and self.chart.learn is learn_proportion:
+            # Users may react to one request more than once: per request then passes 1, a share
+            # does not.
+            value = min(value, 1.0)
+        return Reading(hour_index(window.hour), value, window.n, window.stddev)
 
     def _learn(self, reading: Reading) -> None:
         """Take the window into Phase I; learn the baseline when there is enough of it."""

@@ -36,5 +36,7 @@ defs = dg.Definitions(
     jobs=[*JOBS, cost_check_job],
     schedules=SCHEDULES,
     sensors=SENSORS,
+    # One process a run: a process for each asset would load everything seven times over.
+    executor=dg.in_process_executor,
     resources={"monitoring": monitoring_resource(configuration_path())},
 )

@@ -14,9 +14,7 @@ def hour_key(moment: datetime) -> int:
     Raises:
         ValueError: the moment has no timezone; guessing one would move requests between windows.
     """
-    if moment.tzinfo is None:
-        raise ValueError(f"{moment.isoformat()} has no timezone")
-    return int(moment.astimezone(UTC).strftime("%Y%m%d%H"))
+    return int(_in_utc(moment).strftime("%Y%m%d%H"))
 
 
 def hour_start(key: int) -> datetime:
@@ -53,11 +51,21 @@ def hour_range(first: int, last: int) -> Iterator[int]:
 
 
 def week_key(moment: datetime) -> int:
-    """Key of the week that contains a timezone-aware moment: its Monday, yyyymmdd."""
-    day = moment.astimezone(UTC).date()
+    """Key of the week that contains a timezone-aware moment: its Monday, yyyymmdd.
+
+    Raises:
+        ValueError: the moment has no timezone.
+    """
+    day = _in_utc(moment).date()
     return int((day - timedelta(days=day.weekday())).strftime("%Y%m%d"))
 
 
 def week_start(key: int) -> datetime:
     """First instant of a week."""
     return datetime.strptime(str(key), "%Y%m%d").replace(tzinfo=UTC)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment.isoformat()} has no timezone")
+    return moment.astimezone(UTC)

@@ -118,7 +118,9 @@ class Scope:
 class Suspect:
     """Step 3: something that changed near the estimated change time."""
 
-    kind: Annotated[str, "a ledger kind, or provider, users, traffic, judge or errors"]
+    kind: Annotated[
+        str, "a ledger kind, or provider, users, traffic, silence, judge, limits, errors"
+    ]
     description: str
     at: Annotated[datetime, "when it took effect, or was first seen"]
     not_before: Annotated[datetime | None, "it had not happened yet; None: `at` is the time"]

@@ -3,7 +3,8 @@
 An alert joins an incident when both place and time agree.
 
 Place: the same feature, or the same model, or (for alerts about neither) the same layer. A provider
-alert also belongs to every feature that uses its model.
+alert also belongs to every feature that uses its model. Whether answers could be judged is no
+matter of cost, of what users say or of what they ask: such alerts stay apart, whatever the time.
 
 Time: the estimated change lies within `join_hours` of the incident's; or the incident is open, of
 the same feature, still out of control when the alert began, and one of its alerts began within
@@ -174,6 +175,8 @@ def _fits(
 
 
 def _same_place(one: Alert, other: Alert) -> bool:
+    if _unrelated(one, other) or _unrelated(other, one):
+        return False
     if one.feature_id is None and one.model_id is None:
         return other.feature_id is None and other.model_id is None and one.layer == other.layer
     same_feature = one.feature_id is not None and one.feature_id == other.feature_id
@@ -181,8 +184,14 @@ def _same_place(one: Alert, other: Alert) -> bool:
     return same_feature or same_model
 
 
+def _unrelated(one: Alert, other: Alert) -> bool:
+    return one.metric in UNJUDGED and other.layer in NOT_JUDGED
+
+
 def _overlaps(alert: Alert, members: Sequence[Alert], join_hours: int) -> bool:
-    same = [m for m in members if m.feature_id is not None and m.feature_id == alert.feature_id]
+    same = [
+        m for m in members if _same_place(alert, m) and m.feature_id == alert.feature_id is not None
+    ]
     return any(alert.first_hour <= m.last_hour for m in same) and any(
         abs(hours_between(m.first_hour, alert.first_hour)) <= join_hours for m in same
     )
@@ -262,4 +271,6 @@ LEADING_METRICS = (
     "quality_mean", "correctness_mean", "flag_rate", "error_rate", "avg_cost_per_request_usd",
     "unexpected_language_rate", "novelty_rate",
 )  # fmt: skip
+UNJUDGED = ("unscored_rate", "judge_coverage")
+NOT_JUDGED = ("cost", "satisfaction", "inputs")
 PROVIDER_MOVES = ("quality", "cost", "satisfaction", "infrastructure")

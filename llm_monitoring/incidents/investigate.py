@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from llm_monitoring.hours import hour_start
-from llm_monitoring.incidents.evidence import Evidence, Material, Scope, Suspect
+from llm_monitoring.incidents.evidence import Evidence, Material, Scope
 from llm_monitoring.incidents.grouping import lead_alert
 from llm_monitoring.incidents.isolate.ranking import suspects
 from llm_monitoring.incidents.isolate.scoring import Question
@@ -42,7 +42,7 @@ def investigate(
     found = suspects(question, changes, before, after, recent)
     scoped = scope(_metric(alerts), before, after)
     return Evidence(
-        triage=triage(after, sorted({a.layer for a in alerts}), triage_sample),
+        triage=triage(after, alerts, triage_sample),
         scope=scoped,
         suspects=found,
         responses=respond(found, scoped),
@@ -62,7 +62,7 @@ def title(incident: Incident, alerts: Sequence[Alert], evidence: Evidence) -> st
     what, unit = TITLES.get(lead.metric, (lead.metric.replace("_", " "), ""))
     moved = _moved(evidence.scope, lead)
     since = _since(incident.change_hour)
-    because = _because(evidence.suspects)
+    because = _because(evidence)
     return f"{what} of {about} {moved}{_numbers(evidence.scope, lead, unit)} since {since}{because}"
 
 
@@ -119,10 +119,13 @@ def _since(hour: int) -> str:
     return f"{DAYS[moment.weekday()]} {moment.day} {MONTHS[moment.month - 1]} {moment:%H:%M} UTC"
 
 
-def _because(found: Sequence[Suspect]) -> str:
-    if not found or found[0].score < NAMED_SCORE:
+def _because(evidence: Evidence) -> str:
+    if not evidence.suspects or evidence.suspects[0].score < NAMED_SCORE:
         return ""
-    return f"; {CAUSES[found[0].kind]}"
+    kind = evidence.suspects[0].kind
+    dimension, segment = (evidence.scope and evidence.scope.confined_to) or ("", "")
+    named = f" (language {segment})" if (kind, dimension) == ("users", "language") else ""
+    return f"; {CAUSES[kind]}{named}"
 
 
 NAMED_SCORE = 0.5  # a weaker suspect is listed, not named in the title
@@ -150,6 +153,7 @@ CAUSES = {
     "model": "the model changed", "provider": "the provider changed",
     "index": "the index changed", "price": "prices changed", "baseline": "the baseline changed",
     "users": "new users arrived", "traffic": "the traffic changed", "judge": "the judge changed",
-    "limits": "rate limits were hit", "errors": "one kind of error grew",
+    "silence": "requests stopped coming", "limits": "rate limits were hit",
+    "errors": "no change explains it yet",
     "other": "a change in the ledger is near",
 }  # fmt: skip

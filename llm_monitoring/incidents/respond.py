@@ -67,6 +67,11 @@ RESPONSES: dict[tuple[str, bool], tuple[str, str]] = {
         "check the traffic",
         "Find out who sends it (launch, robot, retry loop), then limit it or accept the shift.",
     ),
+    ("silence", False): (
+        "bring the requests back",
+        "Find out whether users cannot reach the feature (outage, routing, a switch) or only its "
+        "logs are missing, and mend that.",
+    ),
     ("judge", False): (
         "repair the judge",
         "Doubt the instrument first: re-judge the anchors, then these windows.",

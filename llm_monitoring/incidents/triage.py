@@ -3,38 +3,88 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from llm_monitoring.incidents.evidence import Material, Observation, Triage, TriageItem
+from llm_monitoring.incidents.grouping import lead_alert
+from llm_monitoring.records import Alert, Judgement, Request
+
+Picked = list[tuple[Observation, str]]  # with the reason why
+Pick = Callable[[Sequence[Observation]], Picked]
 
 
-def triage(after: Material, layers: Sequence[str], size: int = 20) -> Triage:
+def triage(after: Material, alerts: Sequence[Alert], size: int = 20) -> Triage:
     """A sample of what went wrong, spread over the windows, worst first.
 
     Args:
         after: records of the incident's windows.
-        layers: layers of the incident's alerts. Where nothing failed and the inputs or the cost
-            are out of control, the sample shows unexpected queries or the costliest requests.
+        alerts: the incident's, not empty. The lead alert decides what is shown: a few requests
+            always fail and a few answers are always bad, so that where the bill rose the costliest
+            requests tell more. If the inputs shifted too, unexpected queries go first.
         size: at most this many.
 
     Returns:
-        The sample, the same for the same records in any order. Requests that failed or were
-        flagged come first; others fill no gaps between them.
+        The sample, the same for the same records in any order.
     """
     observations = list(after.observations())
-    picked = [(o, why) for o in observations if (why := _why_failing(o))]
-    failing = bool(picked)
-    if not picked and "inputs" in layers:
-        picked = [(o, why) for o in observations if (why := _why_unexpected(o))]
-    if not picked and "cost" in layers:
-        costly = sorted(observations, key=lambda o: -(o.request.cost_usd or 0))[: 5 * size]
-        picked = [(o, "among the costliest") for o in costly if o.request.cost_usd is not None]
-    chosen = _spread(picked, size)
-    items = tuple(_item(o, why, failing) for o, why in sorted(chosen, key=lambda p: _badness(p[0])))
+    picked = _pick(observations, lead_alert(alerts))
+    shifted = any(alert.layer == "inputs" for alert in alerts)
+    first = [p for p in picked if shifted and _why_unexpected(p[0])]
+    chosen = _spread(first, size)
+    chosen += _spread([p for p in picked if p not in first], size - len(chosen))
+    items = tuple(_item(o, why) for o, why in sorted(chosen, key=lambda p: _badness(p[0])))
     languages = Counter(o.inputs.language for o in observations if o.inputs and o.inputs.language)
     return Triage(
         items=items, candidates=len(picked), reading=_reading(items, len(picked), languages)
     )
+
+
+def _pick(observations: Sequence[Observation], lead: Alert) -> Picked:
+    """What the first of the lead alert's picks finds that finds anything."""
+    picks = PICKS.get(lead.metric) or PICKS.get(lead.layer) or (_failing,)
+    return next((found for pick in picks if (found := pick(observations))), [])
+
+
+def _failing(observations: Sequence[Observation]) -> Picked:
+    return [(o, why) for o in observations if (why := _why_failing(o))]
+
+
+def _flagged(observations: Sequence[Observation]) -> Picked:
+    return [(o, why) for o in observations if (why := _why_failing(o)) and o.request.error is None]
+
+
+def _unexpected(observations: Sequence[Observation]) -> Picked:
+    return [
+        (o, "; ".join(filter(None, (_why_failing(o), why))))
+        for o in observations
+        if (why := _why_unexpected(o))
+    ]
+
+
+def _unscored(observations: Sequence[Observation]) -> Picked:
+    judged = ((o, o.judgement.unscored_reason) for o in observations if o.judgement)
+    return [(o, f"unscored: {reason}") for o, reason in judged if reason]
+
+
+def _refused(observations: Sequence[Observation]) -> Picked:
+    return [(o, "refused") for o in observations if o.request.finish_reason == "refusal"]
+
+
+def _costliest(observations: Sequence[Observation]) -> Picked:
+    return _largest(observations, lambda r: r.cost_usd, "among the costliest")
+
+
+def _slowest(observations: Sequence[Observation]) -> Picked:
+    return _largest(observations, lambda r: r.latency_ms, "among the slowest")
+
+
+def _largest(
+    observations: Sequence[Observation], of: Callable[[Request], float | None], why: str
+) -> Picked:
+    """The largest twentieth, and a few where that is less."""
+    known = [(-size, o) for o in observations if (size := of(o.request)) is not None]
+    known.sort(key=lambda pair: (pair[0], pair[1].request.request_id))
+    return [(o, why) for _, o in known[: max(20, len(known) // 20)]]
 
 
 def _why_failing(observation: Observation) -> str | None:
@@ -76,7 +126,7 @@ def _spread(picked: Sequence[tuple[Observation, str]], size: int) -> list[tuple[
     return [queue[i] for i in range(rounds) for queue in queues if i < len(queue)][:size]
 
 
-def _item(observation: Observation, why: str, failing: bool) -> TriageItem:
+def _item(observation: Observation, why: str) -> TriageItem:
     request, judgement = observation.request, observation.judgement
     return TriageItem(
         request_id=request.request_id,
@@ -85,7 +135,7 @@ def _item(observation: Observation, why: str, failing: bool) -> TriageItem:
         model_id=request.model_id,
         language=observation.inputs.language if observation.inputs else None,
         why=why,
-        failing=failing,
+        failing=_why_failing(observation) is not None,
         input_text=request.input_text,
         output_text=request.output_text,
         judge=judgement.judge if judgement else None,
@@ -93,13 +143,17 @@ def _item(observation: Observation, why: str, failing: bool) -> TriageItem:
         correctness=judgement.correctness if judgement else None,
         completeness=judgement.completeness if judgement else None,
         tone=judgement.tone if judgement else None,
-        reason=request.error or (judgement.reason if judgement else None),
+        reason=request.error or _reason(judgement),
     )
+
+
+def _reason(judgement: Judgement | None) -> str | None:
+    return (judgement.reason or judgement.unscored_reason) if judgement else None
 
 
 def _reading(items: Sequence[TriageItem], candidates: int, languages: Counter[str]) -> str:
     if not items:
-        return "No response of these windows was flagged or failed, so there is none to review."
+        return "These windows hold no response of the kind that went wrong: none to review."
     facts = [
         fact
         for fact in (_common_reason(items), _low_scores(items), _common_place(items, languages))
@@ -142,3 +196,19 @@ def _common_place(items: Sequence[TriageItem], all_languages: Counter[str]) -> s
         if count > 1 and count / len(items) >= 1.5 * usual + 0.1:
             return f"{count} of {len(items)} are in language {language} ({usual:.0%} of all)."
     return None
+
+
+# metric or layer of the lead alert -> what is shown; a later pick only where the earlier find none
+PICKS: dict[str, tuple[Pick, ...]] = {
+    "unscored_rate": (_unscored,),
+    "judge_coverage": (_unscored,),
+    "refusal_rate": (_refused,),
+    "latency_p95_ms": (_slowest,),
+    "quality": (_flagged, _failing),
+    "satisfaction": (_flagged, _failing),
+    "provider": (_flagged, _failing),
+    "infrastructure": (_failing,),
+    "data": (_failing,),
+    "cost": (_costliest,),
+    "inputs": (_unexpected,),
+}

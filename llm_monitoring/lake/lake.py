@@ -21,6 +21,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from llm_monitoring.lake.schema import TABLES, Table
 
 QUERIES = Path(__file__).with_name("queries")
+UNKNOWN_FILE_HOURS = 24  # no write takes a day: an older file in no log was left by a dead writer
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
@@ -235,9 +236,9 @@ class Lake:
         table.optimize.compact()
         table.create_checkpoint()
         table.cleanup_metadata()
-        deleted = table.vacuum(
-            retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False
-        )
+        deleted = _vacuum(table, keep_hours)
+        # Files of a writer that was killed are in no log; those of one still at work neither.
+        deleted += _vacuum(table, max(keep_hours, UNKNOWN_FILE_HOURS), full=True)
         return {
             "files_before": before,
             "files_after": len(table.file_uris()),
@@ -295,9 +296,12 @@ class Lake:
         delta = self._open(table.name)
         columns = ", ".join(f'"{name}"' for name in table.schema.names)
         if delta is not None and not self.is_local:
-            connection.register(f"_{table.name}", delta.to_pyarrow_dataset())
+            dataset = delta.to_pyarrow_dataset(partitions=_wanted_partitions(table, hours))
+            connection.register(f"_{table.name}", dataset)
             source = f"_{table.name}"
-        elif delta is not None and (files := _files(delta, table, hours)):
+        elif delta is not None and (
+            files := delta.file_uris(file_pruning_predicate=_wanted_partitions(table, hours))
+        ):
             listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
             partition = f", hive_types = {{'{table.partition}': bigint}}" if table.partition else ""
             source = f"read_parquet([{listed}], hive_partitioning = true{partition})"
@@ -307,16 +311,20 @@ class Lake:
         connection.execute(f'create view "{table.name}" as select {columns} from {source}')
 
 
-def _files(delta: DeltaTable, table: Table, hours: tuple[int, int] | None) -> list[str]:
-    if hours is None or table.partition is None:
-        return delta.file_uris()
-    first, last = hours if table.partition == "hour" else (hours[0] // 10000, hours[1] // 10000)
-    return delta.file_uris(
-        file_pruning_predicate=[
-            (table.partition, ">=", str(first)),
-            (table.partition, "<=", str(last)),
-        ]
+def _vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:
+    return table.vacuum(
+        retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=full
     )
+
+
+def _wanted_partitions(
+    table: Table, hours: tuple[int, int] | None
+) -> list[tuple[str, str, Any]] | None:
+    """Condition on the partition column for the hours; None: every file may be needed."""
+    if hours is None or table.partition is None:
+        return None
+    first, last = hours if table.partition == "hour" else (hours[0] // 10000, hours[1] // 10000)
+    return [(table.partition, ">=", str(first)), (table.partition, "<=", str(last))]
 
 
 def _tables_named_in(statement: str) -> list[Table]:

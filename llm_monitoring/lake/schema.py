@@ -22,6 +22,15 @@ ARROW_TYPES: dict[Any, pa.DataType] = {
 }
 
 
+_INTRODUCTION = """# Tables
+
+Every table of the lake, generated from `llm_monitoring/records.py`. A type with `or None` may be
+null: null means unknown, 0 is a measurement. Times are UTC. `hour` is the window a row belongs to,
+an integer yyyymmddhh. Read them with `llm-monitoring sql "select ..."`, or with anything that reads
+Delta Lake.
+"""
+
+
 @dataclass(frozen=True)
 class Table:
     """One table.
@@ -71,6 +80,34 @@ def column_documents(record: type) -> Sequence[tuple[str, str, str]]:
     """(column, type, meaning) of a record, from its annotations."""
     hints = get_type_hints(record, include_extras=True)
     return [(f.name, _type_name(hints[f.name]), _meaning(hints[f.name])) for f in fields(record)]
+
+
+def tables_document() -> str:
+    """`docs/tables.md`: every table, its grain and its columns, as Markdown."""
+    return "\n".join([_INTRODUCTION, *map(_table_document, _TABLES)])
+
+
+def _table_document(table: Table) -> str:
+    grain = (table.record.__doc__ or "").strip()
+    rows = [
+        f"| `{name}` | {kind.replace('|', 'or')} | {meaning.replace('|', chr(92) + '|')} |"
+        for name, kind, meaning in column_documents(table.record)
+    ]
+    return "\n".join(
+        [
+            f"## {table.name}",
+            "",
+            f"One row: {grain[0].lower()}{grain[1:]}",
+            "",
+            f"Key: {', '.join(f'`{column}`' for column in table.key)}. "
+            f"Partition: {table.partition or 'none'}.",
+            "",
+            "| column | type | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def _arrow_field(name: str, hint: Any) -> pa.Field:

@@ -234,6 +234,8 @@ def _increments(
 def _proportion_increments(
     baseline: ProportionBaseline, reading: Reading, ratios: Array, careful: float
 ) -> Array:
+    if not 0 <= reading.measured <= 1:
+        raise ValueError(f"window {reading.t} has the rate {reading.measured}, not between 0 and 1")
     events = reading.measured * reading.n
     # Charted is the rarer outcome: a rate above one half is turned round, ratios with it.
     turned = baseline.rate > 0.5

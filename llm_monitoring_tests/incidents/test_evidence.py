@@ -1,5 +1,6 @@
 import random
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_triage_is_the_same_whatever_the_order_of_the_records(seed: int) -> None
         judgements=shuffle.sample(list(material.judgements), len(material.judgements)),
         inputs=material.inputs,
     )
-    assert triage(mixed, ["quality"]) == triage(material, ["quality"])
+    assert triage(mixed, [alert("a")]) == triage(material, [alert("a")])
 
 
 def test_triage_takes_the_worst_of_each_window_first() -> None:
@@ -91,25 +92,59 @@ def test_triage_takes_the_worst_of_each_window_first() -> None:
         requests=requests,
         judgements=[judgement(r, s) for r, s in zip(requests, scores, strict=True)],
     )
-    items = triage(material, ["quality"], 8).items
+    items = triage(material, [alert("a")], 8).items
     assert [i.quality_mean for i in items] == [1.0] * 6 + [2.0] * 2
 
 
 def test_failed_requests_are_for_review_and_their_error_is_the_reason() -> None:
     requests = stream(CHANGE, 2, 5, error="timeout", output_text=None)
-    items = triage(Material(windows=2, requests=requests), ["infrastructure"]).items
+    failing = alert("a", layer="infrastructure", metric="error_rate")
+    items = triage(Material(windows=2, requests=requests), [failing]).items
     assert len(items) == 10
     assert (items[0].why, items[0].reason, items[0].judge) == ("failed: timeout", "timeout", None)
 
 
-def test_where_nothing_failed_an_input_incident_shows_the_unexpected_queries() -> None:
+def test_an_input_incident_shows_the_unexpected_queries_flagged_or_not() -> None:
     requests = stream(CHANGE, 2, 10)
     german = {r.request_id for r in requests[::4]}
     rows = [inputs(r, "de" if r.request_id in german else "en") for r in requests]
-    found = triage(Material(windows=2, requests=requests, inputs=rows), ["inputs"])
-    assert {i.request_id for i in found.items} == german
-    assert not any(i.failing for i in found.items)
-    assert triage(Material(windows=2, requests=requests, inputs=rows), ["quality"]).items == ()
+    flagged = [judgement(r, 1.5) for r in requests[:2]]  # the first is German, the second not
+    material = Material(windows=2, requests=requests, inputs=rows, judgements=flagged)
+    shifted = alert("l", layer="inputs", metric="unexpected_language_rate", severity="ticket")
+    items = triage(material, [shifted]).items
+    assert {i.request_id for i in items} == german
+    assert [i.why for i in items if i.failing] == ["flagged by heuristic; unexpected language: de"]
+    # Where the quality fell too, only flagged answers are shown, those to new queries first.
+    assert [i.language for i in triage(material, [shifted, alert("q")], 1).items] == ["de"]
+    assert len(triage(material, [shifted, alert("q")]).items) == 2
+
+
+def test_the_few_requests_that_always_fail_do_not_hide_what_went_wrong() -> None:
+    requests = [
+        request(
+            f"r{i}", CHANGE, cost_usd=i / 1000, error="timeout" if i % 10 == 0 else None,
+            finish_reason="refusal" if i % 10 == 1 else "end_turn",
+        )
+        for i in range(100)
+    ]  # fmt: skip
+    judged = [judgement(r, 1.5 if i % 10 == 2 else 4.0) for i, r in enumerate(requests)]
+    judged[7] = judgement(requests[7], 4.0, flagged=None, quality_mean=None, reason=None,
+                          unscored_reason="unavailable: no reply")  # fmt: skip
+    material = Material(windows=1, requests=requests, judgements=judged)
+
+    def shown(**fields: Any) -> set[str]:
+        return {item.why for item in triage(material, [alert("a", **fields)]).items}
+
+    assert shown() == {"flagged by heuristic"}
+    assert shown(layer="cost", metric="total_cost_usd") == {"among the costliest"}
+    assert shown(layer="infrastructure", metric="refusal_rate") == {"refused"}
+    assert shown(layer="infrastructure", metric="latency_p95_ms") == {"among the slowest"}
+    assert shown(metric="unscored_rate") == {"unscored: unavailable: no reply"}
+    assert shown(layer="infrastructure", metric="error_rate") == {
+        "failed: timeout", "flagged by heuristic",
+    }  # fmt: skip
+    costly = triage(material, [alert("a", layer="cost", metric="total_cost_usd")]).items
+    assert {i.request_id for i in costly} == {f"r{i}" for i in range(80, 100)}
 
 
 def german_arrivals() -> tuple[Material, Material]:
@@ -247,7 +282,7 @@ def test_a_new_language_is_a_suspect_and_the_response_serves_it() -> None:
     assert evidence.responses[0].action == "serve the new users"
     assert title(opened, alerts, evidence) == (
         "Unexpected languages of support_chat rose: 0.0% -> 20% since Tue 20 Oct 10:00 UTC; "
-        "new users arrived"
+        "new users arrived (language de)"
     )
 
 
@@ -277,6 +312,65 @@ def test_a_judge_that_stops_answering_is_suspected_before_the_product() -> None:
     )
     assert evidence.suspects[0].kind == "judge"
     assert evidence.suspects[0].description == "judge leaves 100% unscored, mostly: timeout"
+
+
+def test_failed_requests_that_could_not_be_judged_are_not_the_judges_failure() -> None:
+    failing = stream(CHANGE, 2, 9, error="server_error", output_text=None)
+    after = Material(
+        windows=8,
+        requests=[*failing, *stream(CHANGE + HOUR, 1, 22)],
+        judgements=[
+            judgement(r, 4.0, quality_score=None, quality_mean=None, flagged=None,
+                      unscored_reason="no_answer: request failed (server_error)")
+            for r in failing
+        ],
+    )  # fmt: skip
+    alerts = [
+        alert("a", layer="infrastructure", metric="error_rate", direction="up"),
+        alert("b", metric="unscored_rate", direction="up", severity="ticket"),
+        alert("c", layer="data", metric="judge_coverage", severity="ticket"),
+        alert("d", layer="data", metric="missing_windows", direction="down"),
+    ]
+    opened = open_incident(alerts, set(), NOW)
+    evidence = investigate(opened, alerts, before=judged(BEFORE, 4.0), after=after, changes=[])
+    assert [s.kind for s in evidence.suspects] == ["errors", "silence"]
+    assert evidence.suspects[0].description == (
+        "support_chat: more requests fail with server_error (0.0% -> 45.0%)"
+    )
+    assert evidence.suspects[1].description == (
+        "support_chat: 20 -> 5 requests an hour, none in 6 of 8 hours"
+    )
+    assert [r.action for r in evidence.responses] == ["route away", "bring the requests back"]
+    assert title(opened, alerts, evidence).endswith("; no change explains it yet")
+
+
+def test_errors_of_several_kinds_are_one_suspect_told_by_the_largest() -> None:
+    kinds = ["server_error"] * 3 + ["rate_limit_error"] * 2 + ["timeout"]
+    failing = [request(f"f{i}", CHANGE, error=kinds[i % 6], output_text=None) for i in range(60)]
+    alerts = [alert("a", layer="infrastructure", metric="error_rate", direction="up")]
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=judged(BEFORE, 4.0),
+        after=Material(windows=8, requests=[*failing, *stream(CHANGE, 8, 20)]), changes=[],
+    )  # fmt: skip
+    assert [s.kind for s in evidence.suspects] == ["errors"]
+    assert "fail with server_error (0.0% -> 13.6%), rate_limit" in evidence.suspects[0].description
+
+
+def test_a_suspect_that_explains_all_that_moved_leads_one_that_explains_a_part() -> None:
+    alerts = [
+        alert("a", layer="cost", metric="avg_input_tokens", direction="up"),
+        alert("b", layer="cost", metric="avg_output_tokens", direction="up"),
+        alert("c", metric="quality_mean"),
+    ]
+    changes = [
+        change("index", CHANGE, kind="index"),
+        change("prompt", CHANGE, kind="prompt"),
+    ]
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=judged(BEFORE, 4.0),
+        after=judged(stream(CHANGE, 8, 20), 3.0), changes=changes,
+    )  # fmt: skip
+    assert [s.change_id for s in evidence.suspects] == ["prompt", "index"]
 
 
 def test_an_hour_without_rows_still_makes_an_incident_with_a_response() -> None:

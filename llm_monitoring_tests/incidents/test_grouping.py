@@ -63,6 +63,18 @@ def test_an_episode_that_starts_during_an_open_incident_joins_it_whatever_its_ch
     assert fingerprints(joined[incident.incident_id]) == {"b"}
 
 
+def test_a_judge_that_fails_while_the_cost_is_up_is_an_incident_of_its_own() -> None:
+    cost = at("c", 0, layer="cost", metric="avg_input_tokens")
+    unscored = at("u", 2, metric="unscored_rate", severity="ticket")
+    coverage = at("v", 2, layer="data", metric="judge_coverage", severity="ticket")
+    groups = grouped([cost, unscored, coverage]).opened
+    assert sorted(map(sorted, map(fingerprints, groups))) == [["c"], ["u", "v"]]
+    # Failing requests cannot be judged, and a judge that changes moves the quality it tells.
+    for layer, metric in (("infrastructure", "error_rate"), ("quality", "quality_mean")):
+        cause = at("e", 0, layer=layer, metric=metric)
+        assert len(grouped([cause, unscored, coverage]).opened) == 1
+
+
 def test_info_alerts_join_but_never_open() -> None:
     info = at("i", 1, severity="info", layer="inputs")
     assert grouped([info]).waiting == (info,)

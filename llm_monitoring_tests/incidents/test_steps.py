@@ -37,7 +37,7 @@ def incident(failing: bool = True) -> Incident:
     material = Material(
         windows=3, requests=REQUESTS, judgements=[judgement(r, quality) for r in REQUESTS]
     )
-    found = Evidence(triage=triage(material, ["quality"]), scope=SCOPE, suspects=(SUSPECT,))
+    found = Evidence(triage=triage(material, [alert("a")]), scope=SCOPE, suspects=(SUSPECT,))
     return attach_evidence(open_incident([alert("a")], set(), NOW), found, "quality fell")
 
 

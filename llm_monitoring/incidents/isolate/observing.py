@@ -10,7 +10,7 @@ from scipy import stats
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Material, Suspect
 from llm_monitoring.incidents.isolate.scoring import Question, seen_suspect
-from llm_monitoring.records import Request
+from llm_monitoring.records import Judgement, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _new_users(
 def _volume(
     question: Question, before: Material, after: Material, _: Sequence[Request]
 ) -> list[Suspect]:
-    """Requests per hour that grew or shrank by half."""
+    """Requests per hour that grew or shrank by half, or stopped coming for hours."""
     if before.sampled or after.sampled:
         return []
     found = []
@@ -107,14 +107,23 @@ def _volume(
     for feature in sorted(set(old) | (question.features & set(new))):
         was = len(old.get(feature, ())) / before.windows
         now = len(new.get(feature, ())) / after.windows
-        if max(was, now) < 1 or 2 / 3 < (now + 0.1) / (was + 0.1) < 3 / 2:
+        silent = after.windows - _busy_hours(new.get(feature, ()))
+        newly_silent = silent > before.windows - _busy_hours(old.get(feature, ()))
+        is_alike = 2 / 3 < (now + 0.1) / (was + 0.1) < 3 / 2
+        if max(was, now) < 1 or (is_alike and not newly_silent):
             continue
-        words = f"{feature}: {was:.0f} -> {now:.0f} requests an hour"
+        none = f", none in {silent} of {after.windows} hours" if newly_silent and now else ""
+        words = f"{feature}: {was:.0f} -> {now:.0f} requests an hour{none}"
         at = hour_start(question.change_hour)
+        kind = "silence" if newly_silent or now < was else "traffic"
         found.append(
-            seen_suspect(question, kind="traffic", description=words, at=at, feature_id=feature)
+            seen_suspect(question, kind=kind, description=words, at=at, feature_id=feature)
         )
     return found
+
+
+def _busy_hours(requests: Sequence[Request]) -> int:
+    return len({request.hour for request in requests})
 
 
 def _new_judge(
@@ -130,9 +139,11 @@ def _new_judge(
         if old[name] == 0 and count >= NEW_SHARE * len(after.judgements):
             usual = max(sorted(old), key=lambda n: old[n])
             found.append(f"judge {usual} -> {name}")
-    lost = [j.unscored_reason for j in after.judgements if j.unscored_reason]
-    lost_before = sum(bool(j.unscored_reason) for j in before.judgements) / len(before.judgements)
-    share = len(lost) / len(after.judgements)
+    # Where there is no answer, there is nothing to judge: that is no failure of the judge.
+    asked, asked_before = _judged_answers(after), _judged_answers(before)
+    lost = [j.unscored_reason for j in asked if j.unscored_reason]
+    lost_before = sum(bool(j.unscored_reason) for j in asked_before) / max(len(asked_before), 1)
+    share = len(lost) / max(len(asked), 1)
     if share > lost_before + NEW_SHARE:
         reason = max(sorted(set(lost)), key=lost.count)
         found.append(f"judge leaves {share:.0%} unscored, mostly: {reason}")
@@ -145,33 +156,44 @@ def _new_judge(
     ]
 
 
+def _judged_answers(material: Material) -> list[Judgement]:
+    answered = {r.request_id for r in material.requests if r.error is None and r.output_text}
+    return [j for j in material.judgements if j.request_id in answered]
+
+
 def _new_errors(
     question: Question, before: Material, after: Material, _: Sequence[Request]
 ) -> list[Suspect]:
-    """An error type whose rate grew."""
+    """Error types whose rate grew; those of one feature are one suspect, led by what grew most."""
     found = []
     old, new = _by_feature(before.requests), _by_feature(after.requests)
     for feature in sorted(set(old) & set(new)):
-        was = _counts(r.error for r in old[feature])
-        for name, count in sorted(_counts(r.error for r in new[feature]).items()):
-            rate, rate_before = count / len(new[feature]), was[name] / len(old[feature])
-            if count < 5 or rate < 2 * rate_before + 0.005:
-                continue
-            first = min((r for r in new[feature] if r.error == name), key=lambda r: r.timestamp)
-            kind = "limits" if _is_limit(name) else "errors"
-            words = f"{feature}: {name} on {rate:.1%} of requests, {rate_before:.1%} before"
-            at = hour_start(question.change_hour)  # a few such errors are usual before it
-            found.append(
-                seen_suspect(
-                    question,
-                    kind=kind,
-                    description=words,
-                    at=at,
-                    feature_id=feature,
-                    model_id=first.model_id,
-                )
+        grown = _grown_errors(old[feature], new[feature])
+        if not grown:
+            continue
+        rise = {name: rate - rate_before for name, (rate_before, rate) in grown.items()}
+        limits = sum(rise[name] for name in grown if _is_limit(name))
+        kinds = sorted(grown, key=lambda name: -rise[name])
+        told = ", ".join(f"{n} ({grown[n][0]:.1%} -> {grown[n][1]:.1%})" for n in kinds[:3])
+        first = min((r for r in new[feature] if r.error in grown), key=lambda r: r.timestamp)
+        found.append(
+            seen_suspect(
+                question,
+                kind="limits" if limits > 0.5 * sum(rise.values()) else "errors",
+                description=f"{feature}: more requests fail with {told}",
+                at=hour_start(question.change_hour),  # a few such errors are usual before it
+                feature_id=feature,
+                model_id=first.model_id,
             )
+        )
     return found
+
+
+def _grown_errors(old: Sequence[Request], new: Sequence[Request]) -> dict[str, tuple[float, float]]:
+    """Error type -> its rate before and after, of those that grew."""
+    was, now = _counts(r.error for r in old), _counts(r.error for r in new)
+    rates = {name: (was[name] / len(old), now[name] / len(new)) for name in sorted(now)}
+    return {n: (x, y) for n, (x, y) in rates.items() if now[n] >= 5 and y >= 2 * x + 0.005}
 
 
 def _is_limit(error: str) -> bool:

@@ -81,5 +81,6 @@ SAME_KINDS = {
     "model": ("model", "deployment"),
     "prompt": ("prompt", "deployment"),
     "traffic": ("deployment", "other"),
+    "silence": ("deployment", "other"),
     "users": ("deployment", "other"),
 }

@@ -4,7 +4,7 @@ A score orders suspects; it is no probability.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -63,14 +63,15 @@ def _place(question: Question, feature_id: str | None, model_id: str | None) -> 
     return 0.8, "it touched every feature"
 
 
-def _fit(kind: str, metrics: Iterable[str]) -> float:
+def _fit(kind: str, metrics: Collection[str]) -> float:
+    """How well the kind explains what moved: all of it, not only what it explains best."""
     table = FITS.get(kind)
     if table is None:
         return UNKNOWN_FIT
-    return max((table.get(metric, LEAST_FIT) for metric in metrics), default=LEAST_FIT)
+    return sum(table.get(metric, LEAST_FIT) for metric in metrics) / max(len(metrics), 1)
 
 
-def _fit_words(kind: str, metrics: Iterable[str]) -> str:
+def _fit_words(kind: str, metrics: Collection[str]) -> str:
     if kind not in FITS:
         return "what such a change can move is not known"
     table = FITS[kind]
@@ -143,6 +144,7 @@ _INPUTS = ("novelty_rate", "unexpected_language_rate", "query_length_mean")
 _PROBES = ("pass_rate", "length", "identity")
 _SILENCE = ("missing_windows", "reject_ratio")
 _ERRORS = ("error_rate", "refusal_rate")
+_UNJUDGED = ("unscored_rate", "judge_coverage")  # by the judge's fault, or for want of an answer
 
 
 def _fits(*weights: tuple[tuple[str, ...], float]) -> dict[str, float]:
@@ -157,7 +159,7 @@ FITS: dict[str, dict[str, float]] = {
     "deployment": _fits(
         (_QUALITY, 0.8), (_USERS, 0.8), (_LATENCY, 0.9), (_COST, 0.8), (_ERRORS, 1),
         (_SILENCE, 1), (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8),
-        (_INPUTS, 0.6),
+        (_INPUTS, 0.6), (_UNJUDGED, 0.8),
     ),
     "prompt": _fits(
         (("avg_input_tokens",), 1), (_COST, 1), (_QUALITY, 0.9), (("avg_output_tokens",), 0.9),
@@ -178,7 +180,16 @@ FITS: dict[str, dict[str, float]] = {
         (("request_count", "total_cost_usd", "missing_windows"), 1), (_LATENCY, 0.7),
         (("error_rate",), 0.6), (_INPUTS, 0.5),
     ),
-    "judge": _fits((_QUALITY, 0.9), (("unscored_rate", "judge_coverage"), 1)),
-    "limits": _fits((("error_rate",), 1), (_LATENCY, 0.8), (("request_count",), 0.5)),
-    "errors": _fits((("error_rate",), 0.9), (_LATENCY, 0.7), (("request_count",), 0.6)),
+    "silence": _fits(
+        (("request_count", "total_cost_usd", "missing_windows"), 1), (("error_rate",), 0.6),
+    ),
+    "judge": _fits((_QUALITY, 0.9), (_UNJUDGED, 1)),
+    "limits": _fits(
+        (("error_rate",), 1), (_UNJUDGED, 0.9), (_LATENCY, 0.8), (("request_count",), 0.5),
+        (_USERS, 0.5),
+    ),
+    "errors": _fits(
+        (("error_rate",), 0.9), (_UNJUDGED, 0.9), (_LATENCY, 0.7),
+        (("request_count", "missing_windows"), 0.6), (_USERS, 0.5),
+    ),
 }  # fmt: skip
