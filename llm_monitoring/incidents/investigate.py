@@ -152,8 +152,8 @@ CAUSES = {
     "deployment": "a deployment is near", "prompt": "the prompt changed",
     "model": "the model changed", "provider": "the provider changed",
     "index": "the index changed", "price": "prices changed", "baseline": "the baseline changed",
-    "users": "new users arrived", "traffic": "the traffic changed", "judge": "the judge changed or failed",
-    "silence": "requests stopped coming", "limits": "rate limits were hit",
-    "errors": "no change explains it yet",
+    "users": "new users arrived", "traffic": "the traffic changed",
+    "silence": "requests stopped coming", "judge": "the judge changed or failed",
+    "limits": "rate limits were hit", "errors": "no change explains it yet",
     "other": "a change in the ledger is near",
 }  # fmt: skip
