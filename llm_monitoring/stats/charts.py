@@ -30,7 +30,7 @@ Side = Literal["up", "down"]
 State = tuple[float, ...]
 SHIFTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-STATE_VERSION = 2  # raised when a stored state would be read differently: charts are folded anew
+STATE_VERSION = 3  # raised when a stored state would be read differently: charts are folded anew
 HEADROOM = 2.0  # an open episode's statistic stays this close above its limit, so that it can close
 RECOVERY = math.log(100.0)  # odds for "back to normal" that close an episode
 MOST = 8.0  # evidence one window may add to the estimate of a shift: that of z = 4 for a shift of 4
