@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
@@ -42,6 +43,9 @@ class Lake:
         uri: local folder, or an object store such as `s3://bucket/prefix`.
         storage_options: what the object store needs (endpoint, region, keys), else empty.
         connect: opens a DuckDB connection and closes it again; one connection per use.
+
+    Raises:
+        ValueError: the path of a local folder has a character that Delta or DuckDB misreads.
     """
 
     def __init__(
@@ -50,6 +54,9 @@ class Lake:
         storage_options: Mapping[str, str] | None = None,
         connect: Connect = connect_in_memory,
     ) -> None:
+        if "://" not in uri and (wrong := sorted(set(uri) & set("%[]="))):
+            # Delta reads the first three as parts of an address, DuckDB the last as a partition.
+            raise ValueError(f"a lake's folder cannot have {' '.join(wrong)} in its path: {uri}")
         self.uri = uri.rstrip("/")
         self.storage_options = dict(storage_options or {}) or None
         self.connect = connect
@@ -294,15 +301,15 @@ class Lake:
         hours: tuple[int, int] | None,
     ) -> None:
         delta = self._open(table.name)
+        wanted = _wanted_partitions(table, hours)
         columns = ", ".join(f'"{name}"' for name in table.schema.names)
         if delta is not None and not self.is_local:
-            dataset = delta.to_pyarrow_dataset(partitions=_wanted_partitions(table, hours))
+            dataset = delta.to_pyarrow_dataset(file_pruning_predicate=wanted)
             connection.register(f"_{table.name}", dataset)
             source = f"_{table.name}"
-        elif delta is not None and (
-            files := delta.file_uris(file_pruning_predicate=_wanted_partitions(table, hours))
-        ):
-            listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+        elif delta is not None and (files := delta.file_uris(file_pruning_predicate=wanted)):
+            # Local paths come percent-encoded: a space in a folder's name would not be found.
+            listed = ", ".join("'" + unquote(file).replace("'", "''") + "'" for file in files)
             partition = f", hive_types = {{'{table.partition}': bigint}}" if table.partition else ""
             source = f"read_parquet([{listed}], hive_partitioning = true{partition})"
         else:
