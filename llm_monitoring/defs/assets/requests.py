@@ -9,6 +9,7 @@ from llm_monitoring.adapters.sources import Reading, read_changes, read_requests
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring.records import SourceRead
 from llm_monitoring.sampling import sample
@@ -32,7 +33,7 @@ def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
     """One row is one request to a model; a re-run replaces its hours. Trusts the log files."""
     first, last = hours_of(context)
     reading = read_requests(monitoring.settings, first, last)
-    yield _store(context, monitoring, "raw_requests", reading)
+    yield _store(context, monitoring, "raw_requests", reading, last)
     yield from _report_rejects(context, monitoring, reading.reads)
     yield from report(context, PRICES, _unpriced_finding(reading.reads), dg.AssetCheckSeverity.WARN)
 
@@ -45,10 +46,16 @@ def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
     check_specs=[hourly_check("user_signals", REJECTS, "Few input rows had to be rejected.")],
 )
 def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:
-    """One row is one reaction of a user to one request; a re-run replaces its hours."""
+    """One row is one reaction of a user to one request; a re-run replaces its hours.
+
+    A run takes up the hours after its last one too, for as long as reactions may come: the windows
+    of its hours need them, whichever hours were run before.
+    """
     first, last = hours_of(context)
-    reading = read_signals(monitoring.settings, first, last)
-    yield _store(context, monitoring, "user_signals", reading)
+    settings = monitoring.settings
+    until = shift(last, max((source.late_hours for source in settings.sources.signals), default=0))
+    reading = read_signals(settings, first, until)
+    yield _store(context, monitoring, "user_signals", reading, until)
     yield from _report_rejects(context, monitoring, reading.reads)
 
 
@@ -102,21 +109,28 @@ def sampled_requests(
 
 
 def _store(
-    context: dg.AssetExecutionContext, monitoring: Monitoring, table: str, reading: Reading[Any]
+    context: dg.AssetExecutionContext,
+    monitoring: Monitoring,
+    table: str,
+    reading: Reading[Any],
+    until: int,
 ) -> dg.MaterializeResult[Any]:
+    """Store rows up to `until`; what is counted is the run's own hours."""
     first, last = hours_of(context)
     lake, only = monitoring.lake, {"table": [table]}
-    version = lake.replace_hours(table, reading.rows, first, last)
-    lake.replace_hours("rejected_rows", reading.rejected, first, last, only)
-    lake.replace_hours("source_reads", reading.reads, first, last, only)
+    version = lake.replace_hours(table, reading.rows, first, until)
+    rejected = [row for row in reading.rejected if row.hour <= last]
+    reads = [read for read in reading.reads if read.hour <= last]
+    lake.replace_hours("rejected_rows", rejected, first, last, only)
+    lake.replace_hours("source_reads", reads, first, last, only)
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": len(reading.rows),
+            "dagster/partition_row_count": sum(read.loaded for read in reads),
             "delta_version": version,
-            "rejected": len(reading.rejected),
-            "duplicates": sum(read.duplicates for read in reading.reads),
-            "unpriced": sum(read.unpriced for read in reading.reads),
-            "skipped": sum(read.skipped for read in reading.reads),
+            "rejected": len(rejected),
+            "duplicates": sum(read.duplicates for read in reads),
+            "unpriced": sum(read.unpriced for read in reads),
+            "skipped": sum(read.skipped for read in reads),
             "columns": ", ".join(TABLES[table].schema.names),
         }
     )
