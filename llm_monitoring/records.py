@@ -84,7 +84,7 @@ class SourceRead:
     loaded: Annotated[int, "rows stored for this window"]
     rejected: Annotated[int, "rows rejected and filed under this window"]
     duplicates: Annotated[int, "rows replaced by a later row with the same id"]
-    unpriced: Annotated[int, "rows whose cost is unknown to the log and to the price table"]
+    unpriced: Annotated[int, "requests of unknown cost; those that failed before a token was counted aside"]
     skipped: Annotated[int, "spans that are not requests: embeddings, tools, agents"]
 
 

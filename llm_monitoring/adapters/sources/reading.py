@@ -155,7 +155,7 @@ class _Reader:
     ) -> list[SourceRead]:
         for row in rows:
             self.counts["loaded"][row.hour, row.source] += 1
-            if isinstance(row, Request) and row.cost_usd is None:
+            if isinstance(row, Request) and _is_unpriced(row):
                 self.counts["unpriced"][row.hour, row.source] += 1
         return [
             SourceRead(
@@ -244,6 +244,17 @@ def _signal(row: SignalLine, hour: int, source: Source, redactor: Redactor) -> U
         metadata=to_json(redactor.tree(row.metadata or {}), inf_nan_mode="null").decode(),
         source=source.name,
     )
+
+
+def _is_unpriced(request: Request) -> bool:
+    """Its cost is unknown; a request that failed before a token was counted cost nothing to know.
+
+    Every product has such requests every hour: a warning about them would always be on.
+    """
+    failed_uncounted = (
+        request.error is not None and request.input_tokens is None and request.output_tokens is None
+    )
+    return request.cost_usd is None and not failed_uncounted
 
 
 COUNTS = ("loaded", "rejected", "duplicates", "unpriced", "skipped")
