@@ -1,6 +1,7 @@
 """The demo: three weeks of a simulated product, the whole pipeline over it, and what was caught."""
 
 import json
+import logging
 import shutil
 import time
 from collections.abc import Iterable
@@ -48,6 +49,7 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     console.print(f"[bold]{settings.product}[/bold]: writing {days} days of simulated logs ...")
     simulated = write_logs(folder / "logs", start, days * DAY, seed, faults)
     console.print(f"{simulated.requests:,} requests, {simulated.signals:,} user signals")
+    messages = _log_to(folder / "alerts.log")
     with open_instance(config) as instance:
         last = shift(start, days * DAY - 1)
         _run(instance, start, last)
@@ -56,6 +58,16 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     summary = summarise(lake, card, time.monotonic() - began)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _print(console, card, summary, incidents)
+    console.print(f"Messages of the log channel: {_short(str(messages))}", highlight=False)
+    console.print("Next: [bold]make dev[/bold] opens all of it in Dagster")
+
+
+def _log_to(path: Path) -> Path:
+    """The log channel writes here, not into the progress bar."""
+    logger = logging.getLogger("llm_monitoring.alerts")
+    logger.addHandler(logging.FileHandler(path, mode="w"))
+    logger.propagate = False
+    return path
 
 
 def _run(instance: dg.DagsterInstance, first: int, last: int) -> None:
@@ -119,7 +131,7 @@ def _print(
     table = Table("fault (simulated)", "what caught it", "after", title="What was caught")
     for catch in card.catches:
         delay = "not caught" if catch.delay_hours is None else f"{catch.delay_hours:g} h"
-        table.add_row(catch.fault, catch.series or "-", delay)
+        table.add_row(catch.fault, catch.words, delay)
     console.print(table)
     console.print(
         f"{summary['requests']:,} requests, {summary['judged']:,} judged (heuristic judge), "
@@ -131,7 +143,6 @@ def _print(
     for incident in incidents:
         console.print(f"Incident {incident.status}: {incident.title}", markup=False)
         console.print(f"  {_short(incident.report_path)}", markup=False)
-    console.print("Next: [bold]make dev[/bold] opens all of it in Dagster")
 
 
 def _short(path: str | None) -> str:

@@ -18,9 +18,22 @@ class Catch:
     """One fault, and the first alarm it raised."""
 
     fault: str
-    series: str | None
+    alert: Alert | None
     injected_at: datetime
     alarm_at: datetime | None
+
+    @property
+    def series(self) -> str | None:
+        """Chart, test or kind of data trouble that alarmed first."""
+        return self.alert.subject if self.alert else None
+
+    @property
+    def words(self) -> str:
+        """The same for a reader."""
+        if self.alert is None:
+            return "nothing"
+        about = self.alert.feature_id or self.alert.model_id or "the product"
+        return f"{self.alert.metric.replace('_', ' ')} of {about}"
 
     @property
     def delay_hours(self) -> float | None:
@@ -88,7 +101,7 @@ def _catch(fault: Fault, alerts: Sequence[Alert]) -> Catch:
     first = alerts[0] if alerts else None
     return Catch(
         fault=fault.name,
-        series=first.subject if first else None,
+        alert=first,
         injected_at=hour_start(fault.first_hour),
         alarm_at=alarm_at(first) if first else None,
     )
