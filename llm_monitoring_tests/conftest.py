@@ -1,0 +1,48 @@
+"""The demo's configuration for whoever imports the definitions, and a small monitored product."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+# Partitions are read from it when `llm_monitoring.definitions` is imported.
+os.environ["LLM_MONITORING_CONFIG"] = str(REPOSITORY / "demo" / "monitoring.yaml")
+
+from llm_monitoring_tests.product import HOURS, Product, copy_product, new_product, open_product
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Dagster calls its own deprecated property when a resource holds another one.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning"
+    )
+
+
+@pytest.fixture(scope="session")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Every hour in one run, then the alerts. Read it only; `product` is yours to change."""
+    folder = tmp_path_factory.mktemp("product")
+    new_product(folder)
+    with open_product(folder) as product:
+        product.run("ledger")
+        product.run_hours(0, HOURS - 1)
+        product.run("reconcile_alerts")
+        yield product
+
+
+@pytest.fixture
+def product(monitored: Product, tmp_path: Path) -> Iterator[Product]:
+    """A copy of the monitored product, with its Dagster instance."""
+    copy_product(monitored.folder, tmp_path / "product")
+    with open_product(tmp_path / "product") as product:
+        yield product
+
+
+@pytest.fixture
+def fresh(monitored: Product, tmp_path: Path) -> Iterator[Product]:
+    """The same logs, and nothing run yet."""
+    copy_product(monitored.folder, tmp_path / "fresh", only_logs=True)
+    with open_product(tmp_path / "fresh") as product:
+        yield product

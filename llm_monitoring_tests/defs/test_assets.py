@@ -1,0 +1,114 @@
+"""The hourly assets through a real instance: what a re-run, a range and the order leave behind."""
+
+import dagster as dg
+import pytest
+
+from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.lake import TABLES
+from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
+
+NOON = 12
+HOURLY = (
+    "raw_requests",
+    "user_signals",
+    "source_reads",
+    "rejected_rows",
+    "sampled_requests",
+    "judgements",
+    "input_features",
+    "window_metrics",
+    "control_charts",
+)
+
+
+def test_one_hour_fills_every_hourly_table_with_that_hour_alone(fresh: Product) -> None:
+    assert fresh.run_hour(NOON).success
+    for name in HOURLY:
+        hours = {row["hour"] for row in fresh.table(name)}
+        # No row of this hour was rejected, and reactions to it came in the next one.
+        assert hours <= {shift(START, NOON), shift(START, NOON + 1)}, name
+        assert (shift(START, NOON) in hours) == (name != "rejected_rows"), name
+        assert (shift(START, NOON + 1) in hours) == (name == "user_signals"), name
+
+
+def test_a_range_in_one_run_fills_every_hour_of_it(monitored: Product) -> None:
+    wanted = set(hour_range(START, shift(START, HOURS - 1)))
+    for name in ("raw_requests", "source_reads", "window_metrics", "control_charts"):
+        assert {row["hour"] for row in monitored.table(name)} == wanted, name
+
+
+def test_each_hour_of_a_range_run_is_materialized_in_dagster(monitored: Product) -> None:
+    wanted = {partition(hour) for hour in range(HOURS)}
+    for name in ("raw_requests", "judgements", "control_charts"):
+        assert monitored.instance.get_materialized_partitions(dg.AssetKey(name)) == wanted, name
+
+
+def test_a_rerun_replaces_its_hour_and_changes_nothing(product: Product) -> None:
+    before = {name: product.table(name) for name in HOURLY}
+    versions = {name: product.monitoring.lake.version(name) for name in HOURLY}
+    assert product.run_hour(OUTAGE).success
+    for name in HOURLY:
+        assert product.table(name) == before[name], name
+    written = {name for name in HOURLY if product.monitoring.lake.version(name) != versions[name]}
+    assert written == set(HOURLY) - {"judgements"}  # nothing to judge, so nothing was written
+
+
+def test_a_rerun_of_a_range_changes_nothing(product: Product) -> None:
+    before = {name: product.table(name) for name in HOURLY}
+    assert product.run_hours(OUTAGE - 6, OUTAGE + 2).success
+    assert {name: product.table(name) for name in HOURLY} == before
+
+
+def test_any_order_of_runs_gives_the_same_windows_and_charts(
+    monitored: Product, fresh: Product
+) -> None:
+    for first, last in ((45, 58), (0, 19), (59, 59), (20, 44)):
+        assert fresh.run_hours(first, last).success
+    for name in ("window_metrics", "control_charts", "baselines"):
+        assert fresh.table(name) == monitored.table(name), name
+
+
+@pytest.mark.parametrize("name", ["raw_requests", "window_metrics", "control_charts"])
+def test_no_key_stands_in_a_table_twice(monitored: Product, name: str) -> None:
+    rows = monitored.table(name)
+    keys = {tuple(row[column] for column in TABLES[name].key) for row in rows}
+    assert len(keys) == len(rows) > 0
+
+
+def test_late_rows_are_taken_up_by_a_rerun_and_ripple_forward(product: Product) -> None:
+    hour = shift(START, 40)
+    file = product.folder / "logs" / "requests-2026-10-06-16.jsonl.gz"
+    file.unlink()
+    before = _counts(product)
+    product.run_hour(40)
+    assert _counts(product)[hour] == 0
+    later = [row for row in product.table("control_charts") if row["hour"] > hour]
+    assert {row["n"] for row in later if row["metric"] == "request_count"} != {0}
+    assert before[hour] > 0
+
+
+def test_an_hour_without_requests_is_a_window_with_n_0(monitored: Product) -> None:
+    silent = [
+        row
+        for row in monitored.table("window_metrics")
+        if row["hour"] == shift(START, OUTAGE + 1) and row["feature_id"] == "support_chat"
+    ]
+    assert {row["model_id"] for row in silent} == {None}
+    by_metric = {row["metric"]: row for row in silent}
+    assert by_metric["request_count"]["value"] == 0
+    assert by_metric["error_rate"]["value"] is None
+    assert by_metric["error_rate"]["n"] == 0
+
+
+def _counts(product: Product) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for row in product.table("window_metrics"):
+        if row["metric"] == "request_count" and row["model_id"] is None:
+            counts[row["hour"]] = counts.get(row["hour"], 0) + int(row["value"])
+    return counts
+
+
+def test_a_failed_request_without_tokens_is_no_warning_about_prices(monitored: Product) -> None:
+    costs = {row["cost_usd"] for row in monitored.table("raw_requests") if row["error"]}
+    assert costs == {None}
+    assert {row["unpriced"] for row in monitored.table("source_reads")} == {0}

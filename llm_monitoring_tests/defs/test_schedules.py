@@ -1,0 +1,127 @@
+"""What runs by the clock, evaluated at moments of our choosing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from llm_monitoring.defs import schedules
+from llm_monitoring.defs.partitions import RANGE_END, RANGE_START, SETTINGS, WEEKS
+from llm_monitoring.definitions import defs
+from llm_monitoring_tests.product import Product
+
+START, END = SETTINGS.start, SETTINGS.end
+
+
+def tick(schedule: dg.ScheduleDefinition, moment: datetime) -> Any:
+    context = dg.build_schedule_context(scheduled_execution_time=moment)
+    return schedule(context)
+
+
+def late_by(hours: int) -> Any:
+    """The demo's settings with signals that come late."""
+    source = SETTINGS.sources.signals[0].model_copy(update={"late_hours": hours})
+    sources = SETTINGS.sources.model_copy(update={"signals": [source]})
+    return SETTINGS.model_copy(update={"sources": sources})
+
+
+@pytest.mark.parametrize(("late", "first"), [(1, "2026-10-08-05:00"), (24, "2026-10-07-06:00")])
+def test_the_hour_that_closed_is_run_with_the_hours_rows_may_be_late_for(
+    late: int, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "SETTINGS", late_by(late))
+    request = tick(schedules.closed_hour, START + timedelta(days=3, hours=7, minutes=5))
+    assert request.tags == {RANGE_START: first, RANGE_END: "2026-10-08-06:00"}
+
+
+def test_the_first_hours_have_no_hours_before_them() -> None:
+    request = tick(schedules.closed_hour, START + timedelta(hours=2, minutes=5))
+    assert request.tags == {RANGE_START: "2026-10-05-00:00", RANGE_END: "2026-10-05-01:00"}
+
+
+def test_two_ticks_of_one_hour_are_one_run_and_two_hours_are_two() -> None:
+    keys = [
+        tick(schedules.closed_hour, START + timedelta(hours=hours, minutes=5)).run_key
+        for hours in (30, 30, 31)
+    ]
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize(
+    "moment", [START + timedelta(minutes=5), END + timedelta(hours=1, minutes=5)]
+)
+def test_outside_the_monitored_time_no_hour_closes(moment: datetime) -> None:
+    assert isinstance(tick(schedules.closed_hour, moment), dg.SkipReason)
+
+
+def test_the_last_hour_closes_at_the_end() -> None:
+    assert (
+        tick(schedules.closed_hour, END + timedelta(minutes=5))
+        .tags[RANGE_END]
+        .startswith("2026-10-25-23")
+    )
+
+
+def test_without_an_end_hours_close_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "SETTINGS", SETTINGS.model_copy(update={"end": None}))
+    request = tick(schedules.closed_hour, datetime(2031, 2, 1, 0, 5, tzinfo=UTC))
+    assert request.tags == {RANGE_START: "2031-01-31-22:00", RANGE_END: "2031-01-31-23:00"}
+
+
+def test_probes_are_asked_for_the_week_that_runs() -> None:
+    wednesday = START + timedelta(days=9, hours=12)
+    request = tick(schedules.weekly_probes, wednesday)
+    weeks = WEEKS.get_partition_keys(current_time=wednesday)
+    assert request.partition_key == weeks[-1]
+    assert request.run_key == request.partition_key
+
+
+def test_no_probes_without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = SETTINGS.model_copy(update={"probes": SETTINGS.probes.model_copy(update={"models": []})})
+    monkeypatch.setattr(schedules, "SETTINGS", none)
+    assert isinstance(tick(schedules.weekly_probes, START + timedelta(days=9)), dg.SkipReason)
+
+
+def test_every_schedule_starts_a_job_that_exists_and_runs_by_itself() -> None:
+    for schedule in schedules.SCHEDULES:
+        assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+        assert schedule.execution_timezone == "UTC"
+        assert defs.resolve_job_def(schedule.job_name)
+
+
+def test_spend_within_budget_passes(monitored: Product) -> None:
+    result = _cost(monitored)
+    # Charts of product_search are out of control: its prompt was bloated.
+    assert not result.passed
+    assert "spent" not in (result.description or "")
+    assert "avg_cost_per_request_usd of product_search is out of control" in (
+        result.description or ""
+    )
+
+
+def test_spend_over_budget_fails_and_names_what_moved_it(product: Product) -> None:
+    poor = product.with_settings(
+        "poor",
+        {
+            "features": [
+                {"feature_id": "product_search", "sample_rate": 0.015, "budget_usd_per_day": 0.01},
+                {"feature_id": "support_chat", "sample_rate": 0.015},
+                {"feature_id": "order_summary", "sample_rate": 0.015, "budget_usd_per_day": 100},
+            ]
+        },
+    )
+    result = _cost(poor)
+    assert not result.passed
+    assert "product_search spent $" in (result.description or "")
+    assert "of $0.01" in (result.description or "")
+    assert "order_summary spent" not in (result.description or "")
+    table = str(result.metadata["costs"].value)
+    assert "| product_search |" in table
+    assert "gpt-4o-mini-2024-07-18 $" in table
+
+
+def _cost(product: Product) -> dg.AssetCheckEvaluation:
+    result = product.run("cost_check")
+    assert result.success
+    return result.get_asset_check_evaluations()[0]
