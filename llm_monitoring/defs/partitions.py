@@ -1,7 +1,8 @@
 """The partitions are the clock: hours that closed, weeks that have begun, incidents by name."""
 
 import os
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -34,6 +35,7 @@ WEEKS = dg.WeeklyPartitionsDefinition(
 )
 INCIDENTS = dg.DynamicPartitionsDefinition(name="incidents")
 
+PARTITION = "dagster/partition"
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -59,3 +61,15 @@ def hour_partition(hour: int) -> str:
 def range_tags(first: int, last: int) -> dict[str, str]:
     """Tags of a run over the hours first to last, both included."""
     return {RANGE_START: hour_partition(first), RANGE_END: hour_partition(last)}
+
+
+def range_of_tags(tags: Mapping[str, str]) -> tuple[int, int] | None:
+    """First and last hour of a run, from its tags; None: it has no partition."""
+    first, last = (tags.get(tag, tags.get(PARTITION)) for tag in (RANGE_START, RANGE_END))
+    if first is None or last is None:
+        return None
+    return _hour_of(first), _hour_of(last)
+
+
+def _hour_of(partition: str) -> int:
+    return hour_key(datetime.strptime(partition, HOUR_FORMAT).replace(tzinfo=UTC))

@@ -14,16 +14,27 @@ from llm_monitoring.reports.pictures import chart_picture
 from llm_monitoring.reports.sparklines import sparkline
 
 SHOWN_HOURS = 14 * 24
+SPARKLINES = 8
 
 
 def chart_metadata(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
-    """Sparkline and full picture of the chart, as it stood at this point."""
+    """Full picture of the chart as it stood at this point, a click away."""
     points = chart_history(monitoring, point.chart_id, point.hour)
-    full = chart_picture(points, monitoring.lake.rows("changes"), **_labels(monitoring, point))
-    name = point.chart_id
+    labels = _labels(monitoring, point)
+    picture = chart_picture(points, monitoring.lake.rows("changes"), **labels)
+    return {f"{labels['title']}: chart": dg.MetadataValue.md(markdown_image(picture, "chart"))}
+
+
+def sparklines(monitoring: Monitoring, hour: int) -> dict[str, Any]:
+    """A line for each chart that is out of control at an hour, small enough to show inline."""
+    alarms: list[ChartPoint] = monitoring.lake.rows("control_charts", "alarm", hours=(hour, hour))
     return {
-        f"{name} (sparkline)": dg.MetadataValue.md(markdown_image(sparkline(points), name)),
-        f"{name} (chart)": dg.MetadataValue.md(markdown_image(full, name)),
+        f"{_title(point)}, {point.chart}": dg.MetadataValue.md(
+            markdown_image(
+                sparkline(chart_history(monitoring, point.chart_id, hour)), point.chart_id
+            )
+        )
+        for point in alarms[:SPARKLINES]
     }
 
 
@@ -49,14 +60,17 @@ def chart_history(monitoring: Monitoring, chart_id: str, last: int) -> list[Char
 
 
 def _labels(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
-    metric = BY_NAME[point.metric]
-    about = point.feature_id if point.model_id is None else f"{point.feature_id} ({point.model_id})"
     return {
-        "title": f"{metric.title} of {about}",
-        "unit": metric.unit,
+        "title": _title(point),
+        "unit": BY_NAME[point.metric].unit,
         "judge": judge_name(monitoring, point.epoch),
         "simulated": monitoring.settings.simulated,
     }
+
+
+def _title(point: ChartPoint) -> str:
+    model = f" ({point.model_id})" if point.model_id else ""
+    return f"{BY_NAME[point.metric].title} of {point.feature_id}{model}"
 
 
 def judge_name(monitoring: Monitoring, epoch: str | None) -> str | None:

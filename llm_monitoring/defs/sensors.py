@@ -17,16 +17,22 @@ from llm_monitoring.alerts import due
 from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.jobs import alerts_job, hours_job
 from llm_monitoring.defs.lake_state import measured_hours
-from llm_monitoring.defs.partitions import INCIDENTS, SETTINGS, range_tags
+from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import HOUR, hour_index, hour_key, hour_range
-from llm_monitoring.settings import Source
+from llm_monitoring.settings import Settings, Source
 
 TERMINAL = (
     dg.DagsterEventType.RUN_SUCCESS,
     dg.DagsterEventType.RUN_FAILURE,
     dg.DagsterEventType.RUN_CANCELED,
 )
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 PAGE = 200  # runs or events read at a time
 SWEPT_DAYS = 7  # how far back missing hours and late files are looked for
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -126,42 +132,55 @@ def missing_hours_and_late_files(
     context: dg.SensorEvaluationContext, monitoring: Monitoring
 ) -> dg.SensorResult:
     """Closed hours that were never measured, or whose files changed since, are run again."""
-    hours = list(swept_hours(monitoring.now()))
+    settings, now = monitoring.settings, monitoring.now()
+    hours = list(swept_hours(settings, now))
     if not hours:
         return dg.SensorResult(skip_reason=dg.SkipReason("no hour has closed yet"))
     before: Mapping[str, str] = json.loads(context.cursor) if context.cursor else {}
-    stamps = {str(hour): file_stamp(hour) for hour in hours}
-    measured = measured_hours(monitoring.lake)
+    stamps = {str(hour): file_stamp(settings, hour) for hour in hours}
+    measured, running = measured_hours(monitoring.lake), running_hours(context.instance)
+    seen = {hour: before.get(hour, stamp) for hour, stamp in stamps.items()}
     wanted = [
         hour for hour in hours
-        if hour not in measured or before.get(str(hour), stamps[str(hour)]) != stamps[str(hour)]
+        if hour not in running
+        and (hour not in measured or seen[str(hour)] != stamps[str(hour)])
     ]  # fmt: skip
     requests = [
-        # The stamps are in the key: an hour is asked for once, and again when its files change.
+        # A key is run once: an hour whose run failed is asked for again with the next hour.
         dg.RunRequest(
-            run_key=f"{first}..{last}:{_stamped(stamps, first, last)}", tags=range_tags(first, last)
+            run_key=f"{first}..{last}:{_stamped(stamps, first, last)}:{hour_key(now)}",
+            tags=range_tags(first, last),
         )
         for first, last in _ranges(wanted)
     ]
+    # A file that changes while its hour runs may have been read before: it is looked at again.
+    stamps |= {str(hour): seen[str(hour)] for hour in hours if hour in running}
     return dg.SensorResult(run_requests=requests, cursor=json.dumps(stamps))
 
 
-def swept_hours(now: datetime) -> Iterator[int]:
+def swept_hours(settings: Settings, now: datetime) -> Iterator[int]:
     """Closed hours of the last days, but for the newest, which is the schedule's."""
     last = now.replace(minute=0, second=0, microsecond=0) - 2 * HOUR
-    if SETTINGS.end is not None:
-        last = min(last, SETTINGS.end - HOUR)
-    first = max(SETTINGS.start, last - SWEPT_DAYS * 24 * HOUR)
+    if settings.end is not None:
+        last = min(last, settings.end - HOUR)
+    first = max(settings.start, last - SWEPT_DAYS * 24 * HOUR)
     return hour_range(hour_key(first), hour_key(last)) if first <= last else iter(())
 
 
-def file_stamp(hour: int) -> str:
+def running_hours(instance: dg.DagsterInstance) -> set[int]:
+    """Hours that a run is on, or will be."""
+    runs = instance.get_runs(dg.RunsFilter(job_name=hours_job.name, statuses=UNFINISHED))
+    ranges = (range_of_tags(run.tags) for run in runs)
+    return {hour for known in ranges if known for hour in hour_range(*known)}
+
+
+def file_stamp(settings: Settings, hour: int) -> str:
     """Sizes and times of the files whose names bear this hour; '' for none.
 
     Files without a date in their name are left out: they change with every request.
     """
     stamps = []
-    for source in (*SETTINGS.sources.requests, *SETTINGS.sources.signals):
+    for source in (*settings.sources.requests, *settings.sources.signals):
         for file in _stamped_files(source, hour):
             stat = file.stat()
             stamps.append(f"{file.name}:{stat.st_size}:{stat.st_mtime_ns}")
