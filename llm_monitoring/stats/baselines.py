@@ -239,7 +239,8 @@ def learn_mean(readings: Sequence[Reading]) -> MeanBaseline:
     w = n / sigma**2
     center = float(w @ x / w.sum())
     q = float(w @ (x - center) ** 2)
-    tau_squared = max(0.0, (q - (len(x) - 1)) / (w.sum() - (w @ w) / w.sum()))
+    spread = float(w.sum() - (w @ w) / w.sum())  # 0: a single window
+    tau_squared = max(0.0, (q - (len(x) - 1)) / spread) if spread else 0.0
     learned = MeanBaseline(
         center=center, sigma=sigma, tau=math.sqrt(tau_squared), phi=0.0, windows=len(x)
     )
