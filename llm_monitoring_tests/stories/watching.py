@@ -1,0 +1,85 @@
+"""A simulated product in a folder of its own, watched by the product's own code.
+
+Dagster is left out, for speed: what its assets call is called here. `test_demo.py` runs the whole.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import yaml
+
+from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
+from llm_monitoring.defs.assets.windows import measure
+from llm_monitoring.defs.folding import refold
+from llm_monitoring.defs.resources import Monitoring, monitoring_resource
+from llm_monitoring.hours import hours_between, shift
+from llm_monitoring.lake import TABLES
+from llm_monitoring.metrics import Family
+from llm_monitoring.records import Alert, ChartPoint, WindowMetric
+
+DEMO = Path(__file__).resolve().parents[2] / "demo" / "monitoring.yaml"
+START = 2026100500  # Monday
+DAY, WEEK = 24, 168
+PHASE_ONE = 2 * WEEK  # quiet windows an established baseline is learned from
+
+
+def new_monitoring(folder: Path, **settings: Any) -> Monitoring:
+    """The demo's settings but for those given, and a lake of its own."""
+    file = folder / "monitoring.yaml"
+    own = {"extends": str(DEMO), "lake": {"uri": "lake"}, "reports": "reports", **settings}
+    file.write_text(yaml.safe_dump(own))
+    return monitoring_resource(file)
+
+
+def watch(
+    monitoring: Monitoring, hours: tuple[int, int], families: Iterable[Family], epoch: str = "e1"
+) -> None:
+    """Window metrics of the families, then every control chart."""
+    lake, settings = monitoring.lake, monitoring.settings
+    tables = [measure(lake, settings, family, hours, epoch) for family in families]
+    lake.replace_hours("window_metrics", pa.concat_tables(tables), *hours)
+    refold(lake, settings, *hours)
+
+
+def watch_windows(monitoring: Monitoring, windows: Sequence[WindowMetric]) -> None:
+    """Control charts over windows that are measured already."""
+    hours = min(row.hour for row in windows), max(row.hour for row in windows)
+    monitoring.lake.replace_hours("window_metrics", windows, *hours)
+    refold(monitoring.lake, monitoring.settings, *hours)
+
+
+def window(hour: int, feature_id: str, errors: int, n: int) -> WindowMetric:
+    """An error rate."""
+    return WindowMetric(
+        hour=hour, feature_id=feature_id, model_id=None, epoch=None, metric="error_rate",
+        value=errors / n if n else None, n=n, stddev=None,
+    )  # fmt: skip
+
+
+def raise_alerts(monitoring: Monitoring) -> list[Alert]:
+    """Alerts and incidents brought up to date."""
+    reconcile_alerts(monitoring)
+    assign_incidents(monitoring)
+    alerts: list[Alert] = monitoring.lake.rows("alerts")
+    return alerts
+
+
+def alarms(monitoring: Monitoring, where: str = "true") -> list[ChartPoint]:
+    """Chart points that open an episode, oldest first."""
+    table = monitoring.lake.run(
+        f"select * from control_charts where alarm_started and ({where}) order by hour, chart_id"
+    )
+    points: list[ChartPoint] = TABLES["control_charts"].to_records(table)
+    return points
+
+
+def hour_of(offset: int) -> int:
+    """Key of an hour, counted from the start."""
+    return shift(START, offset)
+
+
+def delay_hours(change: int, alarm: int) -> int:
+    """From a change's first instant to the end of the window that alarmed."""
+    return hours_between(change, alarm) + 1
