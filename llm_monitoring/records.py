@@ -84,7 +84,7 @@ class SourceRead:
     loaded: Annotated[int, "rows stored for this window"]
     rejected: Annotated[int, "rows rejected and filed under this window"]
     duplicates: Annotated[int, "rows replaced by a later row with the same id"]
-    unpriced: Annotated[int, "requests of unknown cost; those that failed before a token was counted aside"]
+    unpriced: Annotated[int, "requests of unknown cost, but those that failed without tokens"]
     skipped: Annotated[int, "spans that are not requests: embeddings, tools, agents"]
 
 

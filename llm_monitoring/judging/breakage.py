@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from llm_monitoring.judging.scores import HIGHEST, LOWEST, Scores
 
-BREAKAGE_VERSION = "1"  # part of the epoch: raise it with any change to this file
-OPENING_CHARACTERS = 300  # a refusal is said at the start of an answer
+# Part of the epoch: raise it with any change to this file or to refusals.py.
+BREAKAGE_VERSION = "1"
 NGRAM = 4
 FEWEST_NGRAMS = 12  # a shorter text cannot be told to loop
 SHORTEST_CUT_OFF = 80  # characters; a shorter answer may be a label, a name or a number
@@ -55,12 +55,6 @@ def heuristic_scores(evidence: Evidence) -> Scores:
 
 
 # ---------------------------------------------------------------- reading an answer
-
-
-def is_refusal(text: str) -> bool:
-    """Whether an answer opens by declining, in one of the languages of `REFUSALS`."""
-    opening = text[:OPENING_CHARACTERS].lower().replace("\u2019", "'")
-    return REFUSAL.search(opening) is not None
 
 
 def is_cut_off(text: str) -> bool:
@@ -160,36 +154,6 @@ FINDINGS: tuple[Callable[[Evidence], Finding | None], ...] = (
 )
 
 # Verbs are listed because "I cannot find your order" is an answer and "I cannot help" is none.
-REFUSALS: dict[str, str] = {
-    "en": (
-        r"\b(?:i|we)(?: can't| can ?not| won't| will not|(?: am|'m| are|'re) "
-        r"(?:unable to|not able to|not allowed to|not permitted to))"
-        r" (?:\w+ )?(?:help|assist|comply|fulfill?|answer|do that|discuss|support|continue|"
-        r"generate|engage|respond|provide|offer|share|give|create|write|produce)\b"
-        r"|\bi must (?:respectfully )?decline\b|\bagainst my (?:guidelines|programming|policy)"
-    ),
-    "de": (
-        r"\b(?:(?:ich|wir) (?:kann|können|darf|dürfen)|(?:kann|können|darf|dürfen) (?:ich|wir))\b"
-        r"[^.!?]{0,60}\b(?:nicht|keine?n?)\b[^.!?]{0,30}(?:helfen|beantworten|erfüllen|nachkommen|"
-        r"unterstützen|bereitstellen|geben|behilflich)"
-    ),
-    "fr": (
-        r"\b(?:je|nous) ne (?:peux|puis|pouvons|suis|sommes)(?: \w+)? pas(?: \w+){0,4}? "
-        r"(?:(?:vous|t'|te|y) ?)?(?:aider|répondre|fournir|assister|donner|satisfaire|accéder)"
-    ),
-    "es": (
-        r"\bno (?:puedo|podemos|me es posible|estoy (?:autorizad|capacitad)[oa] (?:para|a))"
-        r"(?: \w+)? ?(?:ayudar|responder|proporcionar|cumplir|asistir|dar|ofrecer|contestar)"
-    ),
-    "it": (
-        r"\bnon (?:posso|possiamo|sono in grado di) "
-        r"(?:aiutar|risponder|fornir|soddisfar|assister|dar)"
-    ),
-    "pt": r"\bnão (?:posso|podemos|consigo) (?:\w+ )?(?:ajud|respond|fornec|atend|auxili)",
-    "nl": r"\b(?:ik kan|kan ik)\b[^.!?]{0,50}\bniet\b[^.!?]{0,20}(?:helpen|beantwoorden|voldoen)",
-}
-REFUSAL = re.compile("|".join(REFUSALS.values()))
-
 NOT_PROSE = re.compile(r"[-*•|#>\d]|```|https?:")  # list, table, heading, quote, code, link
 UNFINISHED = re.compile(r"[\w,;-]$")
 # A character of a script that is written without spaces counts as a word.

@@ -11,7 +11,6 @@ from llm_monitoring.judging.breakage import (
     heuristic_scores,
     is_cut_off,
     is_echo,
-    is_refusal,
     repetition_ratio,
 )
 from llm_monitoring.judging.items import (
@@ -24,6 +23,7 @@ from llm_monitoring.judging.items import (
 from llm_monitoring.judging.reply import CUT_OFF
 from llm_monitoring.judging.rubric import epoch_of
 from llm_monitoring.records import Judgement
+from llm_monitoring.refusals import is_refusal
 
 COMPARED_CHARACTERS = 500  # of question and answer are embedded: enough for the topic
 SHORTEST_IN_A_LANGUAGE = 20  # characters; a shorter answer may be a name ("Kilogram" is German)

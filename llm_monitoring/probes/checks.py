@@ -19,7 +19,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from llm_monitoring.probes.refusals import is_refusal
+from llm_monitoring.refusals import is_refusal
 from llm_monitoring.settings.models import Probe, Strict
 
 CHECK_VERSION = "1"

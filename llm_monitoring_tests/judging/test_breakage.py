@@ -9,9 +9,9 @@ from llm_monitoring.judging.breakage import (
     FINDINGS,
     is_cut_off,
     is_echo,
-    is_refusal,
     repetition_ratio,
 )
+from llm_monitoring.refusals import is_refusal
 
 BROKEN = {
     "little to do with the question": Evidence(relevance=0.0),
