@@ -16,7 +16,7 @@ from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
 from llm_monitoring.lake import Lake
-from llm_monitoring.records import Alert, ChartPoint, Incident
+from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature
 from llm_monitoring.reports.incident_page import Picture, incident_page
 
 WEEK = 168
@@ -48,12 +48,15 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
     incident = update_incident(incident, members)
     after = _incident_period(incident)
     before = _Period(shift(after.first, -WEEK), shift(after.last, -WEEK))
+    week_before = _Period(before.first, shift(after.first, -1))
     features = sorted({a.feature_id for a in members if a.feature_id})
     recent = _Period(shift(after.first, -RECENT_WINDOWS), shift(after.first, -1))
     evidence = investigate(
         incident,
         members,
-        before=_material(lake, before, features),
+        before=replace(
+            _material(lake, before, features), inputs=_inputs(lake, week_before, features)
+        ),
         after=_material(lake, after, features),
         changes=lake.rows("changes"),
         recent=_material(lake, recent, features).requests,
@@ -148,10 +151,18 @@ def _material(lake: Lake, period: _Period, features: Sequence[str]) -> Material:
             hours=hours, first=period.first, last=period.last, **named,
         ),
         judgements=lake.rows("judgements", mine, hours=hours, **named),
-        inputs=lake.rows("input_features", mine, hours=hours, **named),
+        inputs=_inputs(lake, period, features),
         signals=lake.rows("user_signals", hours=(period.first, shift(period.last, 1))),
         sampled=share < 1,
     )  # fmt: skip
+
+
+def _inputs(lake: Lake, period: _Period, features: Sequence[str]) -> list[InputFeature]:
+    mine = "list_contains($features, feature_id)" if features else "true"
+    rows: list[InputFeature] = lake.rows(
+        "input_features", mine, hours=(period.first, period.last), features=list(features)
+    )
+    return rows
 
 
 def _pictures(monitoring: Monitoring, members: Sequence[Alert]) -> list[Picture]:

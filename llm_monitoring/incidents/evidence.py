@@ -31,7 +31,9 @@ class Material:
     windows: Annotated[int, "hours the records come from, > 0"]
     requests: Sequence[Request]
     judgements: Sequence[Judgement] = ()
-    inputs: Sequence[InputFeature] = ()
+    inputs: Annotated[
+        Sequence[InputFeature], "of these windows, or of more: a rare language needs many queries"
+    ] = ()
     signals: Sequence[UserSignal] = ()
     sampled: Annotated[bool, "True: requests are a sample, so they tell nothing of volume"] = False
 
@@ -131,6 +133,7 @@ class Suspect:
     hours_before: Annotated[float, "before the estimated change; negative: after it"]
     score: Annotated[float, "(0, 1]; nearness x scope x fit; orders suspects, no probability"]
     reasons: tuple[str, ...]
+    segment: Annotated[tuple[str, str] | None, "(dimension, segment) it is about"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
     """
     lead = lead_alert(alerts)
     about = lead.feature_id or lead.model_id or "product"
-    name = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{about}-{lead.layer}").strip("-.")[:80]
+    name = re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "-", f"{about}-{lead.layer}").strip("-.")[:80]
     key = f"{hour_start(change_hour(lead)):%Y-%m-%dT%H}-{name}"
     number = 2
     unique = key

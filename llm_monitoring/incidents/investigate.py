@@ -122,10 +122,9 @@ def _since(hour: int) -> str:
 def _because(evidence: Evidence) -> str:
     if not evidence.suspects or evidence.suspects[0].score < NAMED_SCORE:
         return ""
-    kind = evidence.suspects[0].kind
-    dimension, segment = (evidence.scope and evidence.scope.confined_to) or ("", "")
-    named = f" (language {segment})" if (kind, dimension) == ("users", "language") else ""
-    return f"; {CAUSES[kind]}{named}"
+    suspect = evidence.suspects[0]
+    named = f" ({' '.join(suspect.segment)})" if suspect.segment else ""
+    return f"; {CAUSES[suspect.kind]}{named}"
 
 
 NAMED_SCORE = 0.5  # a weaker suspect is listed, not named in the title

@@ -8,13 +8,14 @@ from llm_monitoring.incidents.evidence import Response, Scope, Suspect
 def respond(found: Sequence[Suspect], scope: Scope | None) -> tuple[Response, ...]:
     """What to do about the likeliest suspects; for nobody in particular where there is none."""
     segment = scope.confined_to if scope else None
-    strong = [s for s in found if s.score >= CONVINCING * found[0].score][:MOST_RESPONSES]
+    least = max(CONVINCING * found[0].score, LEAST_SCORE) if found else LEAST_SCORE
+    strong = [s for s in found if s.score >= least][:MOST_RESPONSES]
     responses = [_response(s, segment) for s in strong]
     if responses:
         return tuple({r.action: r for r in reversed(responses)}.values())[::-1]
     where = f" for {segment[0]} {segment[1]}" if segment else ""
     text = NO_SUSPECT.format(where=where)
-    return (Response(action="investigate", text=text, because="no suspect was found"),)
+    return (Response(action="investigate", text=text, because="no likely suspect was found"),)
 
 
 def _response(suspect: Suspect, segment: tuple[str, str] | None) -> Response:
@@ -29,6 +30,7 @@ def _response(suspect: Suspect, segment: tuple[str, str] | None) -> Response:
 
 
 CONVINCING = 0.6  # of the best score: told as an alternative
+LEAST_SCORE = 0.2  # a fainter suspect is listed, and nothing is done about it
 MOST_RESPONSES = 3
 _ROLLBACK = (
     "roll back",
@@ -87,6 +89,6 @@ RESPONSES: dict[tuple[str, bool], tuple[str, str]] = {
     ("other", False): ("undo the change", "Undo it if that is cheap; else watch it closely."),
 }  # fmt: skip
 NO_SUSPECT = (
-    "Nothing near the estimated change stands in the ledger or shows in the records. Ask who "
-    "changed what{where}, add it to the ledger, and route away if users are harmed meanwhile."
+    "Nothing likely stands in the ledger near the estimated change, or shows in the records. Ask "
+    "who changed what{where}, add it to the ledger, and route away if users are harmed meanwhile."
 )

@@ -27,8 +27,8 @@ def hours_to_detect(
 
     Error:
         First order, for a chart that knows the size of the drop. sr_mixture looks at every size
-        and took 1.6 times as long in simulation (4 hours told, 6.5 taken; 39 told, 68 taken); the ratio of two
-        rates is nearer to the truth than either number.
+        and took 1.6 times as long in simulation (4 hours told, 6.5 taken; 39 told, 68 taken); of
+        two rates the ratio is nearer to the truth than either number.
 
     Source: Lorden (1971), Annals of Mathematical Statistics 42, 1897-1908: the delay of a CUSUM is
         ln(run length) / (information in a window), the information being drop^2 / (2 variance).

@@ -286,6 +286,32 @@ def test_a_new_language_is_a_suspect_and_the_response_serves_it() -> None:
     )
 
 
+def test_a_few_queries_in_a_new_language_are_told_where_many_were_seen_before() -> None:
+    requests = stream(CHANGE, 1, 40)
+    rows = [inputs(r, "de" if i < 5 else "en") for i, r in enumerate(requests)]
+    after = Material(windows=1, requests=requests, inputs=rows)
+    alerts = [alert("a", layer="inputs", metric="unexpected_language_rate", direction="up")]
+    opened = open_incident(alerts, set(), NOW)
+    same_hour = stream(CHANGE - timedelta(days=7), 1, 40)
+    week = stream(CHANGE - timedelta(days=7), 20, 40)
+    for seen, kinds in ((same_hour, []), (week, ["users"])):
+        before = Material(windows=1, requests=same_hour, inputs=[inputs(r) for r in seen])
+        evidence = investigate(opened, alerts, before=before, after=after, changes=[])
+        assert [s.kind for s in evidence.suspects] == kinds
+    assert title(opened, alerts, evidence).endswith("; new users arrived (language de)")
+
+
+def test_of_a_faint_suspect_nothing_is_made() -> None:
+    alerts = [alert("a", layer="inputs", metric="unexpected_language_rate", direction="up")]
+    faint = change("prices", CHANGE - 20 * HOUR, kind="price")
+    evidence = investigate(
+        open_incident(alerts, set(), NOW), alerts, before=judged(BEFORE, 4.0),
+        after=judged(stream(CHANGE, 8, 20), 4.0), changes=[faint],
+    )  # fmt: skip
+    assert [s.change_id for s in evidence.suspects] == ["prices"]
+    assert [r.action for r in evidence.responses] == ["investigate"]
+
+
 def test_growing_errors_and_limits_are_told_apart() -> None:
     before = Material(windows=8, requests=BEFORE)
     alerts = [alert("a", layer="infrastructure", metric="error_rate", direction="up")]

@@ -91,7 +91,14 @@ def _new_users(
             )
             at = hour_start(question.change_hour)
             found.append(
-                seen_suspect(question, kind="users", description=words, at=at, feature_id=feature)
+                seen_suspect(
+                    question,
+                    kind="users",
+                    description=words,
+                    at=at,
+                    feature_id=feature,
+                    segment=("language", name),
+                )
             )
     return found
 

@@ -70,7 +70,7 @@ def _confirmed(listed: Suspect, seen: Suspect) -> Suspect:
     # Where the ledger has no kind for it, what was seen tells what it was.
     kind = seen.kind if listed.kind == "other" else listed.kind
     score = listed.score if is_vague(seen) else max(listed.score, seen.score)
-    return replace(listed, kind=kind, reasons=reasons, score=score)
+    return replace(listed, kind=kind, reasons=reasons, score=score, segment=seen.segment)
 
 
 LEAST_SCORE = 0.02

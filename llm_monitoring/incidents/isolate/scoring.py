@@ -96,6 +96,7 @@ def seen_suspect(
     feature_id: str,
     model_id: str | None = None,
     not_before: datetime | None = None,
+    segment: tuple[str, str] | None = None,
 ) -> Suspect:
     """What the records show, as a suspect; half as suspicious where its time is vague."""
     hours = (hour_start(question.change_hour) - at) / HOUR
@@ -116,6 +117,7 @@ def seen_suspect(
             "seen in the records, not in the ledger",
             _fit_words(kind, question.metrics),
         ),
+        segment=segment,
     )
     if not is_vague(suspect):
         return suspect
