@@ -202,12 +202,12 @@ class _Fold:
         return self._point(window, point, status)
 
     def _reading(self, window: WindowMetric) -> Reading:
-        value = window.value
-        if value is not None and self.chart.learn is learn_proportion:
+        reading = Reading(hour_index(window.hour), window.value, window.n, window.stddev)
+        if reading.has_data and self.chart.learn is learn_proportion:
             # Users may react to one request more than once: per request then passes 1, a share
             # does not.
-            value = min(value, 1.0)
-        return Reading(hour_index(window.hour), value, window.n, window.stddev)
+            return replace(reading, value=min(reading.measured, 1.0))
+        return reading
 
     def _learn(self, reading: Reading) -> None:
         """Take the window into Phase I; learn the baseline when there is enough of it."""
