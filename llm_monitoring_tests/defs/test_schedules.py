@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from llm_monitoring.definitions import defs
 from llm_monitoring.defs import schedules
 from llm_monitoring.defs.partitions import RANGE_END, RANGE_START, SETTINGS, WEEKS
-from llm_monitoring.definitions import defs
 from llm_monitoring_tests.product import Product
 
 START, END = SETTINGS.start, SETTINGS.end

@@ -1,0 +1,205 @@
+"""Whatever the order in which hours are materialised, the table is the fold over all of them."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llm_monitoring.control import charts_of, fold, group
+from llm_monitoring.defs.folding import refold
+from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.lake import Lake
+from llm_monitoring.records import ChartPoint, WindowMetric
+from llm_monitoring.settings import Settings
+from llm_monitoring_tests.lake.examples import FIRST, window
+
+HOURS = 420  # a Phase I of 336 windows, and an episode in what follows
+SETTINGS = Settings.model_validate(
+    {
+        "product": "Shop",
+        "start": datetime(2026, 10, 5, tzinfo=UTC),
+        "features": [{"feature_id": "search"}],
+        "control": {"thresholds": [{"metric": "error_rate", "above": 0.1}]},
+    }
+)
+
+
+def all_windows(seed: int = 1) -> list[WindowMetric]:
+    """Four series: with a fault, with silence, of a model that came late, and of two epochs."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for i, hour in enumerate(hour_range(FIRST, shift(FIRST, HOURS - 1))):
+        rate = 0.02 if i < 370 else 0.2
+        empty = i % 50 == 7 or 395 <= i < 400
+        n = 0 if empty else int(rng.integers(50, 200))
+        rows.append(window(hour, rng.binomial(n, rate) / n if n else None, n=n))
+        rows.append(window(hour, float(n), metric="request_count", n=n))
+        cost = float(rng.lognormal(-5, 0.2))
+        if i >= 150:  # the model came late
+            rows.append(window(hour, cost, metric="avg_cost_per_request_usd", model_id="new-model"))
+        epoch = "old" if i < 380 else "new"
+        score = float(rng.normal(4, 0.1))
+        rows.append(window(hour, score, metric="quality_mean", epoch=epoch, n=27, stddev=0.6))
+    return rows
+
+
+def hour(i: int) -> int:
+    return shift(FIRST, i)
+
+
+def expected(rows: list[WindowMetric]) -> dict[tuple[str, int], ChartPoint]:
+    """Each series folded in one go, without a lake."""
+    return {
+        (point.chart_id, point.hour): point
+        for series, windows in group(rows).items()
+        for chart in charts_of(series, SETTINGS)
+        for point in fold(series, chart, windows).points
+    }
+
+
+def stored(lake: Lake) -> dict[tuple[str, int], ChartPoint]:
+    points: list[ChartPoint] = lake.rows("control_charts")
+    table = {(point.chart_id, point.hour): point for point in points}
+    assert len(table) == len(points), "a point stands twice"
+    return table
+
+
+def write(lake: Lake, rows: list[WindowMetric], first: int, last: int) -> None:
+    mine = [row for row in rows if first <= row.hour <= last]
+    lake.replace_hours("window_metrics", mine, first, last)
+
+
+def materialise(lake: Lake, rows: list[WindowMetric], first: int, last: int) -> None:
+    """What the two assets do for a range: windows, then the fold."""
+    write(lake, rows, first, last)
+    refold(lake, SETTINGS, first, last)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+def test_one_run_over_everything_is_the_fold(lake: Lake) -> None:
+    rows = all_windows()
+    materialise(lake, rows, FIRST, hour(HOURS - 1))
+    table = stored(lake)
+    assert table == expected(rows)
+    assert {point.status for point in table.values()} == {
+        "waiting",
+        "no_data",
+        "provisional",
+        "established",
+    }
+    assert any(point.alarm_started for point in table.values())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_order_of_any_ranges_gives_the_same_table(lake: Lake, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = all_windows()
+    cuts = sorted(rng.choice(np.arange(1, HOURS), size=5, replace=False).tolist())
+    ranges = list(zip([0, *cuts], [*cuts, HOURS], strict=True))
+    ranges.append((int(rng.integers(0, 200)), int(rng.integers(201, HOURS))))  # one of them again
+    for i in rng.permutation(len(ranges)):
+        start, end = ranges[i]
+        materialise(lake, rows, hour(start), hour(end - 1))
+    assert stored(lake) == expected(rows)
+
+
+def test_hour_by_hour_around_the_end_of_phase_one_is_the_same_table(lake: Lake) -> None:
+    rows = all_windows()
+    materialise(lake, rows, FIRST, hour(339))
+    for i in range(340, 352):
+        materialise(lake, rows, hour(i), hour(i))
+    materialise(lake, rows, hour(352), hour(HOURS - 1))
+    assert stored(lake) == expected(rows)
+
+
+def test_windows_measured_in_one_order_and_charted_in_another_come_to_the_same(lake: Lake) -> None:
+    rows = all_windows()
+    write(lake, rows, FIRST, hour(HOURS - 1))
+    for start, end in ((300, 400), (0, 100), (400, HOURS), (100, 300)):
+        refold(lake, SETTINGS, hour(start), hour(end - 1))
+    assert stored(lake) == expected(rows)
+
+
+@pytest.mark.parametrize("late", [5, 200, 341, 375])
+def test_late_data_that_change_one_hour_ripple_through_what_was_charted_after_it(
+    lake: Lake, late: int
+) -> None:
+    """In Phase I, before and after it, and inside an episode."""
+    rows = all_windows()
+    materialise(lake, rows, FIRST, hour(HOURS - 1))
+    before = stored(lake)
+    changed = [
+        window(row.hour, 0.3, n=400)
+        if row.hour == hour(late) and row.metric == "error_rate"
+        else row
+        for row in rows
+    ]
+    materialise(lake, changed, hour(late), hour(late))
+    after = stored(lake)
+    assert after == expected(changed)
+    different = {when for chart, when in after if after[chart, when] != before[chart, when]}
+    assert min(different) == hour(late)
+    assert max(different) > hour(late)
+
+
+def test_a_series_that_vanishes_from_an_hour_vanishes_from_its_charts(lake: Lake) -> None:
+    rows = all_windows()
+    materialise(lake, rows, FIRST, hour(HOURS - 1))
+    fewer = [row for row in rows if not (row.model_id and row.hour >= hour(380))]
+    materialise(lake, fewer, hour(380), hour(HOURS - 1))
+    assert stored(lake) == expected(fewer)
+
+
+def test_running_a_range_again_changes_nothing(lake: Lake) -> None:
+    rows = all_windows()
+    materialise(lake, rows, FIRST, hour(HOURS - 1))
+    before = stored(lake)
+    refold(lake, SETTINGS, hour(100), hour(120))
+    refold(lake, SETTINGS, hour(390), hour(390))
+    assert stored(lake) == before
+
+
+def test_every_point_names_a_baseline_that_is_stored(lake: Lake) -> None:
+    rows = all_windows()
+    for start, end in ((200, HOURS), (0, 200)):
+        materialise(lake, rows, hour(start), hour(end - 1))
+    known = {baseline.baseline_id for baseline in lake.rows("baselines")}
+    named = {point.baseline_id for point in stored(lake).values()} - {None}
+    assert named <= known
+
+
+def test_an_hour_of_a_series_still_in_phase_one_rewrites_no_earlier_hour(lake: Lake) -> None:
+    """Learning needs its first windows again, but what they came to stands already."""
+    rows = [row for row in all_windows() if row.metric == "error_rate"]
+    materialise(lake, rows, FIRST, hour(99))
+    version, baselines = lake.version("control_charts"), lake.version("baselines")
+    assert version is not None
+    materialise(lake, rows, hour(100), hour(100))
+    assert lake.version("control_charts") == version + 1
+    assert lake.version("baselines") == baselines
+    assert stored(lake) == expected([row for row in rows if row.hour <= hour(100)])
+
+
+def test_a_series_that_has_ended_is_not_folded_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llm_monitoring.defs import folding
+
+    rows = all_windows()
+    ended = [row for row in rows if row.model_id is None or row.hour < hour(250)]
+    materialise(lake, ended, FIRST, hour(HOURS - 2))
+    folded = []
+
+    def listening(series, *rest):  # type: ignore[no-untyped-def]
+        folded.append((series.model_id, len(rest[1])))
+        return fold(series, *rest)
+
+    monkeypatch.setattr(folding, "fold", listening)
+    materialise(lake, ended, hour(HOURS - 1), hour(HOURS - 1))
+    assert all(count == 0 for model_id, count in folded if model_id)
+    assert stored(lake) == expected(ended)

@@ -1,0 +1,193 @@
+"""Incidents through their jobs: investigated, acknowledged, judged, learned from and closed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from llm_monitoring.defs.partitions import INCIDENTS
+from llm_monitoring.incidents.steps import IncidentError
+from llm_monitoring.records import Incident
+from llm_monitoring_tests.product import Product, copy_product, open_product
+
+
+@pytest.fixture(scope="module")
+def investigated(
+    monitored: Product, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Product, dict[str, dg.ExecuteInProcessResult]]]:
+    """A product whose incidents were investigated, and the run of each."""
+    folder = tmp_path_factory.mktemp("incidents") / "product"
+    copy_product(monitored.folder, folder)
+    with open_product(folder) as product:
+        names = [row["incident_id"] for row in product.table("incidents")]
+        product.instance.add_dynamic_partitions(INCIDENTS.name or "", names)
+        yield (
+            product,
+            {name: product.run("investigate_incident", partition_key=name) for name in names},
+        )
+
+
+@pytest.fixture
+def worked(investigated: Any, tmp_path: Path) -> Iterator[Product]:
+    """A copy of it, for people to work in."""
+    copy_product(investigated[0].folder, tmp_path / "worked")
+    with open_product(tmp_path / "worked") as product:
+        yield product
+
+
+def incident(product: Product, what: str) -> Incident:
+    """The incident whose name holds a word."""
+    (found,) = product.monitoring.lake.rows("incidents", "incident_id like '%' || $w", w=what)
+    return found
+
+
+def step(product: Product, job: str, op: str, what: str, **config: Any) -> None:
+    name = incident(product, what).incident_id
+    values = {"incident_id": name, "who": "Ada", **config}
+    product.run(job, run_config={"ops": {op: {"config": values}}})
+
+
+def test_alerts_of_one_cause_are_one_incident(monitored: Product) -> None:
+    outage, cost = (incident(monitored, word) for word in ("infrastructure", "cost"))
+    assert len(monitored.table("incidents")) == 2
+    members = {row["fingerprint"]: row for row in monitored.table("alerts")}
+    assert {members[f]["feature_id"] for f in outage.alerts} == {"support_chat"}
+    assert {members[f]["feature_id"] for f in cost.alerts} == {"product_search"}
+    assert len(outage.alerts) > 1
+    assert len(cost.alerts) > 1
+    assert {*outage.alerts, *cost.alerts} == {
+        f for f, row in members.items() if row["severity"] != "info"
+    }
+
+
+def test_an_investigated_incident_has_a_report_that_dagster_links(investigated: Any) -> None:
+    product, runs = investigated
+    for name, run in runs.items():
+        (event,) = run.get_asset_materialization_events()
+        metadata = event.materialization.metadata
+        path = Path(str(metadata["report"].value))
+        assert metadata["report_link"].value == f"http://127.0.0.1:3001/{name}.html"
+        assert path == product.folder / "reports" / f"{name}.html"
+        page = path.read_text()
+        assert "<html" in page
+        assert "<img" in page or "<svg" in page
+        assert "simulated" in page
+        assert "http://127.0.0.1:3001" not in page  # the page needs nothing but itself
+
+
+def test_the_report_of_the_dear_prompt_suspects_the_ledger_entry(investigated: Any) -> None:
+    product, _ = investigated
+    cost = incident(product, "cost")
+    assert cost.report_path is not None
+    assert "Prompt search-v13" in Path(cost.report_path).read_text()
+    assert "product_search" in cost.title
+
+
+def test_without_an_address_the_path_stands_alone(worked: Product) -> None:
+    bare = worked.with_settings("bare", {"reports_url": None})
+    name = incident(bare, "cost").incident_id
+    run = bare.run("investigate_incident", partition_key=name)
+    (event,) = run.get_asset_materialization_events()
+    assert "report_link" not in event.materialization.metadata
+    assert "report" in event.materialization.metadata
+
+
+def test_investigating_again_keeps_what_people_recorded(worked: Product) -> None:
+    step(worked, "acknowledge_incident", "acknowledge", "cost")
+    before = incident(worked, "cost")
+    worked.run("investigate_incident", partition_key=before.incident_id)
+    after = incident(worked, "cost")
+    assert (after.acknowledged_by, after.opened_at) == ("Ada", before.opened_at)
+    assert after.status == "acknowledged"
+
+
+def test_a_real_regression_is_closed_only_with_regression_cases(worked: Product) -> None:
+    what = "infrastructure"
+    step(worked, "acknowledge_incident", "acknowledge", what)
+    with pytest.raises(IncidentError, match="has no verdict"):
+        step(worked, "resolve_incident", "resolve", what)
+    step(
+        worked, "record_incident_verdict", "record_verdict", what,
+        verdict="real_regression", note="half an hour of errors",
+    )  # fmt: skip
+    with pytest.raises(IncidentError, match="closing without regression cases is refused"):
+        step(worked, "resolve_incident", "resolve", what, no_cases_reason="no time")
+    assert incident(worked, what).status == "acknowledged"
+    for name in ("scope", "isolate", "respond"):
+        step(worked, "complete_incident_step", "complete_step", what, step=name, note="rolled back")
+    assert incident(worked, what).step == "learn"
+    for _ in range(2):
+        step(worked, "learn_from_incident", "learn", what)
+    cases = worked.table("regression_cases")
+    assert cases
+    assert {case["feature_id"] for case in cases} == {"support_chat"}
+    assert len({case["case_id"] for case in cases}) == len(cases)
+
+    step(worked, "resolve_incident", "resolve", what)
+    closed = incident(worked, what)
+    assert (closed.status, closed.step, closed.resolved_by) == ("resolved", "closed", "Ada")
+    assert closed.report_path is not None
+    assert "resolved" in Path(closed.report_path).read_text()
+    with pytest.raises(IncidentError, match="already resolved"):
+        step(worked, "acknowledge_incident", "acknowledge", what)
+
+
+def test_a_refused_step_is_a_failed_run_that_says_why(worked: Product) -> None:
+    name = incident(worked, "infrastructure").incident_id
+    config = {"ops": {"resolve": {"config": {"incident_id": name, "who": "Ada"}}}}
+    result = worked.run("resolve_incident", run_config=config, raise_on_error=False)
+    assert not result.success
+    (failure,) = [e for e in result.all_events if e.is_step_failure]
+    assert "record one first" in str(failure.step_failure_data.error.cause)
+
+
+def test_a_false_positive_is_closed_without_cases(worked: Product) -> None:
+    step(
+        worked, "record_incident_verdict", "record_verdict", "cost",
+        verdict="false_positive", note="planned",
+    )  # fmt: skip
+    step(worked, "resolve_incident", "resolve", "cost")
+    assert incident(worked, "cost").status == "resolved"
+
+
+def test_an_unknown_incident_is_named_with_those_there_are(worked: Product) -> None:
+    config = {"ops": {"acknowledge": {"config": {"incident_id": "nope", "who": "Ada"}}}}
+    with pytest.raises(dg.Failure, match="no incident 'nope'; there are: 2026-10-07T"):
+        worked.run("acknowledge_incident", run_config=config)
+
+
+def test_upkeep_keeps_every_row_and_compacts_files(worked: Product) -> None:
+    tables = ("window_metrics", "control_charts", "alerts", "incidents")
+    before = {name: worked.table(name) for name in tables}
+    # The demo's days are long past; what is older than 90 days would go.
+    worked.at(worked.monitoring.settings.start).run("maintenance")
+    assert {name: worked.table(name) for name in tables} == before
+    assert worked.table("raw_requests")
+
+
+def test_upkeep_deletes_what_is_past_its_retention(worked: Product) -> None:
+    from datetime import timedelta
+
+    start = worked.monitoring.settings.start
+    worked.at(start + timedelta(days=91)).run("maintenance")
+    hours = {row["hour"] for row in worked.table("raw_requests")}
+    assert min(hours) == 2026100600
+    assert {row["hour"] for row in worked.table("window_metrics")} > hours
+
+
+def test_regression_cases_are_written_out_as_json_lines(worked: Product) -> None:
+    import json
+
+    what = "infrastructure"
+    step(worked, "record_incident_verdict", "record_verdict", what, verdict="real_regression")
+    step(worked, "learn_from_incident", "learn", what)
+    from llm_monitoring.defs.assets.response import regression_cases
+
+    dg.materialize(
+        [regression_cases], instance=worked.instance, resources={"monitoring": worked.monitoring}
+    )
+    lines = (worked.folder / "reports" / "regression_cases.jsonl").read_text().splitlines()
+    stored = {case["case_id"] for case in worked.table("regression_cases")}
+    assert {json.loads(line)["case_id"] for line in lines} == stored
