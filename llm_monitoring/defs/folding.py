@@ -1,6 +1,6 @@
 """The fold of control charts over the lake: read, go on from the stored state, write."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from llm_monitoring.control import Resume, Series, can_resume, charts_of, fold, group
@@ -31,10 +31,30 @@ class _Before:
     windows: dict[Series, int]
     baselines: dict[str, Baseline]
 
+    def is_complete(self, series: Series, chart: Chart) -> bool:
+        """The chart has a point for each window of its series."""
+        return self.points.get(series.chart_id(chart), 0) == self.windows.get(series, 0)
+
+    def restarts(self, series: Series, charts: Sequence[Chart], goes_on: bool) -> bool:
+        """Its first windows are needed: a chart is still learning, or lacks a point."""
+        return series in self.windows and any(
+            self.resume(series, chart) is None
+            for chart in charts
+            if goes_on or not self.is_complete(series, chart)
+        )
+
+    def news(self, points: Sequence[ChartPoint], first: int) -> Sequence[ChartPoint]:
+        """Points that are not stored yet: where the last one before `first` is, all before are."""
+        earlier = [point for point in points if point.hour < first]
+        if not earlier or self.heads.get(earlier[-1].chart_id) != earlier[-1]:
+            return points
+        count = len(earlier)
+        return points[count:] if self.points[earlier[-1].chart_id] == count else points
+
     def resume(self, series: Series, chart: Chart) -> Resume | None:
         """Where the chart goes on; None: it starts anew, or has to be folded from its beginning."""
         head = self.heads.get(series.chart_id(chart))
-        if head is None or self.points[head.chart_id] != self.windows.get(series, 0):
+        if head is None or not self.is_complete(series, chart):
             return None
         baseline = self.baselines.get(head.baseline_id or "")
         return Resume(head, baseline) if can_resume(chart, head, baseline) else None
@@ -53,17 +73,18 @@ def refold(lake: Lake, settings: Settings, first: int, last: int) -> Refolded:
     anew = {
         series
         for series, charts in known.items()
-        if before.windows.get(series) and any(before.resume(series, c) is None for c in charts)
+        if before.restarts(series, charts, goes_on=series in later)
     }
-    earlier = group(_earlier(lake, first)) if anew else {}
-    points, baselines = [], []
+    earlier = group(_earlier(lake, first, anew)) if anew else {}
+    points: list[ChartPoint] = []
+    baselines: list[Baseline] = []
     for series, charts in known.items():
         for chart in charts:
             resume = None if series in anew else before.resume(series, chart)
             windows = [*(earlier.get(series, ()) if series in anew else ()), *later.get(series, ())]
             folded = fold(series, chart, windows, resume)
-            points += folded.points
-            baselines += folded.baselines
+            points += before.news(folded.points, first)
+            baselines += [b for b in folded.baselines if b.baseline_id not in before.baselines]
     end = max((point.hour for point in points), default=last)
     return Refolded(
         charts=sum(map(len, known.values())),
@@ -89,8 +110,15 @@ def _before(lake: Lake, first: int) -> _Before:
     )
 
 
-def _earlier(lake: Lake, first: int) -> list[WindowMetric]:
-    return lake.rows("window_metrics", "hour < $first", first=first)
+def _earlier(lake: Lake, first: int, wanted: Iterable[Series]) -> list[WindowMetric]:
+    """Windows before `first` of the wanted series, and of others of the same metrics."""
+    metrics = sorted({series.metric for series in wanted})
+    return lake.rows(
+        "window_metrics",
+        "hour < $first and list_contains($metrics, metric)",
+        first=first,
+        metrics=metrics,
+    )
 
 
 def _write(

@@ -95,7 +95,7 @@ def test_one_run_over_everything_is_the_fold(lake: Lake) -> None:
     assert any(point.alarm_started for point in table.values())
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_any_order_of_any_ranges_gives_the_same_table(lake: Lake, seed: int) -> None:
     rng = np.random.default_rng(seed)
     rows = all_windows()
@@ -110,10 +110,10 @@ def test_any_order_of_any_ranges_gives_the_same_table(lake: Lake, seed: int) -> 
 
 def test_hour_by_hour_around_the_end_of_phase_one_is_the_same_table(lake: Lake) -> None:
     rows = all_windows()
-    materialise(lake, rows, FIRST, hour(339))
-    for i in range(340, 352):
+    materialise(lake, rows, FIRST, hour(333))
+    for i in range(334, 339):
         materialise(lake, rows, hour(i), hour(i))
-    materialise(lake, rows, hour(352), hour(HOURS - 1))
+    materialise(lake, rows, hour(339), hour(HOURS - 1))
     assert stored(lake) == expected(rows)
 
 
