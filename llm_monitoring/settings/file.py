@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from llm_monitoring.settings.models import Settings
+from llm_monitoring.settings.models import LakeSettings, Settings
 
 Location = tuple[str | int, ...]
 Places = dict[Location, tuple[Path, int]]
@@ -32,6 +32,7 @@ def load_settings(path: str | Path) -> Settings:
     """
     path = Path(path).resolve()
     tree, places = _read_extended(path)
+    _default_paths(tree, path.parent)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -102,6 +103,14 @@ def _absolute_paths(tree: dict[str, Any], folder: Path) -> None:
             source["path"] = str(folder / source["path"])
     if isinstance(sources.get("changes"), list):
         sources["changes"] = [str(folder / str(file)) for file in sources["changes"]]
+
+
+def _default_paths(tree: dict[str, Any], folder: Path) -> None:
+    """What no file names lies beside the file that was asked for, wherever a process runs."""
+    lake = tree.setdefault("lake", {})
+    if isinstance(lake, dict):
+        lake.setdefault("uri", str(folder / LakeSettings().uri))
+    tree.setdefault("reports", str(folder / Settings.model_fields["reports"].default))
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

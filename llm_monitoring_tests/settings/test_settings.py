@@ -80,6 +80,18 @@ def test_a_small_file_is_enough(tmp_path: Path) -> None:
     assert settings.start.isoformat() == "2026-10-05T00:00:00+00:00"
 
 
+def test_what_the_file_does_not_name_lies_beside_it_wherever_a_process_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = write(tmp_path / "product", SMALL)
+    child = write(tmp_path / "other", "extends: ../product/monitoring.yaml\nlake: {}\n")
+    monkeypatch.chdir(tmp_path)
+    for file in (small, child):
+        settings = load_settings(file)
+        assert settings.lake.uri == str(file.parent / "lake")
+        assert settings.reports == file.parent / "reports"
+
+
 def test_an_unknown_key_is_told_with_its_line(tmp_path: Path) -> None:
     told = mistake(tmp_path, SMALL + "sampling:\n  rte: 0.1\n")
     assert told.startswith("monitoring.yaml:6: sampling.rte: Extra inputs are not permitted")
