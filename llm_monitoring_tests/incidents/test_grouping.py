@@ -2,7 +2,7 @@ import random
 import re
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_monitoring.hours import shift
@@ -180,6 +180,7 @@ def test_ids_are_readable_and_unique() -> None:
 
 
 @given(st.text(min_size=1, max_size=200))
+@example("0..")
 def test_an_id_is_safe_as_a_partition_key_and_a_file_name(feature: str) -> None:
     key = incident_key([at("a", 0, feature_id=feature)], set())
     assert re.fullmatch(r"[A-Za-z0-9_.-]{15,110}", key)
