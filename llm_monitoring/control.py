@@ -22,17 +22,15 @@ from llm_monitoring.stats.baselines import (
     Reading,
     learn_proportion,
 )
+from llm_monitoring.stats.chart import Chart, Point, State
 from llm_monitoring.stats.charts import (
     LEARN,
     STATE_VERSION,
-    Chart,
-    Point,
-    State,
     missing,
     reference_ewma,
-    sr_mixture,
     static_threshold,
 )
+from llm_monitoring.stats.sr_mixture import sr_mixture
 
 HOURS_PER_WEEK = 168
 # The budget is shared out before it is known which models a feature will use.

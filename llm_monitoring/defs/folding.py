@@ -7,7 +7,7 @@ from llm_monitoring.control import Resume, Series, can_resume, charts_of, fold, 
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.records import Baseline, ChartPoint, WindowMetric
 from llm_monitoring.settings import Settings
-from llm_monitoring.stats.charts import Chart
+from llm_monitoring.stats.chart import Chart
 
 LAST_HOUR = 9999123123
 

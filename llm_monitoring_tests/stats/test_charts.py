@@ -26,17 +26,9 @@ from llm_monitoring.stats.baselines import (
     learn_positive,
     learn_proportion,
 )
-from llm_monitoring.stats.charts import (
-    CHARTS,
-    RATIOS,
-    SHIFTS,
-    Chart,
-    Point,
-    missing,
-    reference_ewma,
-    sr_mixture,
-    static_threshold,
-)
+from llm_monitoring.stats.chart import Chart, Point
+from llm_monitoring.stats.charts import CHARTS, missing, reference_ewma, static_threshold
+from llm_monitoring.stats.sr_mixture import RATIOS, SHIFTS, sr_mixture
 
 START = hour_index(2026100500)
 ESTABLISHED = 336
