@@ -125,6 +125,15 @@ def test_windows_measured_in_one_order_and_charted_in_another_come_to_the_same(l
     assert stored(lake) == expected(rows)
 
 
+def test_windows_measured_but_not_charted_yet_are_not_skipped_over(lake: Lake) -> None:
+    rows = all_windows()
+    write(lake, rows, FIRST, hour(HOURS - 1))
+    refold(lake, SETTINGS, FIRST, hour(349))
+    lake.replace_hours("control_charts", [], hour(350), hour(HOURS - 1))
+    refold(lake, SETTINGS, hour(360), hour(HOURS - 1))
+    assert stored(lake) == expected(rows)
+
+
 @pytest.mark.parametrize("late", [5, 200, 341, 375])
 def test_late_data_that_change_one_hour_ripple_through_what_was_charted_after_it(
     lake: Lake, late: int

@@ -11,9 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from llm_monitoring.hours import hour_range, shift
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import Lake, Table
 from llm_monitoring_tests.lake.examples import FIRST, window
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,3 +112,37 @@ def test_a_writer_killed_at_any_instant_leaves_the_old_hours_or_the_new_ones(
         assert set(found.values()) == {1000}
     lake.replace_hours("window_metrics", rows, *hours)
     assert Counter(row.value for row in lake.rows("window_metrics")) == {0.0: 1000}
+
+
+@pytest.mark.parametrize("how", ["replace_hours", "upsert", "delete"])
+def test_a_writer_that_was_overtaken_commits_on_top_of_the_winner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The other writer commits between this one's look at the table and its commit."""
+    lake, other = Lake(str(tmp_path / "lake")), Lake(str(tmp_path / "lake"))
+    hours = list(hour_range(FIRST, shift(FIRST, 2)))
+    rows = [window(hour, 0.0, model_id="m", epoch="e") for hour in hours]
+    lake.replace_hours("window_metrics", rows, hours[0], hours[-1])
+    changed = [window(hour, 1.0, model_id="m", epoch="e") for hour in hours]
+    looks = []
+
+    def overtaken(table: Table) -> DeltaTable:
+        looked = Lake._create(lake, table)
+        looks.append(looked.version())
+        if len(looks) == 1:
+            other.replace_hours("window_metrics", changed[:1], hours[0], hours[0])
+        return looked
+
+    monkeypatch.setattr(lake, "_create", overtaken)
+    if how == "replace_hours":
+        lake.replace_hours("window_metrics", changed[1:2], hours[1], hours[1])
+    elif how == "upsert":
+        lake.upsert("window_metrics", changed[1:2])
+    else:
+        lake.delete("window_metrics", f"hour = {hours[1]}")
+    expected = {hours[0]: 1.0, hours[1]: 1.0, hours[2]: 0.0}
+    if how == "delete":
+        del expected[hours[1]]
+    assert {row.hour: row.value for row in lake.rows("window_metrics")} == expected
+    assert len(lake.rows("window_metrics")) == len(expected)
+    assert looks[0] < looks[-1], "the writer did not look again"
