@@ -27,8 +27,8 @@ class Demo:
 
     def incident(self, name: str) -> tuple[Incident, Evidence, set[str]]:
         """The incident, its evidence and the metrics of its alerts."""
-        (found,) = self.lake.rows("incidents", "incident_id = $name", name=name)
-        alerts: list[Alert] = self.lake.rows("alerts", "incident_id = $name", name=name)
+        (found,) = self.lake.rows("incidents", "incident_id = $key", key=name)
+        alerts: list[Alert] = self.lake.rows("alerts", "incident_id = $key", key=name)
         return found, from_json(found.evidence), {alert.metric for alert in alerts}
 
 
@@ -47,7 +47,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     summary = json.loads((folder / "summary.json").read_text())
-    print("SUMMARY", summary)
     return Demo(summary, Lake(str(folder / "lake")))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+import llm_monitoring.definitions  # noqa: F401 - loads the assets without Dagster's warnings
 from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
 from llm_monitoring.defs.assets.windows import measure
 from llm_monitoring.defs.folding import refold
