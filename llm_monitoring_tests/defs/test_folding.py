@@ -134,6 +134,15 @@ def test_windows_measured_but_not_charted_yet_are_not_skipped_over(lake: Lake) -
     assert stored(lake) == expected(rows)
 
 
+def test_points_that_got_lost_are_found_missing_and_folded_again(lake: Lake) -> None:
+    """Of series that go on and of one that has ended."""
+    rows = [row for row in all_windows() if row.model_id is None or row.hour < hour(250)]
+    materialise(lake, rows, FIRST, hour(HOURS - 1))
+    lake.replace_hours("control_charts", [], hour(200), hour(201))
+    refold(lake, SETTINGS, hour(HOURS - 1), hour(HOURS - 1))
+    assert stored(lake) == expected(rows)
+
+
 @pytest.mark.parametrize("late", [5, 200, 341, 375])
 def test_late_data_that_change_one_hour_ripple_through_what_was_charted_after_it(
     lake: Lake, late: int
