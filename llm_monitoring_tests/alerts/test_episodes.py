@@ -293,7 +293,7 @@ def test_silence_is_told_once_and_not_as_a_change_of_volume() -> None:
     points = _chart(".Sa.", **silence) + _chart(".Sa.")
     episodes = data_episodes(find_missing_windows(points), newest_hour=hours.shift(START, 3))
     assert [(e.metric, e.windows, e.severity, e.feature_id) for e in episodes] == [
-        ("missing_windows", 2, "ticket", "product_search")
+        ("missing_windows", 2, "page", "product_search")
     ]
     assert episodes[0].summary == (
         "no requests of product_search, which is never silent at this time, "

@@ -105,7 +105,8 @@ def measure(
         Rows of window_metrics.
     """
     first, last = hours
-    settle_hours = max((source.late_hours for source in settings.sources.signals), default=0)
+    # Within the hour a reaction always counts, however late others may come.
+    settle_hours = max([1, *(source.late_hours for source in settings.sources.signals)])
     measured = lake.query(
         f"window_{family}",
         # Reactions come later than the requests they belong to.
