@@ -1,6 +1,9 @@
 """Answers from the lake, as a table, JSON or CSV."""
 
+import csv
+import json
 import sys
+from datetime import date
 
 import pyarrow as pa
 from rich.console import Console
@@ -19,19 +22,31 @@ def open_lake(settings: Settings) -> Lake:
 
 def print_table(rows: pa.Table, style: str) -> None:
     """Write rows to standard output."""
-    frame = rows.to_pandas()
     if style == "json":
-        print(frame.to_json(orient="records", date_format="iso", indent=2))
+        print(json.dumps(rows.to_pylist(), default=_plain, ensure_ascii=False, indent=2))
     elif style == "csv":
-        # A cell that begins like a formula would be run by a spreadsheet.
-        frame.map(_harmless).to_csv(sys.stdout, index=False)
+        _print_csv(rows)
     else:
-        shown = Table(*map(str, frame.columns))
+        shown = Table(*map(str, rows.column_names))
         for row in rows.to_pylist():
             shown.add_row(*("" if value is None else str(value) for value in row.values()))
         Console().print(shown, markup=False)
 
 
+def _print_csv(rows: pa.Table) -> None:
+    # Text is always quoted: the writer would leave a lone carriage return bare, and readers end
+    # the row there.
+    writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(map(_harmless, rows.column_names))
+    for row in rows.to_pylist():
+        writer.writerow(map(_harmless, row.values()))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
 def _harmless(value: object) -> object:
+    """A cell that begins like a formula would be run by a spreadsheet."""
     starts_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
     return f"'{value}" if starts_formula else value

@@ -40,7 +40,12 @@ RUNNING = dg.DefaultSensorStatus.RUNNING
 ANSWERS = (response.alerts.key, response.incidents.key)
 
 
-@dg.sensor(job=alerts_job, minimum_interval_seconds=30, default_status=RUNNING)
+@dg.sensor(
+    job=alerts_job,
+    minimum_interval_seconds=30,
+    default_status=RUNNING,
+    description="Failed checks, and messages that are due, start the run of the alerts.",
+)
 def failed_checks(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> dg.SensorResult:
     """New check results, or a message that is due, start the run that reconciles the alerts."""
     seen, cursor = read_evaluations(context.instance, context.cursor)
@@ -105,6 +110,7 @@ def _read_run(
     asset_selection=dg.AssetSelection.assets(response.incidents, response.regression_cases),
     minimum_interval_seconds=30,
     default_status=RUNNING,
+    description="Incidents that are new, or that alerts have joined, are investigated.",
 )
 def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> dg.SensorResult:
     """Each incident, and each that alerts have joined since, is investigated: its asset is run."""
@@ -127,7 +133,12 @@ def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> 
     )
 
 
-@dg.sensor(job=hours_job, minimum_interval_seconds=300, default_status=RUNNING)
+@dg.sensor(
+    job=hours_job,
+    minimum_interval_seconds=300,
+    default_status=RUNNING,
+    description="Hours that were never measured, or whose files changed since, are run again.",
+)
 def missing_hours_and_late_files(
     context: dg.SensorEvaluationContext, monitoring: Monitoring
 ) -> dg.SensorResult:
