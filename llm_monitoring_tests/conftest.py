@@ -3,14 +3,17 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-# Partitions are read from it when `llm_monitoring.definitions` is imported.
-os.environ["LLM_MONITORING_CONFIG"] = str(REPOSITORY / "demo" / "monitoring.yaml")
+if TYPE_CHECKING:
+    from llm_monitoring_tests.product import Product
 
-from llm_monitoring_tests.product import HOURS, Product, copy_product, new_product, open_product
+REPOSITORY = Path(__file__).resolve().parents[1]
+# Partitions are read from it when `llm_monitoring.definitions` is imported. That takes seconds, so
+# only the fixtures that need it do.
+os.environ["LLM_MONITORING_CONFIG"] = str(REPOSITORY / "demo" / "monitoring.yaml")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,8 +24,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Product"]:
     """Every hour in one run, then the alerts. Read it only; `product` is yours to change."""
+    from llm_monitoring_tests.product import HOURS, new_product, open_product
+
     folder = tmp_path_factory.mktemp("product")
     new_product(folder)
     with open_product(folder) as product:
@@ -33,16 +38,20 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 
 @pytest.fixture
-def product(monitored: Product, tmp_path: Path) -> Iterator[Product]:
+def product(monitored: "Product", tmp_path: Path) -> Iterator["Product"]:
     """A copy of the monitored product, with its Dagster instance."""
+    from llm_monitoring_tests.product import copy_product, open_product
+
     copy_product(monitored.folder, tmp_path / "product")
     with open_product(tmp_path / "product") as product:
         yield product
 
 
 @pytest.fixture
-def fresh(monitored: Product, tmp_path: Path) -> Iterator[Product]:
+def fresh(monitored: "Product", tmp_path: Path) -> Iterator["Product"]:
     """The same logs, and nothing run yet."""
+    from llm_monitoring_tests.product import copy_product, open_product
+
     copy_product(monitored.folder, tmp_path / "fresh", only_logs=True)
     with open_product(tmp_path / "fresh") as product:
         yield product

@@ -62,10 +62,12 @@ def test_a_rerun_of_a_range_changes_nothing(product: Product) -> None:
 def test_any_order_of_runs_gives_the_same_windows_and_charts(
     monitored: Product, fresh: Product
 ) -> None:
-    for first, last in ((45, 58), (0, 19), (59, 59), (20, 44)):
+    """Windows need the reactions that come after them; charts past Phase I: see test_folding."""
+    for first, last in ((12, 18), (0, 6), (19, 19), (7, 11)):
         assert fresh.run_hours(first, last).success
-    for name in ("window_metrics", "control_charts", "baselines"):
-        assert fresh.table(name) == monitored.table(name), name
+    for name in ("window_metrics", "control_charts"):
+        wanted = [row for row in monitored.table(name) if row["hour"] <= shift(START, 19)]
+        assert fresh.table(name) == wanted, name
 
 
 @pytest.mark.parametrize("name", ["raw_requests", "window_metrics", "control_charts"])

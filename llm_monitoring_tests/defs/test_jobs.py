@@ -1,12 +1,16 @@
 """Incidents through their jobs: investigated, acknowledged, judged, learned from and closed."""
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from llm_monitoring.defs import casework
+from llm_monitoring.defs.assets.response import regression_cases
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.incidents.steps import IncidentError
 from llm_monitoring.records import Incident
@@ -30,8 +34,9 @@ def investigated(
 
 
 @pytest.fixture
-def worked(investigated: Any, tmp_path: Path) -> Iterator[Product]:
-    """A copy of it, for people to work in."""
+def worked(investigated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
+    """A copy of it, for people to work in; its reports go without pictures, which take the time."""
+    monkeypatch.setattr(casework, "_pictures", lambda *_: [])
     copy_product(investigated[0].folder, tmp_path / "worked")
     with open_product(tmp_path / "worked") as product:
         yield product
@@ -168,8 +173,6 @@ def test_upkeep_keeps_every_row_and_compacts_files(worked: Product) -> None:
 
 
 def test_upkeep_deletes_what_is_past_its_retention(worked: Product) -> None:
-    from datetime import timedelta
-
     start = worked.monitoring.settings.start
     worked.at(start + timedelta(days=91)).run("maintenance")
     hours = {row["hour"] for row in worked.table("raw_requests")}
@@ -178,13 +181,9 @@ def test_upkeep_deletes_what_is_past_its_retention(worked: Product) -> None:
 
 
 def test_regression_cases_are_written_out_as_json_lines(worked: Product) -> None:
-    import json
-
     what = "infrastructure"
     step(worked, "record_incident_verdict", "record_verdict", what, verdict="real_regression")
     step(worked, "learn_from_incident", "learn", what)
-    from llm_monitoring.defs.assets.response import regression_cases
-
     dg.materialize(
         [regression_cases], instance=worked.instance, resources={"monitoring": worked.monitoring}
     )

@@ -14,7 +14,7 @@ from llm_monitoring.hours import shift
 from llm_monitoring_tests.product import START, Product, copy_product, open_product
 from llm_monitoring_tests.scripted_server import ScriptedServer
 
-FIRST, LAST = 10, 14  # hours from the start
+FIRST, LAST = 13, 14  # hours from the start
 KEY = "key-of-the-judge"
 
 
@@ -35,7 +35,7 @@ def endpoint(server: ScriptedServer, **changes: Any) -> dict[str, Any]:
             **changes.pop("judge", {}),
         },
         "features": [
-            {"feature_id": name, "sample_rate": 0.05}
+            {"feature_id": name, "sample_rate": 0.1}
             for name in ("support_chat", "product_search", "order_summary")
         ],
         **changes,
@@ -147,7 +147,7 @@ def test_rows_of_requests_that_are_sampled_no_more_go(
 ) -> None:
     materialize(judged, [judgements])
     before = judged.table("judgements")
-    fewer = endpoint(server, features=[{"feature_id": "support_chat", "sample_rate": 0.05}])
+    fewer = endpoint(server, features=[{"feature_id": "support_chat", "sample_rate": 0.1}])
     fewer["sampling"] = {"rate": 0.001}
     changed = judged.with_settings("fewer", fewer)
     materialize(changed, [sampled_requests, judgements])

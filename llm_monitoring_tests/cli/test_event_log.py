@@ -1,0 +1,128 @@
+"""The pooled event log against Dagster's own: it is the same log, only quicker.
+
+It overrides private methods of Dagster's storage. When Dagster changes these, this is what fails.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+
+from llm_monitoring.cli.event_log import PooledSqliteEventLogStorage
+from llm_monitoring.cli.instance import open_instance
+
+DAYS = dg.DailyPartitionsDefinition(start_date="2026-10-05", end_date="2026-10-10")
+
+
+@dg.asset(
+    partitions_def=DAYS,
+    check_specs=[dg.AssetCheckSpec("is_fine", asset="measured")],
+)
+def measured(context: dg.AssetExecutionContext) -> Any:
+    yield dg.MaterializeResult(metadata={"days": len(context.partition_keys)})
+    yield dg.AssetCheckResult(check_name="is_fine", passed=False, metadata={"text": "'; drop"})
+
+
+@dg.asset
+def broken() -> None:
+    raise RuntimeError("as meant")
+
+
+TAGS = {
+    "dagster/asset_partition_range_start": "2026-10-05",
+    "dagster/asset_partition_range_end": "2026-10-08",
+}
+
+
+def run_everything(instance: dg.DagsterInstance) -> list[str]:
+    """Ids of a run that succeeds and of one that fails; and a result outside a run."""
+    good = dg.materialize([measured], instance=instance, tags=TAGS)
+    bad = dg.materialize([broken], instance=instance, raise_on_error=False)
+    instance.report_runless_asset_event(dg.AssetMaterialization("elsewhere"))
+    return [good.run_id, bad.run_id]
+
+
+def stock_instance(home: Path) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home)))
+
+
+def told(instance: dg.DagsterInstance, runs: list[str]) -> dict[str, Any]:
+    """What Dagster shows of the runs, without ids and times."""
+    key, storage = dg.AssetKey("measured"), instance.event_log_storage
+    check = dg.AssetCheckKey(key, "is_fine")
+    return {
+        "events": [[_of(entry) for entry in instance.all_logs(run)] for run in runs],
+        "stats": [instance.get_run_stats(run).steps_failed for run in runs],
+        "statuses": [instance.get_run_by_id(run).status for run in runs],  # type: ignore[union-attr]
+        "partitions": instance.get_materialized_partitions(key),
+        "assets": sorted(key.to_user_string() for key in instance.all_asset_keys()),
+        "checks": [
+            (record.status.value, record.partition)
+            for record in storage.get_asset_check_execution_history(check, limit=10)
+        ],
+        "failed runs": len(
+            instance.fetch_run_status_changes(dg.DagsterEventType.RUN_FAILURE, limit=10).records
+        ),
+    }
+
+
+def _of(entry: Any) -> tuple[str, str | None]:
+    event = entry.dagster_event
+    return (event.event_type_value if event else "log", event.step_key if event else None)
+
+
+def test_both_tell_the_same_of_the_same_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
+    with open_instance(tmp_path / "monitoring.yaml") as instance:
+        assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage)
+        runs = run_everything(instance)
+        written = told(instance, runs)
+    # The stock class reads the files that were written by the pooled one.
+    with stock_instance(tmp_path / ".dagster") as instance:
+        assert type(instance.event_log_storage) is SqliteEventLogStorage
+        assert told(instance, runs) == written
+    stock_home = tmp_path / "stock"
+    stock_home.mkdir()
+    with stock_instance(stock_home) as instance:
+        assert told(instance, run_everything(instance)) == written
+    assert written["partitions"] == {"2026-10-05", "2026-10-06", "2026-10-07", "2026-10-08"}
+    assert written["failed runs"] == 1
+    assert written["stats"] == [0, 1]
+
+
+def test_a_log_the_stock_class_began_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
+    home = tmp_path / ".dagster"
+    home.mkdir()
+    with stock_instance(home) as instance:
+        first = run_everything(instance)
+    with open_instance(tmp_path / "monitoring.yaml") as instance:
+        before = told(instance, first)
+        second = run_everything(instance)
+        assert told(instance, second)["events"] == before["events"]
+    with stock_instance(home) as instance:
+        assert told(instance, [*first, *second])["failed runs"] == 2
+
+
+def test_the_methods_that_are_overridden_are_still_there() -> None:
+    for name in ("_connect", "_initdb", "conn_string_for_shard", "dispose", "from_config_value"):
+        assert hasattr(SqliteEventLogStorage, name), name
+
+
+def test_connections_are_closed_with_the_storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
+    with open_instance(tmp_path / "monitoring.yaml") as instance:
+        run_everything(instance)
+        engines = list(instance.event_log_storage.__dict__["_engines"].values())
+        assert sum(engine.pool.checkedout() for engine in engines) == 0
+        assert sum(engine.pool.checkedin() for engine in engines) > 0
+    assert sum(engine.pool.checkedin() for engine in engines) == 0
