@@ -13,10 +13,12 @@ from llm_monitoring.hours import hour_range
 from llm_monitoring.incidents.evidence import from_json
 from llm_monitoring.records import Incident, InputFeature, Request
 from llm_monitoring.sampling import sample
+from llm_monitoring.settings import load_settings
 from llm_monitoring.simulation import choose_faults, simulate_hour
 from llm_monitoring.simulation.faults import Fault
 from llm_monitoring.simulation.logs import changes
 from llm_monitoring_tests.stories.watching import (
+    DEMO,
     PHASE_ONE,
     START,
     alarms,
@@ -36,12 +38,24 @@ def germans() -> Fault:
     return replace(fault, start_offset=MORNING, end_offset=MORNING + 24)
 
 
-def described(monitoring: Monitoring, requests: list[Request]) -> list[InputFeature]:
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    """A quiet fortnight, and the first two hours of the German users."""
+    return [
+        row
+        for hour in hour_range(START, hour_of(MORNING + 1))
+        for row in simulate_hour(hour, 7, [germans()])[0]
+        if row.feature_id == FEATURE
+    ]
+
+
+@pytest.fixture(scope="module")
+def described(requests: list[Request]) -> list[InputFeature]:
     """What is known of the sampled queries, but for novelty: embedding them takes the time."""
-    rate = monitoring.settings.sample_rate
-    chosen = {row.request_id for row in sample(requests, rate)}
+    settings = load_settings(DEMO)
+    chosen = {row.request_id for row in sample(requests, settings.sample_rate)}
     queries = [row for row in requests if row.request_id in chosen]
-    expected = monitoring.settings.feature(FEATURE).languages
+    expected = settings.feature(FEATURE).languages
     return input_features(
         queries,
         np.ones((len(queries), 1), np.float32),
@@ -52,21 +66,20 @@ def described(monitoring: Monitoring, requests: list[Request]) -> list[InputFeat
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["an hour after", "two hours after"])
-def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Monitoring:
-    """A quiet fortnight, and the first hour or two of the German users."""
+def watched(
+    request: pytest.FixtureRequest,
+    requests: list[Request],
+    described: list[InputFeature],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Monitoring:
+    """What is known so many hours after the first of them."""
     monitoring = new_monitoring(tmp_path_factory.mktemp("german"))
-    hours = START, hour_of(MORNING + request.param - 1)
-    requests = [
-        row
-        for hour in hour_range(*hours)
-        for row in simulate_hour(hour, 7, [germans()])[0]
-        if row.feature_id == FEATURE
-    ]
-    lake = monitoring.lake
-    lake.replace_hours("raw_requests", requests, *hours)
-    lake.replace_hours("input_features", described(monitoring, requests), *hours)
+    lake, (first, last) = monitoring.lake, (START, hour_of(MORNING + request.param - 1))
+    known = [row for row in requests if row.hour <= last]
+    lake.replace_hours("raw_requests", known, first, last)
+    lake.replace_hours("input_features", [r for r in described if r.hour <= last], first, last)
     lake.replace_all("changes", changes(START))  # nobody wrote the launch down
-    watch(monitoring, hours, ["inputs"])
+    watch(monitoring, (first, last), ["inputs"])
     raise_alerts(monitoring)
     return monitoring
 
