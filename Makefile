@@ -3,7 +3,8 @@ PYTHON ?= python3
 CONFIG ?= demo/monitoring.yaml
 VENV := .venv
 BIN := $(VENV)/bin
-SLOW ?=
+# Two at a time, a file to each: what a file shares is made once.
+PARALLEL := -n 2 --dist loadfile
 
 .PHONY: demo test slow dev check bench clean
 
@@ -11,10 +12,10 @@ demo: $(VENV)/installed ## simulate a product with faults, monitor it, print wha
 	$(BIN)/llm-monitoring demo
 
 test: $(VENV)/installed-dev ## the whole default test suite
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL)
 
 slow: $(VENV)/installed-dev ## calibration by simulation
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest $(PARALLEL) -m slow
 
 dev: $(VENV)/installed ## Dagster on http://127.0.0.1:3000, incident reports on port 3001
 	@$(BIN)/llm-monitoring dev --config $(CONFIG)
