@@ -17,13 +17,15 @@ from llm_monitoring.simulation.faults import (
 from llm_monitoring.simulation.product import FEATURES
 
 QUIET_DAYS = 14
+PROBED = ("pass_rate", "length", "identity")  # tests of provider_drift
+OF_THE_DATA = ("missing_windows", "judge_coverage")  # what alerts say of the data themselves
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
 def test_a_fault_names_a_feature_and_metrics_that_exist(fault: Fault) -> None:
     assert fault.feature_id in FEATURES
     assert fault.affects
-    assert set(fault.affects) <= set(BY_NAME)
+    assert set(fault.affects) <= {*BY_NAME, *PROBED, *OF_THE_DATA}
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
