@@ -17,10 +17,14 @@ os.environ["LLM_MONITORING_CONFIG"] = str(REPOSITORY / "demo" / "monitoring.yaml
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Dagster calls its own deprecated property when a resource holds another one.
-    config.addinivalue_line(
-        "filterwarnings", "ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning"
-    )
+    for ignored in (
+        # Dagster calls its own deprecated property when a resource holds another one.
+        "ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning",
+        # As in definitions.py, for tests that import an asset before the definitions.
+        "ignore:Parameter `backfill_policy`",
+        "ignore:Specifying a partitions_def",
+    ):
+        config.addinivalue_line("filterwarnings", ignored)
 
 
 @pytest.fixture(scope="session")
