@@ -13,6 +13,7 @@ import os
 import pstats
 import shutil
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -93,7 +94,7 @@ def _simulate(console: Console, folder: Path, days: int, seed: int) -> dict[str,
 def _backfill(config: Path, days: int, profile: bool) -> dict[str, Any]:
     from llm_monitoring.cli.backfill import run_backfill
 
-    cost, profiler = Cost(), cProfile.Profile()
+    cost, profiler = Cost(), cProfile.Profile(time.process_time)
     with patch("llm_monitoring.defs.assets.judging.open_judge", _open_stand_in), cost.measured():
         if profile:
             profiler.enable()

@@ -5,12 +5,16 @@ month of hours would spend minutes on nothing else. Files and schema are the sam
 reads what was written here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
 
 BUSY_SECONDS = 60
@@ -42,6 +46,31 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             known.add(table_name)
         return table_name in known
 
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Materialisations of a range, planned or done, in one transaction; stock has one each."""
+        batch = [event for event in events if event.dagster_event_type in ASSET_EVENTS]
+        for event in events:
+            if event.dagster_event_type not in ASSET_EVENTS:
+                self.store_event(event)
+        if not batch:
+            return
+        rows = [self._event_to_row(event) for event in batch]
+        with self.run_connection(batch[0].run_id) as connection:
+            connection.execute(SqlEventLogStorageTable.insert(), rows)
+        insert = SqlEventLogStorageTable.insert().returning(
+            SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+        )
+        with self.index_connection() as connection:
+            ids = list(connection.execute(insert, rows).scalars())
+            self._store_asset_event_tags(connection, batch, ids)
+            # The table of assets keeps the latest event of each.
+            latest = {
+                event.get_dagster_event().asset_key: (event, at)
+                for event, at in zip(batch, ids, strict=True)
+            }
+            for event, at in latest.values():
+                self._store_asset_event(connection, event, at)
+
     def _engine(self, shard: str) -> Engine:
         engines: dict[str, Engine] = self.__dict__.setdefault("_engines", {})
         if shard not in engines:
@@ -50,7 +79,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
                 poolclass=QueuePool,
                 connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             )
-            event.listen(engines[shard], "connect", _write_without_waiting)
+            listen(engines[shard], "connect", _write_without_waiting)
         return engines[shard]
 
     def dispose(self) -> None:

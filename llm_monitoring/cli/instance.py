@@ -10,6 +10,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 PROJECT_FILE = Path("dagster.yaml")
+EVENT_BATCH = "500"  # materialisations of a range that are recorded together
 
 
 def dagster_home(config: Path) -> Path:
@@ -26,6 +27,7 @@ def open_instance(config: Path) -> Iterator[dg.DagsterInstance]:
     """The instance, with an event log that keeps its connections while this process writes."""
     home = dagster_home(config)
     os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH)
     event_log = {
         "module": "llm_monitoring.cli.event_log",
         "class": "PooledSqliteEventLogStorage",
