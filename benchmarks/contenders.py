@@ -28,7 +28,7 @@ Result = dict[str, Any]
 def ours(lake_folder: Path, output: Path) -> Result:
     """`measure`, as the asset window_metrics calls it: a piece of the range at a time."""
     # First: it silences Dagster's preview warnings.
-    import llm_monitoring.definitions  # noqa: F401, I001
+    import llm_monitoring.definitions  # noqa: F401
     from benchmarks.requests_table import FIRST, LAST
     from llm_monitoring.defs.assets.windows import WINDOW_METRICS, measure, pieces
     from llm_monitoring.lake import Lake

@@ -6,6 +6,7 @@ Every contender reads the same files in a process of its own; results are compar
 """
 
 import json
+import math
 import os
 import shutil
 import statistics
@@ -121,7 +122,7 @@ def _compare(folder: Path, peer: str) -> dict[str, Any]:
     with duckdb.connect() as connection:
         files = {"ours": str(_output(folder, OURS)), "theirs": str(_output(folder, peer))}
         found: dict[str, Any] = connection.sql(COMPARISON, params=files).df().iloc[0].to_dict()
-    return {name: None if value != value else value for name, value in found.items()}
+    return {name: None if math.isnan(value) else value for name, value in found.items()}
 
 
 def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
