@@ -7,6 +7,7 @@ from pydantic import Field
 
 from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
 from llm_monitoring.defs.casework import find_incident, write_report
+from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_key
 from llm_monitoring.incidents import steps
@@ -23,7 +24,9 @@ HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
 )
 hours_job = dg.define_asset_job(
     "hours",
-    selection=dg.AssetSelection.assets(*HOURLY_ASSETS),
+    # The cost check has a schedule of its own.
+    selection=dg.AssetSelection.assets(*HOURLY_ASSETS)
+    - dg.AssetSelection.checks(spend_within_budget),
     description="Ingest, judge, measure and chart an hour or a range of hours.",
 )
 weeks_job = dg.define_asset_job(
