@@ -7,6 +7,7 @@ reads what was written here.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from dagster._core.events import ASSET_EVENTS
@@ -48,12 +49,14 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Materialisations of a range, planned or done, in one transaction; stock has one each."""
-        batch = [event for event in events if event.dagster_event_type in ASSET_EVENTS]
-        for event in events:
-            if event.dagster_event_type not in ASSET_EVENTS:
-                self.store_event(event)
-        if not batch:
-            return
+        for is_batch, group in groupby(events, lambda e: e.dagster_event_type in ASSET_EVENTS):
+            if is_batch:
+                self._store_asset_events(list(group))
+            else:
+                for event in group:
+                    self.store_event(event)
+
+    def _store_asset_events(self, batch: Sequence[EventLogEntry]) -> None:
         rows = [self._event_to_row(event) for event in batch]
         with self.run_connection(batch[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
