@@ -30,6 +30,7 @@ check: $(VENV)/installed-dev ## lint, types, architecture, definitions
 bench: $(VENV)/installed-bench ## speed and memory against peers; writes benchmarks/results
 	$(BIN)/python -m benchmarks.windows
 	$(BIN)/python -m benchmarks.backfill
+	$(BIN)/python -m benchmarks.lake
 
 clean: ## everything that was made here
 	rm -rf $(VENV) .dagster demo/logs demo/lake demo/reports demo/.dagster demo/summary.json
