@@ -26,7 +26,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measuring import Cost, machine
+from benchmarks.measuring import Cost, machine, today
 from benchmarks.page import RESULTS, write_page
 from llm_monitoring.hours import hour_start, shift
 
@@ -40,7 +40,7 @@ PACKAGES = ("dagster", "duckdb", "deltalake", "pyarrow", "fast-universal-sentenc
 @click.command()
 @click.option("--days", default=30, show_default=True)
 @click.option("--seed", default=7, show_default=True)
-@click.option("--date", required=True, help="Day of the measurement, written into the result.")
+@click.option("--date", default=today, help="Day of the measurement; default: today, UTC.")
 @click.option("--profile", is_flag=True, help="Show where the time goes; nothing is written.")
 def main(days: int, seed: int, date: str, profile: bool) -> None:
     """Simulate, backfill, print a table, write results and page."""

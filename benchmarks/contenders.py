@@ -42,6 +42,7 @@ def ours(lake_folder: Path, output: Path) -> Result:
                 rows = measure(lake, settings, "requests", hours, "epoch")
             # Where the asset would store them; not measured, as it is not of the peers.
             writer.write_table(rows)
+            del rows
     return cost.as_dict()
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,11 @@ def _peak() -> int:
         line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT
+
+
+def today() -> str:
+    """The day of a measurement that is told none."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def machine(packages: Sequence[str]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.measuring import machine
+from benchmarks.measuring import machine, today
 from benchmarks.page import RESULTS, write_page
 from benchmarks.requests_table import FEATURES, HOURS, feature_ids, write_requests
 from llm_monitoring.lake import Lake
@@ -58,7 +58,7 @@ COMPARISON = """
 @click.option("--rows", default=10_000_000, show_default=True)
 @click.option("--runs", default=3, show_default=True)
 @click.option("--seed", default=7, show_default=True)
-@click.option("--date", required=True, help="Day of the measurement, written into the result.")
+@click.option("--date", default=today, help="Day of the measurement; default: today, UTC.")
 def main(rows: int, runs: int, seed: int, date: str) -> None:
     """Measure, compare, print a table, write results and page."""
     console = Console()
