@@ -100,7 +100,8 @@ two cores.
 
 {_table(("asset", "wall s"), [*assets, whole])}
 CPU {result["cpu_seconds"]:.0f} s, peak memory {result["peak_megabytes"]:,.0f} MB beyond what was
-imported before (the embedder's weights are not). What the assets do not account for is Dagster's: every hour of every asset and check is an event.
+imported before (the embedder's weights are not). What the assets do not account for is Dagster's:
+every hour of every asset and check is an event.
 
 {_made(result)}; load before {result["load"]:g}.
 """
@@ -117,8 +118,8 @@ def _lake(result: Result) -> str:
 ## Lake: a year of charts
 
 `python -m benchmarks.lake`: {result["charts"]} charts of {result["hours"]:,} hours,
-written two days at a time, and {result["requests"]:,} requests over 720 hours. A chart's year should
-be read within {wanted:g} s after maintenance. Medians of some repeats.
+written two days at a time, and {result["requests"]:,} requests over 720 hours. A chart's year
+should be read within {wanted:g} s after maintenance. Medians of some repeats.
 
 {_table(("", "wall s", "CPU s"), rows)}
 {_made(result)}; load after {result["load"]:g}.
