@@ -34,6 +34,7 @@ class Metric:
         stddev: SQL standard deviation of those rows.
         bad: directions that are trouble; empty: not charted.
         by_model: charted for each model of a feature too.
+        minimum_n: rows below which a window says too little to be charted.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Metric:
     stddev: str
     bad: tuple[Direction, ...] = ()
     by_model: bool = False
+    minimum_n: int = 1
 
     @property
     def title(self) -> str:

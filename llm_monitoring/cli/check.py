@@ -9,7 +9,7 @@ from typing import Literal
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.adapters.sources import source_files
 from llm_monitoring.cli.query import open_lake
-from llm_monitoring.control import chart_count, run_length
+from llm_monitoring.control import chart_count, series_run_length
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.probes import unpinned_models, validate_probes
@@ -38,7 +38,7 @@ def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
     yield Result(
         "ok",
         f"{chart_count(settings)} charts share {budget:g} false alarms a week: "
-        f"each may raise one in {run_length(settings):,.0f} windows",
+        f"each may raise one in {series_run_length(settings):,.0f} windows",
     )
 
 

@@ -4,6 +4,37 @@ from collections.abc import Sequence
 
 import numpy as np
 
+HOURS_PER_WEEK = 168
+
+
+def run_length(false_alarms_per_week: float, charts: int) -> float:
+    """Windows in control per false alarm of one chart, so that all charts keep one budget.
+
+    Args:
+        false_alarms_per_week: over all charts together, > 0.
+        charts: charts that share it, >= 1, each with a window an hour.
+
+    Raises:
+        ValueError: an argument lies outside its range.
+
+    Error:
+        Expected false alarms add up whatever the charts have in common, so the budget holds also
+        for charts that alarm together.
+    """
+    if not false_alarms_per_week > 0 or charts < 1:
+        raise ValueError(f"no budget of {false_alarms_per_week} a week for {charts} charts")
+    return charts * HOURS_PER_WEEK / false_alarms_per_week
+
+
+def expected_false_alarms(chart_windows: float, length: float) -> float:
+    """False alarms expected of charts in control.
+
+    Args:
+        chart_windows: windows that were charted, over all charts, >= 0.
+        length: windows in control per false alarm of each chart, > 0.
+    """
+    return chart_windows / length
+
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """P-values adjusted so that all tests together keep one significance level.

@@ -1,0 +1,213 @@
+"""The default chart: a Shiryaev-Roberts mixture with a dead band, one episode at a time."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from llm_monitoring.stats.baselines import AnyBaseline, Array, Reading, Row, SilenceBaseline
+from llm_monitoring.stats.charts.chart import Chart, Point, Side
+from llm_monitoring.stats.charts.evidence import (
+    evidence,
+    known_level,
+    level_of,
+    moved_to,
+    signed_shifts,
+)
+from llm_monitoring.stats.charts.limits import limit_of
+
+SHIFTS = (0.4, 0.8, 1.6, 3.2)  # standard deviations of a typical window
+WEIGHTS = (4.0, 3.0, 2.0, 1.0)  # small shifts need the head start, large ones overtake anyway
+HEADROOM = 3.0  # an open episode's statistic stays this close above its limit, so that it can close
+RECOVERY = math.log(100.0)  # odds for "back to normal" that close an episode
+MOST = 8.0  # evidence one window may add to the estimate of a shift
+LARGEST = 60.0  # evidence of one window, either way: exp() of more would overflow
+BLOCK = 168  # windows that wait together until they may refine the level
+DISPUTED = 1.0  # a block in which the statistic came this close to its limit never does
+
+_FIXED = (
+    "opened", "recovery", "last_t", "last_score", "limit", "known_total", "known_weight",
+    "waiting_total", "waiting_weight", "total", "weight", "windows", "disputed", "age",
+)  # fmt: skip
+_AT = {name: i for i, name in enumerate(_FIXED)}
+_ROWS = 5  # for each shift: statistic, CUSUM, its start, total and weight since
+
+
+def sr_mixture(
+    learn: Callable[[Sequence[Reading]], AnyBaseline], sides: Sequence[Side], run_length: float
+) -> Chart:
+    """Shiryaev-Roberts mixture with a dead band: the default for every metric.
+
+    One Shiryaev-Roberts statistic for each size of shift, mixed; the mean is compared with a limit
+    calibrated for the average number of windows per false alarm that was asked for. The dead band
+    widens the null by the error of the level, so that the promise holds although the level is
+    learned. Weeks that are old and were never disputed refine the level: a block of BLOCK windows
+    is counted in when the next block has passed quietly too, so that a drift cannot leak in.
+
+    Prefer `outage` for a single window far out, `variance_cusum` for a change of scatter.
+
+    Args:
+        learn: learn_mean, learn_positive, learn_count or learn_proportion.
+        sides: directions that are trouble; one side alone finds its shifts sooner.
+        run_length: windows in control per false alarm.
+
+    Error:
+        In control `run_length` to 1.5 `run_length` windows pass per alarm on average, measured for
+        independent windows and the in-control suites of `benchmarks.detection`.
+
+    Source: Shin, Ramdas & Rinaldo, e-detectors, arXiv 2203.03532.
+    """
+    if run_length <= 1:
+        raise ValueError(f"run_length must be above 1, got {run_length}")
+    shifts, band = signed_shifts(tuple(sides), SHIFTS), dead_band(run_length)
+    weights = np.tile(WEIGHTS, len(sides)) / (sum(WEIGHTS) * len(sides))
+
+    def start(baseline: Any) -> Array:
+        if baseline is None or isinstance(baseline, SilenceBaseline):
+            raise ValueError("sr_mixture needs the baseline of a level or of a rate")
+        total, weight = known_level(baseline)
+        state = np.zeros((len(_FIXED) + _ROWS * len(shifts), *np.shape(weight)))
+        state[_AT["last_t"]] = -1.0
+        state[_AT["limit"]] = limit_of(run_length, baseline, two_sided=len(sides) == 2)
+        state[_AT["known_total"]], state[_AT["known_weight"]] = total, weight
+        return state
+
+    def step(baseline: Any, state: Array, row: Row) -> tuple[Array, Point]:
+        return _step(baseline, state, row, shifts=shifts, weights=weights, band=band)
+
+    def accept(baseline: Any, state: Array) -> Any:
+        _, cusums, _, totals, counts = state[len(_FIXED) :].reshape(_ROWS, len(shifts))
+        mine = np.where(np.sign(shifts) == state[_AT["opened"]], cusums, -1.0)
+        leading = int(np.argmax(mine))
+        return moved_to(baseline, float(totals[leading]), float(counts[leading]))
+
+    return Chart(name="sr_mixture", learn=learn, start=start, step=step, accept=accept)
+
+
+def dead_band(run_length: float) -> float:
+    """Standard errors of the level by which the null is widened.
+
+    The rarer alarms have to be, the more of them a level that happens to be wrong would bring.
+    """
+    return min(max(0.15 * math.log(run_length / 130), 0.2), 1.2)
+
+
+def _step(
+    baseline: Any, state: Array, row: Row, *, shifts: Array, weights: Array, band: float
+) -> tuple[Array, Point]:
+    size = len(shifts)
+    fixed = dict(zip(_FIXED, state, strict=False))
+    ratios, cusums, starts, totals, counts = state[len(_FIXED) :].reshape(
+        _ROWS, size, *state.shape[1:]
+    )
+    found = evidence(
+        baseline,
+        row,
+        shifts,
+        (fixed["known_total"], fixed["known_weight"]),
+        (fixed["last_t"], fixed["last_score"]),
+        band=band,
+    )
+    increments = np.clip(found.ratios, -LARGEST, LARGEST)
+    ratios = (ratios + 1) * np.exp(increments)
+    statistic = np.log(np.tensordot(weights, ratios, 1))
+    # The likeliest change under a shift lies where its CUSUM last left zero; the level since is
+    # the mean of what was observed from there on.
+    running = cusums > 0
+    starts = np.where(running, starts, row.t)
+    totals = np.where(running, totals, 0.0) + found.total
+    counts = np.where(running, counts, 0.0) + found.weight
+    cusums = np.maximum(0.0, cusums + _bounded(increments))
+    was_open = fixed["opened"] != 0
+    limit = fixed["limit"]
+    leading = _leading(shifts, ratios * _columns(weights, ratios), cusums, fixed["opened"])
+    recovery = np.where(
+        was_open, np.maximum(0.0, fixed["recovery"] + _recovery(increments, leading)), 0.0
+    )
+    in_force = (statistic >= 0) & (_taken(cusums, leading) > 0) & (recovery < RECOVERY)
+    alarm = np.where(was_open, in_force, statistic > limit)
+    closed = was_open & ~alarm
+    # Capped one by one: a spike lifts the largest shift and must not push the others down.
+    most = np.exp(limit + HEADROOM)
+    ratios = np.where(closed, 0.0, np.minimum(ratios, most / _columns(weights, ratios)))
+    cusums = np.where(closed, 0.0, cusums)
+    side = np.where(alarm, np.sign(shifts)[leading], 0.0)
+    level = level_of(baseline, row.t, _taken(totals, leading), _taken(counts, leading))
+    known = (fixed["known_total"], fixed["known_weight"])
+    point = Point(
+        center=level_of(baseline, row.t, *known),
+        statistic=np.minimum(statistic, limit + HEADROOM),
+        limit=limit,
+        alarm=alarm,
+        started=alarm & ~was_open,
+        side=side,
+        level=np.where(alarm, level, np.nan),
+        change_t=np.where(alarm, _taken(starts, leading), np.nan),
+        age=np.where(alarm, fixed["age"] + 1, 0.0),
+    )
+    refined = _refined(fixed, found.total, found.weight, alarm | (statistic > limit - DISPUTED))
+    first = [side, recovery, np.full_like(side, row.t), found.score, limit, *refined, point.age]
+    after = np.concatenate([np.array(first), *(ratios, cusums, starts, totals, counts)])
+    return after, point
+
+
+def _leading(shifts: Array, mixed: Array, cusums: Array, opened: Array) -> Any:
+    """Likeliest shift: of all by its share in the mixture, of an open episode's side by CUSUM."""
+    signs = _columns(np.sign(shifts), mixed)
+    return np.where(
+        opened != 0,
+        np.argmax(np.where(signs == opened, cusums, -1.0), axis=0),
+        np.argmax(mixed, axis=0),
+    )
+
+
+def _recovery(increments: Array, leading: Any) -> Array:
+    """How much better "as before" explains the window than the leading shift or half of it.
+
+    The half counts too: a window that is merely better is no recovery.
+    """
+    half = np.where(leading % len(SHIFTS) > 0, leading - 1, leading)
+    both = np.logaddexp(_taken(increments, leading), _taken(increments, half))
+    evidence_for_before: Array = math.log(2) - both
+    return evidence_for_before
+
+
+def _bounded(increments: Array) -> Array:
+    """One window's evidence, scaled down so that no window decides alone what the shift is."""
+    most = np.max(increments, axis=0)
+    scaled: Array = increments * np.minimum(1.0, MOST / np.maximum(most, 1e-12))
+    return scaled
+
+
+def _refined(fixed: dict[str, Array], total: Any, weight: Any, disputed: Any) -> list[Array]:
+    """Sums of the level, of the waiting block and of the running one, after the window."""
+    known_total, known_weight = fixed["known_total"], fixed["known_weight"]
+    waiting = fixed["waiting_total"], fixed["waiting_weight"]
+    running = fixed["total"] + total, fixed["weight"] + weight
+    windows = fixed["windows"] + 1
+    disputed = np.maximum(fixed["disputed"], disputed)
+    full = windows >= BLOCK
+    if not np.any(full):
+        return [known_total, known_weight, *waiting, *running, windows, disputed]
+    quiet = full & (disputed == 0)
+    return [
+        known_total + np.where(quiet, waiting[0], 0.0),
+        known_weight + np.where(quiet, waiting[1], 0.0),
+        np.where(full, np.where(quiet, running[0], 0.0), waiting[0]),
+        np.where(full, np.where(quiet, running[1], 0.0), waiting[1]),
+        np.where(full, 0.0, running[0]),
+        np.where(full, 0.0, running[1]),
+        np.where(full, 0.0, windows),
+        np.where(full, 0.0, disputed),
+    ]
+
+
+def _columns(values: Array, like: Array) -> Array:
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _taken(rows: Array, which: Any) -> Array:
+    """[...] the row that `which` names, for each chart."""
+    taken: Array = rows[which] if rows.ndim == 1 else np.take_along_axis(rows, which[None], 0)[0]
+    return taken
