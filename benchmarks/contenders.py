@@ -6,6 +6,7 @@ the libraries' own documentation: columns pruned, no Python loop over groups, no
 """
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.measuring import Cost
 
-PERCENTILES = (50, 95, 99)
+PERCENTILES = {50: 0.1, 95: 0.02, 99: 0.005}  # and the neighbours that tell their error
 AVERAGED = {
     "avg_cost_per_request_usd": "cost_usd",
     "avg_input_tokens": "input_tokens",
@@ -78,10 +79,13 @@ def pandas(lake_folder: Path, output: Path) -> Result:
         for how in ("mean", "count", "std"):
             wide[[f"{name}_{how}" for name in numbers]] = getattr(groups[numbers], how)()
         # For these percentiles "higher" is the index rule int(n * p / 100); the check proves it.
-        quantiles = groups["latency_ms"].quantile(
-            [percent / 100 for percent in PERCENTILES], interpolation="higher"
-        )
-        wide[[f"p{percent}" for percent in PERCENTILES]] = quantiles.unstack()
+        wanted = [f for p, h in PERCENTILES.items() for f in (p / 100, p / 100 - h, p / 100 + h)]
+        quantiles = groups["latency_ms"].quantile(wanted, interpolation="higher").unstack()
+        for p, h in PERCENTILES.items():
+            wide[f"p{p}"] = quantiles[p / 100]
+            apart = np.log(quantiles[p / 100 + h] / quantiles[p / 100 - h])
+            error = _error_factor(p, h) * apart * quantiles[p / 100]
+            wide[f"p{p}_std"] = error.where(wide["latency_ms_count"] > 1)
         return wide.reset_index()
 
     def tall(wide: pd.DataFrame) -> pd.DataFrame:
@@ -124,6 +128,19 @@ def polars(lake_folder: Path, output: Path) -> Result:
         *(number.count().cast(pl.Int64).name.suffix("_count") for number in numbers),
         *(number.std().name.suffix("_std") for number in numbers),
         *(latency.quantile(p / 100, "higher").alias(f"p{p}") for p in PERCENTILES),
+        *(
+            pl.when(latency.count() > 1)
+            .then(
+                _error_factor(p, h)
+                * (
+                    latency.quantile(p / 100 + h, "higher")
+                    / latency.quantile(p / 100 - h, "higher")
+                ).log()
+                * latency.quantile(p / 100, "higher")
+            )
+            .alias(f"p{p}_std")
+            for p, h in PERCENTILES.items()
+        ),
     ]
     # An empty sum is 0 to polars, but unknown to us.
     cost_known = pl.when(pl.col("cost_usd_count") > 0).then("cost").alias("cost")
@@ -164,13 +181,19 @@ def polars(lake_folder: Path, output: Path) -> Result:
     return result
 
 
+def _error_factor(percent: int, beside: float) -> float:
+    """Relative error of a percentile times sqrt(n), over the log ratio of its neighbours."""
+    share = percent / 100
+    return math.sqrt(share * (1 - share)) / (2 * beside)
+
+
 def _columns() -> list[tuple[str, str, str, str | None]]:
     """(metric, column of its value, of its n, of its standard deviation) of the peers' results."""
     return [
         ("request_count", "count", "count", None),
         ("error_rate", "error", "count", "error_std"),
         ("refusal_rate", "refusal", "count", "refusal_std"),
-        *((f"latency_p{p}_ms", f"p{p}", "latency_ms_count", "latency_ms_std") for p in PERCENTILES),
+        *((f"latency_p{p}_ms", f"p{p}", "latency_ms_count", f"p{p}_std") for p in PERCENTILES),
         ("total_cost_usd", "cost", "cost_usd_count", "cost_usd_std"),
         *((name, f"{c}_mean", f"{c}_count", f"{c}_std") for name, c in AVERAGED.items()),
     ]

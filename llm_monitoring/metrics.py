@@ -4,6 +4,7 @@ A metric's SQL is its definition, so it stands here; `lake/` runs it in one pass
 Adding a metric is one entry in METRICS: its rows, chart, check and documentation follow.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -12,9 +13,10 @@ from llm_monitoring.records import WindowMetric
 
 Layer = Literal["infrastructure", "cost", "quality", "satisfaction", "inputs"]
 Kind = Literal["proportion", "mean", "positive", "count", "flag"]
-Family = Literal["requests", "signals", "judgements", "inputs"]
+Family = Literal["requests", "fleet", "signals", "judgements", "inputs"]
 Direction = Literal["up", "down"]
-PERCENTILES = (50, 95, 99)  # of latency
+# Of latency: percentile -> how far to either side its neighbours lie that tell its error.
+PERCENTILES = {50: 0.1, 95: 0.02, 99: 0.005}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,18 +121,29 @@ def _percentile(name: str, percent: int, *bad: Direction) -> Metric:
     DuckDB's discrete quantile takes index ceil(n * q) - 1. That is the same index unless n * q is
     whole, and 1e-12 makes sure that it never is. Every percentile takes its place in one list of
     quantiles, the same expression each time: DuckDB then gathers and sorts the latencies once.
+
+    Its standard error is stddev / sqrt(n), as that of a mean: stddev is sqrt(q (1 - q)) over the
+    density, which the distance of its neighbours tells (Siddiqui 1960, J. Res. NBS 64B).
     """
-    quantiles = ", ".join(f"{p / 100} + 1e-12" for p in PERCENTILES)
+    q, beside = percent / 100, PERCENTILES[percent]
+    fractions = [f for p, h in PERCENTILES.items() for f in (p / 100, p / 100 - h, p / 100 + h)]
+    listed = ", ".join(f"{fraction:g} + 1e-12" for fraction in fractions)
+    quantiles = f"quantile_disc(latency_ms, [{listed}])"
+    at = 3 * list(PERCENTILES).index(percent) + 1
+    # Of the logarithm: tails are more even there, and the estimate less biased.
+    apart = f"ln({quantiles}[{at + 2}] / nullif({quantiles}[{at + 1}], 0))"
+    error = f"{math.sqrt(q * (1 - q)) / (2 * beside)} * {apart} * {quantiles}[{at}]"
     return Metric(
         name=name,
         layer="infrastructure",
         unit="ms",
         kind="positive",
         family="requests",
-        value=f"quantile_disc(latency_ms, [{quantiles}])[{PERCENTILES.index(percent) + 1}]",
+        value=f"{quantiles}[{at}]",
         n="count(latency_ms)",
-        stddev="stddev_samp(latency_ms)",
+        stddev=f"case when count(latency_ms) > 1 then {error} end",
         bad=bad,
+        minimum_n=math.ceil(1 / (1 - q)),
     )
 
 
@@ -162,6 +175,17 @@ METRICS: tuple[Metric, ...] = (
         family="requests",
         value="count(*)::double",
         n="count(*)",
+        stddev="null::double",
+        bad=("up", "down"),
+    ),
+    Metric(
+        name="request_share",
+        layer="infrastructure",
+        unit="ratio",
+        kind="proportion",
+        family="fleet",
+        value="requests / total",
+        n="total",
         stddev="null::double",
         bad=("up", "down"),
     ),
@@ -236,6 +260,12 @@ METRICS: tuple[Metric, ...] = (
 )
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 CHARTED: tuple[Metric, ...] = tuple(metric for metric in METRICS if metric.bad)
+
+
+# Traffic moves in steps by itself, and mostly all features together. From this many features on a
+# feature's volume is charted as its share of all requests, beside one chart of the total.
+FLEET_FEATURES = 3
+ALL_FEATURES = "*"  # feature_id of what is measured over all of them
 
 
 def measurements_sql(family: Family) -> str:

@@ -212,6 +212,41 @@ def test_nothing_known_is_null_and_never_zero(lake: Lake) -> None:
     assert found["refusal_rate"] == (0.0, 1)
 
 
+@pytest.mark.parametrize(("percent", "off"), [(50, 0.1), (95, 0.2), (99, 0.3)])
+def test_the_standard_error_of_a_percentile_is_how_it_scatters(
+    lake: Lake, percent: int, off: float
+) -> None:
+    rng = np.random.default_rng(percent)
+    hours = list(hour_range(FIRST, shift(FIRST, 99)))
+    rows = [
+        request(f"{hour}-{i}", hour, latency_ms=float(ms))
+        for hour in hours
+        for i, ms in enumerate(rng.lognormal(6, 0.5, 400))
+    ]
+    store(lake, "raw_requests", rows)
+    found = [
+        row
+        for row in measure(lake, "requests", FIRST, hours[-1])
+        if row["metric"] == f"latency_p{percent}_ms" and row["model_id"] is None
+    ]
+    scatter = np.std([row["value"] for row in found], ddof=1)
+    told = np.median([row["stddev"] / np.sqrt(row["n"]) for row in found])
+    assert told == pytest.approx(scatter, rel=off + 0.15)  # 100 windows: .07 for the scatter itself
+
+
+def test_beside_other_features_each_has_its_share_and_all_have_one_total(lake: Lake) -> None:
+    features = ["search"] * 6 + ["chat"] * 3 + ["other"]
+    rows = [request(f"{i}", feature_id=name) for i, name in enumerate(features)]
+    store(lake, "raw_requests", rows)
+    found = {(r["feature_id"], r["metric"]): (r["value"], r["n"]) for r in measure(lake, "fleet")}
+    assert found == {
+        ("search", "request_share"): (0.6, 10),
+        ("chat", "request_share"): (0.3, 10),
+        ("other", "request_share"): (0.1, 10),
+        ("*", "request_count"): (10.0, 10),
+    }
+
+
 def test_the_standard_deviation_is_of_the_rows_and_unknown_for_one_row(lake: Lake) -> None:
     errors = [None, None, "timeout", None, "timeout"]
     requests = [

@@ -4,9 +4,8 @@ import base64
 
 
 def data_uri(picture: bytes) -> str:
-    """A picture (SVG or PNG) as an address that holds it."""
-    kind = "png" if picture.startswith(b"\x89PNG") else "svg+xml"
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+    """A picture (SVG) as an address that holds it."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}"
 
 
 def markdown_image(picture: bytes, description: str) -> str:

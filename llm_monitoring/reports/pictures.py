@@ -67,23 +67,7 @@ def chart_picture(
     """
     caption = _caption(judge, simulated)
     figure = _figure(points, changes, title, unit, caption=caption, dark=dark)
-    return _saved(figure, "svg", NO_METADATA)
-
-
-def chart_picture_png(
-    points: Sequence[ChartPoint],
-    changes: Sequence[Change] = (),
-    *,
-    title: str,
-    unit: str = "",
-    judge: str | None = None,
-    simulated: bool = False,
-    dark: bool = False,
-) -> bytes:
-    """The same picture as PNG, 144 dots an inch, for channels that show no SVG."""
-    caption = _caption(judge, simulated)
-    figure = _figure(points, changes, title, unit, caption=caption, dark=dark)
-    return _saved(figure, "png", {"Software": None})
+    return _saved(figure)
 
 
 def _figure(
@@ -262,13 +246,13 @@ def _plain(text: str) -> str:
     return " ".join(visible[:120].replace("$", r"\$").split())
 
 
-def _saved(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+def _saved(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     reproducible = mpl.rc_context({"svg.hashsalt": "llm-monitoring", "svg.fonttype": "none"})
     with _LOCK, reproducible, warnings.catch_warnings():
         # A name in a script the measuring font lacks: an SVG's reader has a font for it.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=kind, dpi=144, metadata=metadata)
+        figure.savefig(buffer, format="svg", metadata=NO_METADATA)
     return buffer.getvalue()
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from llm_monitoring.hours import shift
 from llm_monitoring.records import ChartPoint
-from llm_monitoring.reports.inline import data_uri, markdown_image
-from llm_monitoring.reports.pictures import chart_picture, chart_picture_png
+from llm_monitoring.reports.inline import markdown_image
+from llm_monitoring.reports.pictures import chart_picture
 from llm_monitoring.reports.sparklines import sparkline
 from llm_monitoring_tests.incidents.examples import CHANGE, CHANGE_HOUR, change
 from llm_monitoring_tests.reports.examples import chart, point
@@ -85,12 +85,6 @@ def test_points_of_two_charts_are_refused() -> None:
         chart_picture([POINTS[0], point(CHANGE_HOUR, 1.0, chart_id="other")], title="q")
     with pytest.raises(ValueError, match="got none"):
         chart_picture([], title="q")
-
-
-def test_the_same_chart_comes_as_png() -> None:
-    png = chart_picture_png(POINTS, title="q")
-    assert png.startswith(b"\x89PNG")
-    assert data_uri(png).startswith("data:image/png;base64,")
 
 
 VALUES = st.one_of(st.none(), st.floats(-1e9, 1e9), st.just(4.0))
