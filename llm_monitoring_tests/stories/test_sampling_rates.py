@@ -10,12 +10,17 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from llm_monitoring.control import run_length
+from llm_monitoring.control import series_run_length
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Judgement
 from llm_monitoring.sampling import is_sampled
-from llm_monitoring.stats.power import hours_to_detect, judged_needed
+from llm_monitoring.stats.power import (
+    hours_to_detect,
+    information_needed,
+    level_information,
+    rows_for_level,
+)
 from llm_monitoring_tests.stories.watching import (
     PHASE_ONE,
     START,
@@ -34,22 +39,26 @@ HOURS = PHASE_ONE + WEEK
 
 
 def told(rate: float, requests: float, *, drop: float = DROP, drift: float = DRIFT) -> float:
-    return hours_to_detect(drop, rate * requests, stddev=STDDEV, drift=drift, run_length=10_000)
+    information = level_information(drop, rate * requests, within=STDDEV, between=drift)
+    return hours_to_detect(information, 10_000)
 
 
 @pytest.mark.parametrize("requests", [100, 300, 1000])
-@pytest.mark.parametrize("drift", [0.1, 0.15])
+@pytest.mark.parametrize("drift", [0.05, 0.1])
 def test_a_tenth_of_the_rate_takes_five_to_ten_times_as_long(requests: int, drift: float) -> None:
-    ratio = told(0.005, requests, drift=drift) / told(0.05, requests, drift=drift)
+    ratio = told(0.005, requests, drop=0.2, drift=drift) / told(
+        0.05, requests, drop=0.2, drift=drift
+    )
     assert 5 <= ratio < 10  # ten times, less what no sample can take out
 
 
 def test_the_hours_that_each_rate_takes_are_told() -> None:
-    assert told(0.05, 600) == pytest.approx(4.1, abs=0.1)
-    assert told(0.005, 600) == pytest.approx(38.7, abs=0.1)
-    # To know within a day, the judge must see about five answers an hour: .9 % of them.
-    needed = judged_needed(DROP, 24, stddev=STDDEV, drift=DRIFT, run_length=10_000)
-    assert needed == pytest.approx(4.85, abs=0.05)
+    assert told(0.05, 600) == pytest.approx(4.4, abs=0.1)
+    assert told(0.005, 600) == pytest.approx(28.7, abs=0.1)
+    # To know within a day, the judge must see about four answers an hour: .6 % of them.
+    information = information_needed(24, 10_000)
+    needed = rows_for_level(information, DROP, within=STDDEV, between=DRIFT)
+    assert needed == pytest.approx(3.8, abs=0.05)
 
 
 def judgement(hour: int, feature: str, number: int, score: float, rate: float) -> Judgement:
@@ -101,14 +110,11 @@ def delays(monitoring: Monitoring, name: str) -> list[int]:
 
 def test_the_charts_take_as_long_as_was_told(watched: Monitoring) -> None:
     for name, rate in RATES.items():
-        expected = hours_to_detect(
-            DROP, rate * REQUESTS, stddev=STDDEV, drift=DRIFT,
-            run_length=run_length(watched.settings),
-        )  # fmt: skip
+        information = level_information(DROP, rate * REQUESTS, within=STDDEV, between=DRIFT)
+        expected = hours_to_detect(information, series_run_length(watched.settings, name))
         found = delays(watched, name)
         assert found[0] > 0
-        # A chart that does not know the size of the fall pays for looking at every size.
-        assert expected / 2 < mean(found) < 2.5 * expected
+        assert expected / 2 < mean(found) < 2 * expected
 
 
 def test_the_ratio_of_the_delays_is_of_the_order_that_was_told(watched: Monitoring) -> None:
