@@ -1,7 +1,8 @@
-"""Run by the interpreter that has alibi-detect: arrays in, statistic above its threshold out.
+"""Run by the interpreter that has alibi-detect: its thresholds, and its statistic step by step.
 
-`python alibi_worker.py IN.npz OUT.npy`; IN has reference [streams, Phase I], values [streams,
-windows], window_sizes and ert. Only NumPy and alibi-detect may be imported here.
+`python alibi_worker.py IN.npz OUT.npz`; IN has reference [streams, Phase I], values [streams,
+windows], window_sizes and ert, OUT thresholds [windows until they no longer change] and statistics
+[streams, windows]. Only NumPy and alibi-detect may be imported here.
 """
 
 import sys
@@ -9,32 +10,31 @@ import sys
 import numpy as np
 from alibi_detect.cd import CVMDriftOnline
 
+BOOTSTRAPS_PER_ERT = 10  # its documentation: an order of magnitude more than the run length
+SEED = 20261101
+
 
 def main(source: str, target: str) -> None:
-    """Configure the thresholds once: they depend on the reference's length, not on its values."""
+    """Simulate thresholds, which depend on the reference's length only, and score the streams."""
     given = np.load(source)
-    reference, values = given["reference"], given["values"]
-    sizes = [int(size) for size in given["window_sizes"]]
+    np.random.seed(SEED)  # the package draws from the global generator
     detector = CVMDriftOnline(
-        reference[0][:, None],
+        given["reference"][0][:, None],
         ert=float(given["ert"]),
-        window_sizes=sizes,
-        n_bootstraps=int(10 * given["ert"]),
+        window_sizes=[int(size) for size in given["window_sizes"]],
+        n_bootstraps=int(BOOTSTRAPS_PER_ERT * given["ert"]),
         verbose=False,
     )
-    thresholds = np.nan_to_num(detector.thresholds[:, 0], nan=np.inf)
-    above = np.empty(values.shape)
-    for row, own, stream in zip(above, reference, values, strict=True):
+    statistics = np.full(given["values"].shape, np.nan)
+    for row, own, stream in zip(statistics, given["reference"], given["values"], strict=True):
         detector.x_ref = own[:, None]
         detector._configure_ref()
         detector.reset_state()
         for t, value in enumerate(stream):
-            statistics = detector.score(np.array([[value]]))
-            # The statistic of a window that is not full is NaN.
-            found = statistics[~np.isnan(statistics)]
-            limit = thresholds[min(t, thresholds.size - 1)]
-            row[t] = found.max() - limit if found.size else np.nan
-    np.save(target, above)
+            found = detector.score(np.array([[value]]))
+            full = found[~np.isnan(found)]
+            row[t] = full.max() if full.size else np.nan
+    np.savez(target, thresholds=detector.thresholds[:, 0], statistics=statistics)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 from benchmarks.detection.detector import Detector, Setting, Trial, asked, default_of
 from benchmarks.detection.ours import OURS
-from benchmarks.detection.peers import PEERS
 from benchmarks.detection.scoring import Delay, RunLength, delay, run_length, share_at
-from benchmarks.detection.streams import Kind, Streams
+from benchmarks.detection.streams import Ints, Kind, Streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +30,12 @@ class Entry:
     at_once: dict[str, float] = field(default_factory=dict)
 
 
-def contenders(kinds: Iterable[Kind]) -> tuple[Detector, ...]:
-    """All that can run here and are meant for all of these kinds."""
+def able(detectors: Iterable[Detector], kinds: Iterable[Kind]) -> tuple[Detector, ...]:
+    """Those that can run here and are meant for all of these kinds."""
     wanted = set(kinds)
     return tuple(
         detector
-        for detector in (*OURS, *PEERS)
+        for detector in detectors
         if detector.unavailable() is None and wanted <= set(detector.kinds)
     )
 
@@ -57,19 +56,24 @@ def settings_of(trial: Trial, arl0s: Sequence[float]) -> list[Setting]:
 
 
 def contest(
-    quiet: Streams, changes: Mapping[str, Callable[[], Streams]], arl0s: Sequence[float]
+    detectors: Sequence[Detector],
+    quiet: Streams,
+    changes: Mapping[str, Callable[[], Streams]],
+    arl0s: Sequence[float],
 ) -> list[Entry]:
-    """All contenders for the kind of these streams.
+    """All that are meant for the kind of these streams.
 
     Args:
+        detectors: contenders.
         quiet: in control; limits are matched on them and run lengths counted.
         changes: by name; made one after the other, as they are large.
         arl0s: run lengths to ask for and to match.
     """
-    entries, settings = [], {}
-    for detector in contenders([quiet.kind]):
+    entries: list[Entry] = []
+    settings: list[tuple[Detector, list[Setting]]] = []
+    for detector in able(detectors, [quiet.kind]):
         trial = Trial(detector, quiet)
-        settings[detector.name] = settings_of(trial, arl0s)
+        settings.append((detector, settings_of(trial, arl0s)))
         entries += [
             Entry(
                 detector=detector.name,
@@ -77,7 +81,7 @@ def contest(
                 setting=setting.name,
                 quiet=run_length(trial.first_alarms(setting), quiet.monitored),
             )
-            for setting in settings[detector.name]
+            for setting in settings[-1][1]
         ]
     for name, make in changes.items():
         _add(entries, name, make(), settings)
@@ -88,14 +92,18 @@ def _add(
     entries: Sequence[Entry],
     name: str,
     streams: Streams,
-    settings: Mapping[str, Sequence[Setting]],
+    settings: Sequence[tuple[Detector, Sequence[Setting]]],
 ) -> None:
     """Delays of one change, in the order of the entries."""
     change = streams.change or 0
-    trials = (Trial(detector, streams) for detector in contenders([streams.kind]))
     firsts = (
-        trial.first_alarms(setting) for trial in trials for setting in settings[trial.detector.name]
+        first for detector, own in settings for first in _first_alarms(detector, own, streams)
     )
     for entry, first in zip(entries, firsts, strict=True):
         entry.delays[name] = delay(first, change, streams.monitored)
         entry.at_once[name] = share_at(first, change)
+
+
+def _first_alarms(detector: Detector, settings: Sequence[Setting], streams: Streams) -> list[Ints]:
+    trial = Trial(detector, streams)
+    return [trial.first_alarms(setting) for setting in settings]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.detection import caliper_peers, river_peers, suites
+from benchmarks.detection import alibi_peer, caliper_peers, river_peers, suites
 from benchmarks.detection.detector import Statistic
-from benchmarks.detection.scoring import NEVER, first_alarms
+from benchmarks.detection.scoring import NEVER, first_alarms, first_true
 from benchmarks.detection.standardised import level, plain_z
 from benchmarks.detection.streams import Floats, Ints, Streams
 
@@ -52,6 +52,22 @@ def compare(streams: int, seed: int) -> tuple[Comparison, ...]:
             _compared(name, _promised(charts[name], given), _after(given), given, monitor)
             for name, monitor in (("drift-caliper CUSUM", _cusum), ("drift-caliper EWMA", _ewma))
         ),
+        *(() if alibi_peer.unavailable() else (_cvm(given),)),
+    )
+
+
+def _cvm(given: Streams) -> Comparison:
+    thresholds, statistics = alibi_peer.original(
+        given.x[:, : given.phase_one], given.x[:, given.phase_one :]
+    )
+    limits = thresholds[np.minimum(np.arange(given.monitored), thresholds.size - 1)]
+    theirs = first_true(statistics > limits)
+    ours = first_true(alibi_peer.cvm(given) > 0)
+    return Comparison(
+        name="alibi-detect CVMDriftOnline",
+        same=int((ours == theirs).sum()),
+        streams=given.count,
+        alarmed=int((theirs != NEVER).sum()),
     )
 
 

@@ -126,7 +126,7 @@ RIVER: tuple[Detector, ...] = (
         name="ADWIN tuned",
         alarms=adwin_tuned,
         settings=DELTAS,
-        most_streams=400,
+        most_streams=1000,
         source="river ADWIN, clock 1, min_window_length 7, max_buckets 20, on 3 x deviations",
     ),
     Statistic(

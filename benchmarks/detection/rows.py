@@ -1,7 +1,7 @@
 """Each row of the promises measured on simulated streams: plain values for the results file."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.detection import suites
-from benchmarks.detection.contest import Entry, contenders, contest, settings_of
-from benchmarks.detection.detector import Detector, Setting, Statistic, Trial, asked
+from benchmarks.detection.contest import Entry, able, contest, settings_of
+from benchmarks.detection.detector import Detector, Statistic, Trial, asked
 from benchmarks.detection.noise import positive, proportion
 from benchmarks.detection.ours import OURS
 from benchmarks.detection.scoring import NEVER, delay, run_length
-from benchmarks.detection.streams import HOURS_A_WEEK, PHASE_ONE, Kind, Streams
+from benchmarks.detection.streams import HOURS_A_WEEK, PHASE_ONE, Ints, Kind, Streams
 
 Rows = list[dict[str, Any]]
 SIZES = (0.25, 0.5, 1.0, 2.0)
@@ -25,10 +25,11 @@ CHARTS, SHIFTED, DAYS = 300, 15, 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
-    """How much is simulated.
+class Plan:
+    """Who is measured, and on how much.
 
     Args:
+        detectors: contenders.
         streams: of a suite whose delays are measured.
         few: of a suite that only counts false alarms, or whose alarms are plenty.
         quiet: windows after Phase I of streams in control.
@@ -37,6 +38,7 @@ class Size:
         seed: the first; every suite takes its own from it.
     """
 
+    detectors: tuple[Detector, ...]
     streams: int = 2000
     few: int = 500
     quiet: int = 1500
@@ -45,13 +47,13 @@ class Size:
     seed: int = 20261101
 
 
-def nominal(size: Size) -> Rows:
+def nominal(plan: Plan) -> Rows:
     """Run lengths of those that promise one, watched for 4,000 windows."""
     windows = 4000
     found: dict[tuple[str, float], list[int]] = {}
-    for chunk in range(size.chunks):
-        quiet = suites.in_control(size.few, windows, size.seed + chunk)
-        for detector in contenders(["mean"]):
+    for chunk in range(plan.chunks):
+        quiet = suites.in_control(plan.few, windows, plan.seed + chunk)
+        for detector in able(plan.detectors, ["mean"]):
             # A slow one sees few streams in any case, always the first ones: once will do.
             if detector.most_streams and chunk:
                 continue
@@ -76,10 +78,10 @@ def nominal(size: Size) -> Rows:
     ]
 
 
-def steps(size: Size) -> Rows:
+def steps(plan: Plan) -> Rows:
     """Steps after 100 and after 1,500 quiet windows ("late"), ramp, spike and variance."""
-    early = (size.streams, 1600, size.seed + 11)
-    late = (size.streams // 2, 2200, size.seed + 21)
+    early = (plan.streams, 1600, plan.seed + 11)
+    late = (plan.streams // 2, 2200, plan.seed + 21)
     changes: dict[str, Callable[[], Streams]] = {
         **{f"{sigma:g}": partial(suites.step, sigma, *early) for sigma in SIZES},
         "ramp": partial(suites.ramp, *early),
@@ -87,60 +89,62 @@ def steps(size: Size) -> Rows:
         "variance": partial(suites.variance, *early),
         **{f"late {sigma:g}": partial(suites.step, sigma, *late, change=1500) for sigma in SIZES},
     }
-    quiet = suites.in_control(size.streams, size.quiet, size.seed + 10)
-    return _plain(contest(quiet, changes, ARL0S))
+    quiet = suites.in_control(plan.streams, plan.quiet, plan.seed + 10)
+    return _plain(contest(plan.detectors, quiet, changes, ARL0S))
 
 
-def creep(rho: float, size: Size) -> Rows:
+def creep(rho: float, plan: Plan) -> Rows:
     """Two months from .5 % to 4.8 %."""
-    quiet = suites.creep_in_control(rho, size.streams // 2, size.quiet, size.seed + 30)
-    changes = {"creep": partial(suites.creep, rho, size.streams // 2, size.seed + 31)}
-    return _plain(contest(quiet, changes, ARL0S))
+    quiet = suites.creep_in_control(rho, plan.streams // 2, plan.quiet, plan.seed + 30)
+    changes = {"creep": partial(suites.creep, rho, plan.streams // 2, plan.seed + 31)}
+    return _plain(contest(plan.detectors, quiet, changes, ARL0S))
 
 
-def score(size: Size) -> Rows:
+def score(plan: Plan) -> Rows:
     """The mean judge score falls."""
-    quiet = suites.score(0, size.streams // 2, size.quiet, size.seed + 40, change=None)
+    quiet = suites.score(0, plan.streams // 2, plan.quiet, plan.seed + 40, change=None)
     changes: dict[str, Callable[[], Streams]] = {
-        f"{drop:g}": partial(suites.score, drop, size.streams // 2, 1000, size.seed + 41)
+        f"{drop:g}": partial(suites.score, drop, plan.streams // 2, 1000, plan.seed + 41)
         for drop in (0.2, 0.1)
     }
-    return _plain(contest(quiet, changes, ARL0S[:1]))
+    return _plain(contest(plan.detectors, quiet, changes, ARL0S[:1]))
 
 
-def cycle_step(size: Size) -> Rows:
+def cycle_step(plan: Plan) -> Rows:
     """A step of one sigma under a daily cycle."""
-    quiet = suites.daily_cycle(size.few, size.quiet, size.seed + 50)
-    make = partial(suites.daily_cycle_step, 1.0, size.few, 1000, size.seed + 51, change=100)
-    return _plain(contest(quiet, {"1": make}, ARL0S[:1]))
+    quiet = suites.daily_cycle(plan.few, plan.quiet, plan.seed + 50)
+    make = partial(suites.daily_cycle_step, 1.0, plan.few, 1000, plan.seed + 51, change=100)
+    return _plain(contest(plan.detectors, quiet, {"1": make}, ARL0S[:1]))
 
 
-def shares(size: Size) -> Rows:
+def shares(plan: Plan) -> Rows:
     """A share of 200 rows moves up, and its mirror image down."""
     found: Rows = []
     for before, after in ((0.1, 0.13), (0.9, 0.87), (0.5, 0.54), (0.5, 0.46)):
-        own = partial(suites.share, before, after, size.few)
-        quiet = own(size.quiet, size.seed + 60, change=None)
-        entries = contest(quiet, {"share": partial(own, 1000, size.seed + 61)}, ARL0S[:1])
+        own = partial(suites.share, before, after, plan.few)
+        quiet = own(plan.quiet, plan.seed + 60, change=None)
+        entries = contest(
+            plan.detectors, quiet, {"share": partial(own, 1000, plan.seed + 61)}, ARL0S[:1]
+        )
         found += [{"before": before, "after": after, **row} for row in _plain(entries)]
     return found
 
 
-def misbehaving(size: Size) -> Rows:
+def misbehaving(plan: Plan) -> Rows:
     """False alarms on quiet streams that are not what a textbook expects.
 
     Limits are matched on well-behaved streams of the same kind.
     """
-    well = {kind: _well_behaved(kind, size) for kind in ("positive", "proportion")}
+    well = {kind: _well_behaved(kind, plan) for kind in ("positive", "proportion")}
     settings = {
         (kind, detector.name): settings_of(Trial(detector, quiet), ARL0S[:1])
         for kind, quiet in well.items()
-        for detector in contenders([quiet.kind])
+        for detector in able(plan.detectors, [quiet.kind])
     }
     found: Rows = []
     for place, (name, suite) in enumerate(suites.MISBEHAVING):
-        streams = suite(size.few, size.quiet, size.seed + 70 + place)
-        for detector in contenders([streams.kind]):
+        streams = suite(plan.few, plan.quiet, plan.seed + 70 + place)
+        for detector in able(plan.detectors, [streams.kind]):
             trial = Trial(detector, streams)
             for setting in settings[streams.kind, detector.name]:
                 length = run_length(trial.first_alarms(setting), streams.monitored)
@@ -154,67 +158,75 @@ def misbehaving(size: Size) -> Rows:
     return found
 
 
-def _well_behaved(kind: str, size: Size) -> Streams:
-    shape = (size.few, size.quiet, size.seed + 69)
+def _well_behaved(kind: str, plan: Plan) -> Streams:
+    shape = (plan.few, plan.quiet, plan.seed + 69)
     if kind == "positive":
         return positive(lambda rng, wanted: rng.standard_normal(wanted), *shape)
-    rates = np.full(PHASE_ONE + size.quiet, 0.02)
-    return proportion(rates, rho=0.0, n=(50, 500), streams=size.few, seed=shape[2])
+    rates = np.full(PHASE_ONE + plan.quiet, 0.02)
+    return proportion(rates, rho=0.0, n=(50, 500), streams=plan.few, seed=shape[2])
 
 
-def fleet(size: Size, *, only_means: bool) -> Rows:
-    """False alarms a week and delay of 300 charts; what promises nothing is matched."""
-    windows = DAYS * 24
+def fleet(plan: Plan, *, only_means: bool) -> Rows:
+    """False alarms a week and delay of 300 charts, at limits asked and at limits matched."""
     kinds: tuple[Kind, ...] = ("mean",) if only_means else ("mean", "positive", "proportion")
-    quiet = suites.fleet(
-        size.streams * len(kinds), 0, size.quiet, size.seed + 80, only_means=only_means
-    )
-    charts = suites.fleet(
-        CHARTS * size.fleets, SHIFTED * size.fleets, windows, size.seed + 90, only_means=only_means
-    )
+    make = partial(suites.fleet, only_means=only_means)
+    known = make(plan.streams * len(kinds), 0, plan.quiet, plan.seed + 80)
+    charts = make(CHARTS * plan.fleets, SHIFTED * plan.fleets, DAYS * 24, plan.seed + 90)
     return [
-        found
-        for detector in contenders(kinds)
-        if (found := _fleet_of(detector, quiet, charts)) is not None
+        row
+        for detector in able(plan.detectors, kinds)
+        for row in _fleet_of(detector, known.quiet, charts)
     ]
 
 
 def _fleet_of(
-    detector: Detector, quiet: suites.Fleet, charts: suites.Fleet
-) -> dict[str, Any] | None:
-    false, waits, early, watched = 0, [], 0, 0
-    setting: Setting | None = None
-    for known, still, moved in zip(quiet.quiet, charts.quiet, charts.shifted, strict=True):
-        setting = asked(detector, FLEET_BUDGET, still) or Trial(detector, known).matched(
-            FLEET_BUDGET
-        )
-        if setting is None:
-            return None
-        calm, struck = Trial(detector, still), Trial(detector, moved)
-        false += int((calm.first_alarms(setting) != NEVER).sum())
-        first = struck.first_alarms(setting)
-        change = moved.change or 0
-        false += int(((first != NEVER) & (first < change)).sum())
-        early += int(((first != NEVER) & (first < change)).sum())
-        waits.append(first)
-        watched += calm.streams.count * still.monitored + struck.streams.count * change
-    found = delay(np.concatenate(waits), suites.SHIFTED_AT, charts.shifted[0].monitored)
+    detector: Detector, known: Sequence[Streams], charts: suites.Fleet
+) -> Iterable[dict[str, Any]]:
+    """One row for each way to come by a limit.
+
+    Args:
+        detector: any.
+        known: in control, by kind; limits are matched on them.
+        charts: of the same kinds.
+    """
+    trials = [
+        (Trial(detector, still), Trial(detector, moved))
+        for still, moved in zip(charts.quiet, charts.shifted, strict=True)
+    ]
+    asked_for = [asked(detector, FLEET_BUDGET, calm.streams) for calm, _ in trials]
+    matching = [Trial(detector, quiet).matched(FLEET_BUDGET) for quiet in known]
+    for settings in (asked_for, matching):
+        own = [setting for setting in settings if setting is not None]
+        if len(own) < len(trials):
+            continue
+        calm = [one.first_alarms(limit) for (one, _), limit in zip(trials, own, strict=True)]
+        struck = [one.first_alarms(limit) for (_, one), limit in zip(trials, own, strict=True)]
+        yield {
+            "detector": detector.name,
+            "ours": detector in OURS,
+            "setting": own[0].name,
+            **_fleet_scores(np.concatenate(calm), np.concatenate(struck)),
+        }
+
+
+def _fleet_scores(calm: Ints, struck: Ints) -> dict[str, Any]:
+    """First alarms of charts in control and of the shifted ones."""
+    early = (struck != NEVER) & (struck < suites.SHIFTED_AT)
+    false = int((calm != NEVER).sum() + early.sum())
+    watched = calm.size * DAYS * 24 + struck.size * suites.SHIFTED_AT
     return {
-        "detector": detector.name,
-        "ours": detector in OURS,
-        "setting": setting.name if setting else None,
         "false_alarms": false,
         "false_a_week": false / watched * CHARTS * HOURS_A_WEEK,
-        "delay": asdict(found),
+        "delay": asdict(delay(struck, suites.SHIFTED_AT, DAYS * 24)),
     }
 
 
-def step_time(size: Size) -> Rows:
+def step_time(plan: Plan) -> Rows:
     """Microseconds a statistic takes for one chart and one window, Phase I left out."""
-    long = suites.in_control(CHARTS, 2000, size.seed)
-    short = suites.in_control(CHARTS, 500, size.seed)
+    long = suites.in_control(CHARTS, 2000, plan.seed)
+    short = suites.in_control(CHARTS, 500, plan.seed)
     found: Rows = []
-    for detector in contenders(["mean"]):
+    for detector in able(plan.detectors, ["mean"]):
         if not isinstance(detector, Statistic) or detector.most_streams:
             continue
         seconds = [min(_seconds(detector, streams) for _ in range(3)) for streams in (long, short)]

@@ -56,7 +56,7 @@ def seasonal_z(streams: Streams) -> Floats:
     )
     residuals = x - means[:, slots]
     deviation = floored(quiet, _deviation(residuals[:, : streams.phase_one]))
-    return residuals[:, streams.phase_one :] / deviation
+    return np.asarray(residuals[:, streams.phase_one :] / deviation)
 
 
 def base_rate(streams: Streams) -> Floats:

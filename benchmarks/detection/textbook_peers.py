@@ -109,7 +109,7 @@ def pooled_rate(hours: int) -> Callable[[Streams], Floats]:
     return path
 
 
-def binomial_cusum(streams: Streams, ratio: float = 2.0) -> Floats:
+def binomial_cusum(streams: Streams, ratio: float = 1.5) -> Floats:
     """CUSUM of the log likelihood ratio of a rate, or its complement, that has grown."""
     base = base_rate(streams)
     monitored = slice(streams.phase_one, None)
@@ -242,8 +242,7 @@ TEXTBOOK: tuple[Detector, ...] = (
         name="binomial CUSUM",
         path=binomial_cusum,
         kinds=RATE,
-        default_limit=5.0,
-        source="log likelihood ratio of doubled odds, h 5",
+        source="log likelihood ratio of odds that are 1.5 times as high",
     ),
     Statistic(
         name="24 h pooled rate",
