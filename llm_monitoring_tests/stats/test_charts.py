@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from llm_monitoring.stats.chart import Chart, Point
+from llm_monitoring.stats.sr_mixture import RATIOS, SHIFTS, sr_mixture
 
 from llm_monitoring.control import Resume, Series, fold
 from llm_monitoring.hours import hour_at, hour_index
@@ -26,9 +28,7 @@ from llm_monitoring.stats.baselines import (
     learn_positive,
     learn_proportion,
 )
-from llm_monitoring.stats.chart import Chart, Point
 from llm_monitoring.stats.charts import CHARTS, missing, reference_ewma, static_threshold
-from llm_monitoring.stats.sr_mixture import RATIOS, SHIFTS, sr_mixture
 
 START = hour_index(2026100500)
 ESTABLISHED = 336

@@ -14,10 +14,12 @@ from llm_monitoring.stats.baselines import (
     LevelBaseline,
     ProportionBaseline,
     Reading,
+    Row,
     learn_count,
     learn_mean,
     learn_positive,
     learn_proportion,
+    stack,
 )
 from llm_monitoring.stats.charts import (
     Chart,
@@ -217,3 +219,22 @@ def statistics(found: Sequence[Point]) -> list[float]:
 def delay(found: Sequence[Point]) -> int:
     """Windows to the first alarm, all of them where there is none."""
     return next((i + 1 for i, point in enumerate(found) if point.alarm), len(found))
+
+
+def together(
+    chart: Chart, baseline: LevelBaseline, values: np.ndarray, state: np.ndarray | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Many charts of one baseline at once: values [windows, charts] to fields [windows, charts].
+
+    Folded on from a state, windows count on from 10,000.
+    """
+    charts = values.shape[1]
+    ones, unknown = np.ones(charts), np.full(charts, np.nan)
+    start = 0 if state is None else 10_000
+    rows = [Row(start + i, x, ones, unknown) for i, x in enumerate(values)]
+    after, found = run(chart, stack([baseline] * charts), rows, state)
+    names = ("center", "statistic", "limit", "alarm", "started", "side", "level", "change_t", "age")
+    return after, {
+        name: np.array([np.broadcast_to(getattr(point, name), charts) for point in found])
+        for name in names
+    }

@@ -178,12 +178,26 @@ def test_thumbs_up_falling_is_seen_as_thumbs_down_rising() -> None:
     assert down.ratios == pytest.approx(up.ratios)
 
 
-def test_correlated_rows_count_as_the_fewer_they_are_worth() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_events_that_come_in_clusters_are_judged_by_a_negative_binomial(turned: bool) -> None:
+    """100 rows with a correlation of .05 vary 5.95 times as much as independent ones."""
+    known = proportion(0.9 if turned else 0.1, correlation=0.05)
+    size = 10 / (0.9 * (1 + 99 * 0.05) - 1)
+    for x in (0, 10, 40):
+        for shift in (0.8, -0.4):
+            after = 100 * shifted(0.1, shift / 3)
+            ratio = stats.nbinom.logpmf(x, size, size / (size + after))
+            ratio -= stats.nbinom.logpmf(x, size, size / (size + 10))
+            value, signed = (1 - x / 100, -shift) if turned else (x / 100, shift)
+            found = of(known, Reading(0, value, 100), (signed,), band=0)
+            assert found.ratios == pytest.approx([ratio])
+    assert stats.nbinom.var(size, size / (size + 10)) == pytest.approx(9 * (1 + 99 * 0.05))
+
+
+def test_correlated_rows_count_for_the_level_as_the_fewer_they_are_worth() -> None:
     """100 rows with a correlation of 1 / 99 are worth 50."""
-    clustered = of(proportion(0.1, correlation=1 / 99), Reading(0, 0.2, 100), (1.0,))
-    plain = of(proportion(0.1), Reading(0, 0.2, 50), (1.0,))
-    assert clustered.ratios == pytest.approx(plain.ratios)
-    assert clustered.weight == pytest.approx(50)
+    found = of(proportion(0.1, correlation=1 / 99), Reading(0, 0.2, 100), (1.0,))
+    assert (found.total, found.weight) == pytest.approx((10, 50))
 
 
 def test_a_large_window_does_not_make_a_tiny_shift_an_incident() -> None:

@@ -1,12 +1,14 @@
 """The default chart: known answers, episodes, the level it learns, and how soon it finds what."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy import stats
 
 from llm_monitoring.stats.baselines import (
     Array,
@@ -42,10 +44,10 @@ from llm_monitoring_tests.stats.charts.examples import (
     proportion,
     scores,
     statistics,
+    together,
 )
 
 RARE = 1e6
-Path = Callable[[np.random.Generator], Sequence[float] | Array]
 
 
 # --------------------------------------------------------------- known answers
@@ -84,22 +86,22 @@ def test_three_windows_of_scores_by_the_definition(sides: Sequence[Side]) -> Non
 
 
 @pytest.mark.parametrize("sides", [UP, BOTH])
-@pytest.mark.parametrize("rate", [0.02, 0.9])
-def test_three_windows_of_a_rate_by_the_definition(rate: float, sides: Sequence[Side]) -> None:
-    """120 rows with a correlation of 1 / 119 are worth 60, and so are their events."""
-    x, n = ((2.0, 0.0, 6.0) if rate < 0.5 else (54.0, 57.0, 49.0)), 60
+@pytest.mark.parametrize(("rate", "x"), [(0.02, (2, 0, 6)), (0.9, (54, 57, 49))])
+def test_three_windows_of_a_rate_by_the_definition(
+    rate: float, x: tuple[int, ...], sides: Sequence[Side]
+) -> None:
+    """Binomial likelihoods of 60 rows; shifts and band on the log odds."""
     band = dead_band(RARE) / math.sqrt(33_600 * rate * (1 - rate))
     unit = 1 / math.sqrt(100 * rate * (1 - rate))
 
-    def ratio(events: float, d: float) -> float:
+    def ratio(k: int, d: float) -> float:
         null = math.log(rate / (1 - rate)) + math.copysign(band, d)
         p0, p1 = (1 / (1 + math.exp(-odds)) for odds in (null, null + d * unit))
-        return events * math.log(p1 / p0) + (n - events) * math.log((1 - p1) / (1 - p0))
+        return float(stats.binom.logpmf(k, 60, p1) - stats.binom.logpmf(k, 60, p0))
 
-    increments = [[ratio(one, d) for one in x] for d in of_sides(sides)]
+    increments = [[ratio(k, d) for k in x] for d in of_sides(sides)]
     chart = sr_mixture(learn_proportion, sides, RARE)
-    baseline = proportion(rate, correlation=1 / 119)
-    found = statistics(points(chart, baseline, events([2 * int(one) for one in x], 120)))
+    found = statistics(points(chart, proportion(rate), events(x, 60)))
     assert found == pytest.approx(mixture(increments), rel=1e-9)
 
 
@@ -149,13 +151,13 @@ def test_a_drift_far_below_the_smallest_shift_never_alarms() -> None:
 def test_a_chart_of_one_side_is_blind_to_the_other_and_quicker_on_its_own() -> None:
     rng = np.random.default_rng(1)
     up, two = sr_mixture(learn_mean, UP, 1000), sr_mixture(learn_mean, BOTH, 1000)
-    down = scores(rng.normal(-1, 1, 300))
-    assert not any(point.alarm for point in points(up, level(), down))
-    assert any(point.alarm for point in points(two, level(), down))
-    rises = [scores(rng.normal(0.5, 1, 200)) for _ in range(30)]
-    delays = [[delay(points(chart, level(), rise)) for rise in rises] for chart in (up, two)]
-    assert all(one <= both for one, both in zip(*delays, strict=True))
-    assert sum(delays[0]) < sum(delays[1])
+    down = rng.normal(-1, 1, (300, 30))
+    assert not together(up, level(), down)[1]["alarm"].any()
+    assert together(two, level(), down)[1]["alarm"].any(axis=0).all()
+    rise = rng.normal(0.5, 1, (300, 60))
+    one, both = (first(together(chart, level(), rise)[1]["alarm"]) for chart in (up, two))
+    assert np.all(one <= both)
+    assert one.sum() < both.sum()
 
 
 def test_a_falling_share_of_thumbs_up_is_found_as_soon_as_a_rising_share_of_thumbs_down() -> None:
@@ -179,47 +181,42 @@ def test_a_falling_share_of_thumbs_up_is_found_as_soon_as_a_rising_share_of_thum
     assert np.median(found) <= 12
 
 
-def test_the_estimated_change_time_is_right_within_a_few_windows() -> None:
-    errors: dict[float, list[float]] = {1.0: [], 2.0: []}
-    for shift, mine in errors.items():
-        rng = np.random.default_rng(5)
-        for _ in range(60):
-            z = np.concatenate([rng.normal(0, 1, 100), rng.normal(shift, 1, 60)])
-            found = points(sr_mixture(learn_mean, BOTH, 10_000), level(), scores(z))
-            first = next(point for point in found if point.alarm)
-            mine.append(abs(float(first.change_t) - 100))
-    assert np.median(errors[1.0]) <= 4
-    assert np.median(errors[2.0]) <= 1
+@pytest.mark.parametrize(("shift", "windows"), [(1.0, 4), (2.0, 1)])
+def test_the_estimated_change_time_is_right_within_a_few_windows(
+    shift: float, windows: int
+) -> None:
+    z = np.random.default_rng(5).normal(0, 1, (160, 100))
+    z[100:] += shift
+    found = together(sr_mixture(learn_mean, BOTH, 10_000), level(), z)[1]
+    late = ~found["alarm"][:100].any(axis=0)
+    at = found["change_t"][first(found["alarm"]), np.arange(100)][late]
+    assert np.median(abs(at - 100)) <= windows
 
 
 @pytest.mark.parametrize("shift", [1.2, 2.0, 6.0, 15.0])
 @pytest.mark.parametrize("phi", [0.0, 0.5])
 def test_the_estimated_level_is_right_for_shifts_of_any_size(shift: float, phi: float) -> None:
-    rng = np.random.default_rng(6)
-    found = []
-    for _ in range(20):
-        z = rng.normal(0, 1, 160)
-        for i in range(1, 160):
-            z[i] = phi * z[i - 1] + math.sqrt(1 - phi**2) * z[i]
-        z[100:] += shift
-        found.append(points(sr_mixture(learn_mean, UP, 1000), level(phi=phi), scores(z))[-1].level)
+    z = np.random.default_rng(6).normal(0, 1, (160, 60))
+    for i in range(1, 160):
+        z[i] = phi * z[i - 1] + math.sqrt(1 - phi**2) * z[i]
+    z[100:] += shift
+    found = together(sr_mixture(learn_mean, UP, 1000), level(phi=phi), z)[1]["level"][-1]
     assert np.mean(found) == pytest.approx(shift, abs=0.2)
 
 
 # -------------------------------------------------------------------- episodes
 
 
-def opened(
-    rng: np.random.Generator, shift: float, run_length: float, stay: int
-) -> tuple[Chart, Array, int]:
-    """A chart with an open episode of some age."""
+def first(alarms: Array) -> NDArray[np.int64]:
+    """[charts] first window with an alarm; all of them where there is none."""
+    return np.where(alarms.any(axis=0), alarms.argmax(axis=0), len(alarms))
+
+
+def opened(rng: np.random.Generator, shift: float, run_length: float) -> tuple[Chart, Array]:
+    """Charts with an open episode, of at least 5 windows."""
     chart = sr_mixture(learn_mean, BOTH, run_length)
-    known = level()
-    state, t, age = chart.start(known), 0, 0
-    while age < stay:
-        state, point = chart.step(known, state, scores([shift + rng.normal()], t)[0].as_row())
-        t, age = t + 1, age + 1 if point.alarm else 0
-    return chart, state, t
+    state, found = together(chart, level(), rng.normal(shift, 1, (80, 40)))
+    return chart, state[:, found["age"][-1] >= 5]
 
 
 def test_a_lasting_shift_is_one_episode_that_counts_its_windows() -> None:
@@ -240,11 +237,10 @@ def test_an_episode_closes_by_itself_after_recovery(
     run_length: float, shift: float, typical: int, at_most: int
 ) -> None:
     rng = np.random.default_rng(11)
-    lengths = []
-    for _ in range(40):
-        chart, state, t = opened(rng, shift, run_length, stay=20)
-        found = points(chart, level(), scores(rng.normal(0, 1, 300), t), state)
-        lengths.append(next((i for i, point in enumerate(found) if not point.alarm), 300))
+    chart, state = opened(rng, shift, run_length)
+    quiet = rng.normal(0, 1, (300, state.shape[1]))
+    lengths = first(~together(chart, level(), quiet, state)[1]["alarm"])
+    assert len(lengths) >= 38
     assert np.median(lengths) <= typical
     assert max(lengths) <= at_most
 
@@ -253,26 +249,22 @@ def test_an_episode_closes_by_itself_after_recovery(
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0])
 def test_a_spike_inside_an_open_episode_does_not_close_it(shift: float, spike: float) -> None:
     """Folded twice over the same windows, once with the spike: it closes no episode."""
-    closed = 0
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        chart, state, t = opened(rng, shift, 1000, stay=5)
-        z = rng.normal(shift, 1, 25)
-        plain = points(chart, level(), scores(z, t), state)
-        z[2] += spike
-        spiked = points(chart, level(), scores(z, t), state)
-        closed += bool(plain[-1].alarm) and not all(point.alarm for point in spiked)
-    assert closed == 0
+    rng = np.random.default_rng(12)
+    chart, state = opened(rng, shift, 1000)
+    z = rng.normal(shift, 1, (25, state.shape[1]))
+    plain = together(chart, level(), z, state)[1]["alarm"]
+    z[2] += spike
+    spiked = together(chart, level(), z, state)[1]["alarm"]
+    assert plain[-1].any()
+    assert not np.any(plain[-1] & ~spiked.all(axis=0))
 
 
 def test_an_episode_opened_by_a_spike_alone_closes_within_a_day_mostly() -> None:
-    lengths = []
-    for seed in range(40):
-        z = np.random.default_rng(seed).normal(0, 1, 150)
-        z[50:53] += 12
-        found = points(sr_mixture(learn_mean, BOTH, 1000), level(), scores(z))
-        assert found[52].alarm
-        lengths.append(sum(bool(point.alarm) for point in found[50:]))
+    z = np.random.default_rng(13).normal(0, 1, (150, 60))
+    z[50:53] += 12
+    alarms = together(sr_mixture(learn_mean, BOTH, 1000), level(), z)[1]["alarm"]
+    assert alarms[52].all()
+    lengths = first(~alarms[52:])
     assert np.median(lengths) <= 24
     assert max(lengths) < 100
 
@@ -388,17 +380,12 @@ def test_a_slow_drift_does_not_leak_into_the_level(weeks: int) -> None:
     Whole weeks before the drift is noticed refine the level, but lag behind it.
     """
     rng = np.random.default_rng(weeks)
-    windows, charts = weeks * 168, 100
-    drift = np.linspace(0, 2, windows)
-    rows = [
-        Row(t, rng.normal(drift[t], 1, charts), np.ones(charts), np.full(charts, np.nan))
-        for t in range(windows)
-    ]
-    _, found = run(sr_mixture(learn_mean, BOTH, 10_000), stack([level()] * charts), rows)
-    alarms = np.array([point.alarm for point in found])
-    assert alarms.any(axis=0).all()
-    at = alarms.argmax(axis=0)
-    known = np.array([point.center for point in found])[at, np.arange(charts)]
+    drift = np.linspace(0, 2, weeks * 168)
+    z = rng.normal(0, 1, (len(drift), 60)) + drift[:, None]
+    found = together(sr_mixture(learn_mean, BOTH, 10_000), level(), z)[1]
+    assert found["alarm"].any(axis=0).all()
+    at = first(found["alarm"])
+    known = found["center"][at, np.arange(60)]
     assert np.median(drift[at]) <= 1.0
     assert np.mean(known) <= 0.15 * np.mean(drift[at])
 
