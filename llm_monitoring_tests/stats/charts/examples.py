@@ -136,7 +136,7 @@ CANDIDATES = {
         outage(learn_proportion, BOTH, 1e5), clustered(0.05), rate(0.9)
     ),
     "outage of a score": Candidate(outage(learn_mean, BOTH, 1e5), score(4), score(2)),
-    "outage of a count": Candidate(outage(learn_count, BOTH, 1e5), count(80), count(8)),
+    "outage of a count": Candidate(outage(learn_count, BOTH, 1e5), count(80), count(600)),
     "missing": Candidate(missing(), rate(0.5), silence),
     "variance_cusum": Candidate(variance_cusum(learn_mean, limit=30), score(4), score(5)),
     "cusum": Candidate(cusum(learn_mean, BOTH, limit=12), score(4), score(3)),
