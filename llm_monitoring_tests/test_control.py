@@ -1,4 +1,7 @@
+import json
+import math
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -6,27 +9,38 @@ import numpy as np
 import pytest
 
 from llm_monitoring.control import (
+    ACCEPT_WINDOWS,
     MODELS_PER_FEATURE,
+    NAMED,
+    OUTAGE_SHARE,
+    RELEVEL_WINDOWS,
+    UNLISTED_FEATURES,
+    Folded,
     Resume,
     Series,
     can_resume,
     chart_count,
+    chart_run_length,
     charts_of,
+    concerns,
     fold,
     group,
+    named_charts,
     parse_baseline,
-    run_length,
+    series_run_length,
+    ticket_margin,
 )
 from llm_monitoring.hours import hour_range, shift
-from llm_monitoring.metrics import CHARTED
-from llm_monitoring.records import WindowMetric
+from llm_monitoring.metrics import ALL_FEATURES, BY_NAME, CHARTED, FLEET_FEATURES
+from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring.stats.baselines import (
-    MeanBaseline,
-    PositiveBaseline,
+    LevelBaseline,
     ProportionBaseline,
     SilenceBaseline,
 )
+from llm_monitoring.stats.charts import CHARTS
+from llm_monitoring.stats.charts.limits import limit_of
 from llm_monitoring_tests.lake.examples import FIRST, window
 
 
@@ -52,26 +66,67 @@ def series(metric: str, model_id: str | None = None, epoch: str | None = None) -
 # --------------------------------------------------------------------- budget
 
 
-def test_the_budget_is_shared_by_every_chart_there_can_be() -> None:
+def test_the_budget_is_shared_by_every_series_there_can_be() -> None:
+    """Those of each feature, and of one more for all that monitoring.yaml does not name."""
     by_model = sum(metric.by_model for metric in CHARTED)
     each = len(CHARTED) + MODELS_PER_FEATURE * by_model
-    assert chart_count(settings(1)) == each
-    assert chart_count(settings(3)) == 3 * each
+    assert chart_count(settings(1)) == 2 * each
+    assert chart_count(settings(3)) == 4 * each
 
 
-def test_a_chart_runs_as_long_as_its_share_of_the_false_alarms_a_week_asks_for() -> None:
-    assert run_length(settings(3)) == chart_count(settings(3)) * 168
-    assert run_length(settings(3, false_alarms_per_week=2)) == run_length(settings(3)) / 2
+def test_a_series_runs_as_long_as_its_share_of_the_false_alarms_a_week_asks_for() -> None:
+    length = series_run_length(settings(3))
+    assert length == chart_count(settings(3)) * 168
+    assert series_run_length(settings(3, false_alarms_per_week=2)) == length / 2
+
+
+def test_features_that_are_not_named_share_the_part_of_one() -> None:
+    named, all_together, other = (
+        series_run_length(settings(3), feature) for feature in ("f0", ALL_FEATURES, "other")
+    )
+    assert named == all_together == series_run_length(settings(3))
+    assert other == UNLISTED_FEATURES * named
+
+
+def test_the_two_charts_of_a_series_share_its_budget() -> None:
+    chosen = settings(2)
+    each = [chart_run_length(chosen, "f0", name) for name in ("sr_mixture", "outage")]
+    expected = series_run_length(chosen, "f0")
+    assert None not in each
+    assert sum(1 / length for length in each if length) == pytest.approx(1 / expected)
+    assert each[1] == pytest.approx(expected / OUTAGE_SHARE)
+    assert chart_run_length(chosen, "f0", "static_threshold") is None
+    alone = settings(2, chart="outage")
+    assert chart_run_length(alone, "f0", "outage") == pytest.approx(expected)
+
+
+def test_a_budget_of_tickets_opens_episodes_sooner_and_pages_as_before() -> None:
+    plain, with_tickets = settings(2), settings(2, false_tickets_per_week=10.0)
+    assert ticket_margin(plain) == 0
+    assert ticket_margin(with_tickets) == pytest.approx(math.log(10))
+    limits = [limit_at(chosen, "outage") for chosen in (plain, with_tickets)]
+    assert limits[0] - limits[1] == pytest.approx(math.log(10))
+
+
+def limit_at(chosen: Settings, name: str) -> float:
+    """Limit of a chart of the error rate, where Phase I has been seen."""
+    (chart,) = [c for c in charts_of(series("error_rate"), chosen) if c.name == name]
+    limit = fold(series("error_rate"), chart, hourly(noisy_rate(), 400)).points[-1].limit
+    assert limit is not None
+    return limit
 
 
 def test_what_was_logged_so_far_does_not_change_the_limit() -> None:
-    folded = fold(
-        series("error_rate"),
-        charts_of(series("error_rate"), settings(2))[0],
-        [window(hour, 0.02) for hour in hour_range(FIRST, shift(FIRST, 399))],
-    )
-    limits = {point.limit for point in folded.points if point.limit is not None}
-    assert limits == {np.log(run_length(settings(2)))}
+    """It is that of the table for the run length and the windows that were learned from."""
+    chosen = settings(2)
+    chart = charts_of(series("error_rate"), chosen)[0]
+    folded = fold(series("error_rate"), chart, hourly(noisy_rate(), 800))
+    length = chart_run_length(chosen, "search", "sr_mixture")
+    assert length is not None
+    learned = parse_baseline(folded.baselines[-1])
+    assert isinstance(learned, ProportionBaseline)
+    expected = limit_of(length, learned, two_sided=False)
+    assert {point.limit for point in folded.points[336:]} == {float(expected)}
 
 
 # ------------------------------------------------------------ charts of a series
@@ -79,7 +134,7 @@ def test_what_was_logged_so_far_does_not_change_the_limit() -> None:
 
 def test_each_charted_metric_of_a_feature_has_the_configured_chart() -> None:
     for metric in CHARTED:
-        assert names(series(metric.name), settings())[0] == "sr_mixture"
+        assert names(series(metric.name), settings())[:2] == ["sr_mixture", "outage"]
         chosen = settings(chart="reference_ewma")
         assert names(series(metric.name), chosen)[0] == "reference_ewma"
 
@@ -91,13 +146,38 @@ def test_metrics_without_a_bad_side_and_unknown_ones_are_not_charted() -> None:
 
 
 def test_a_model_has_charts_of_the_metrics_that_are_charted_by_model_only() -> None:
-    assert names(series("avg_cost_per_request_usd", "model-a"), settings()) == ["sr_mixture"]
+    by_model = series("avg_cost_per_request_usd", "model-a")
+    assert names(by_model, settings()) == ["sr_mixture", "outage"]
     assert names(series("error_rate", "model-a"), settings()) == []
     assert names(series("request_count", "model-a"), settings()) == []
 
 
 def test_silence_is_watched_on_the_request_count_of_a_feature() -> None:
-    assert names(series("request_count"), settings()) == ["sr_mixture", "missing"]
+    assert names(series("request_count"), settings()) == ["sr_mixture", "outage", "missing"]
+    together = Series(ALL_FEATURES, None, None, "request_count")
+    assert names(together, settings(FLEET_FEATURES)) == ["sr_mixture", "outage"]
+
+
+def test_of_many_features_the_share_of_each_is_charted_and_the_sum_of_all() -> None:
+    fleet = settings(FLEET_FEATURES)
+    assert names(series("request_count"), fleet) == ["missing"]
+    assert names(series("request_share"), fleet) == ["sr_mixture", "outage"]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_chart_can_be_chosen_by_its_name(name: str) -> None:
+    for metric in (BY_NAME["error_rate"], BY_NAME["quality_mean"]):
+        if name == "laney_p" and metric.kind != "proportion":
+            with pytest.raises(ValueError, match="laney_p charts proportions"):
+                list(named_charts(name, metric, 1000))
+        else:
+            assert next(chart.name for chart in named_charts(name, metric, 1000)) == name
+
+
+@pytest.mark.parametrize("name", sorted({"a typo", *CHARTS} - set(NAMED)))
+def test_a_name_that_is_not_enough_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match="needs only a name"):
+        list(named_charts(name, BY_NAME["error_rate"], 1000))
 
 
 def test_drawn_lines_apply_to_their_metric_and_feature() -> None:
@@ -106,17 +186,18 @@ def test_drawn_lines_apply_to_their_metric_and_feature() -> None:
         {"metric": "error_rate", "above": 0.2, "feature_id": "chat"},
     ]
     chosen = settings(thresholds=lines)
-    assert names(series("error_rate"), chosen) == ["sr_mixture", "static_threshold:above_0.05"]
+    usual = ["sr_mixture", "outage"]
+    assert names(series("error_rate"), chosen) == [*usual, "static_threshold:above_0.05"]
     chat = Series("chat", None, None, "error_rate")
-    assert names(chat, chosen)[1:] == ["static_threshold:above_0.05", "static_threshold:above_0.2"]
-    assert names(series("refusal_rate"), chosen) == ["sr_mixture"]
+    assert names(chat, chosen)[2:] == ["static_threshold:above_0.05", "static_threshold:above_0.2"]
+    assert names(series("refusal_rate"), chosen) == usual
 
 
 def test_two_lines_on_one_series_are_two_charts() -> None:
     lines = [{"metric": "error_rate", "above": 0.05}, {"metric": "error_rate", "above": 0.2}]
     charts = charts_of(series("error_rate"), settings(thresholds=lines))
     ids = {series("error_rate").chart_id(chart) for chart in charts}
-    assert len(ids) == 3
+    assert len(ids) == 4
     assert "search/*/-/error_rate/sr_mixture" in ids
 
 
@@ -167,6 +248,15 @@ def test_an_established_baseline_is_frozen() -> None:
     assert len(after) == 1
 
 
+def test_quiet_weeks_refine_the_level_and_leave_the_baseline_as_it_was() -> None:
+    chart = charts_of(series("error_rate"), settings())[0]
+    points = fold(series("error_rate"), chart, hourly(noisy_rate(), 1000)).points[336:]
+    assert len({point.baseline_id for point in points}) == 1
+    centers = [point.center for point in points]
+    moves = [i for i in range(1, len(centers)) if centers[i] != centers[i - 1]]
+    assert moves == [336, 504]
+
+
 def test_the_same_phase_one_has_the_same_baseline_and_another_one_another() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
 
@@ -178,23 +268,195 @@ def test_the_same_phase_one_has_the_same_baseline_and_another_one_another() -> N
     assert learned(1) != learned(2)
 
 
-@pytest.mark.parametrize(
-    "baseline",
-    [
-        MeanBaseline(center=1 / 3, sigma=0.1, tau=1e-300, phi=-0.1, windows=336),
-        PositiveBaseline(season="hour", centers=(0.1, 2 / 3), scale=0.05, phi=0.0, windows=336),
-        ProportionBaseline(rate=1e-9, rows=10**9, dispersion=1.0, windows=336),
-        SilenceBaseline(busy=(True, False) * 12, windows=336),
-    ],
+LEVEL = LevelBaseline(
+    transform="log",
+    season="hour",
+    centers=(0.1, 2 / 3) * 24,
+    within=0.1,
+    between=1e-300,
+    inflation=1.12,
+    phi=-0.1,
+    tail_degrees=2.5,
+    typical_n=30.5,
+    windows=336,
 )
-def test_a_stored_baseline_is_read_back_bit_for_bit(baseline: Any) -> None:
-    import json
-    from dataclasses import asdict, replace
+RATE = ProportionBaseline(
+    rate=1e-9,
+    rows=1e9 / 3,
+    correlation=0.003,
+    season="none",
+    offsets=(0.0,) * 48,
+    typical_n=100.0,
+    windows=336,
+)
 
+
+@pytest.mark.parametrize(
+    "known", [LEVEL, RATE, SilenceBaseline(busy=(True, False) * 12, windows=9)]
+)
+def test_a_stored_baseline_is_read_back_bit_for_bit(known: Any) -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     stored = fold(series("error_rate"), chart, hourly(noisy_rate(), 48)).baselines[0]
-    stored = replace(stored, parameters=json.dumps(asdict(baseline)))
-    assert parse_baseline(stored) == baseline
+    stored = replace(stored, parameters=json.dumps(asdict(known)))
+    assert parse_baseline(stored) == known
+
+
+# --------------------------------------------------------- a shift that stays
+
+
+def stepping_count(hours: int = 500, to: float = 0.3) -> list[WindowMetric]:
+    """400 hours of about 100 requests, then of a part of that."""
+    rng = np.random.default_rng(2)
+    counts = [int(rng.poisson(100 if i < 400 else 100 * to)) for i in range(hours)]
+    return [
+        window(shift(FIRST, i), float(count), n=count, metric="request_count")
+        for i, count in enumerate(counts)
+    ]
+
+
+def test_a_new_volume_that_stays_for_a_day_is_the_new_normal() -> None:
+    chart = charts_of(series("request_count"), settings())[0]
+    folded = fold(series("request_count"), chart, stepping_count())
+    reasons = [json.loads(b.diagnostics)["reason"] for b in folded.baselines]
+    assert reasons == ["phase_one"] * 3 + ["accepted_shift"]
+    started = [i for i, point in enumerate(folded.points) if point.alarm_started]
+    assert len(started) == 1
+    ended = started[0] + ACCEPT_WINDOWS
+    assert all(point.alarm for point in folded.points[started[0] : ended])
+    assert not any(point.alarm for point in folded.points[ended:])
+    assert folded.points[-1].center == pytest.approx(30, rel=0.1)
+    assert folded.points[-1].status == "established"
+
+
+def test_a_rate_that_stays_high_is_not() -> None:
+    chart = charts_of(series("error_rate"), settings())[0]
+    rows = hourly(noisy_rate(), 500)
+    rows[400:] = [window(row.hour, 0.5, n=200) for row in rows[400:]]
+    folded = fold(series("error_rate"), chart, rows)
+    assert len(folded.baselines) == 3
+    assert folded.points[-1].alarm
+
+
+@pytest.mark.parametrize("cut", [402, 410, 424, 425, 426, 460])
+def test_an_accepted_volume_is_folded_in_pieces_as_in_one_go(cut: int) -> None:
+    chart = charts_of(series("request_count"), settings())[0]
+    rows = stepping_count()
+    whole = fold(series("request_count"), chart, rows)
+    assert pieces(series("request_count"), whole, rows, cut) == repr(whole.points)
+
+
+def pieces(
+    mine: Series, whole: Folded, rows: list[WindowMetric], cut: int, *decided: Rebaseline
+) -> str:
+    """A fold that stops somewhere and goes on from what was stored."""
+    chart = charts_of(mine, settings())[0]
+    point = whole.points[cut - 1]
+    known = next(b for b in whole.baselines if b.baseline_id == point.baseline_id)
+    assert can_resume(chart, point, known)
+    rest = fold(mine, chart, rows[cut:], Resume(point, known), decided)
+    return repr([*whole.points[:cut], *rest.points])
+
+
+# -------------------------------------------------------------- decisions of people
+
+
+def decision(**known: Any) -> Rebaseline:
+    fields: dict[str, Any] = {
+        "rebaseline_id": "r1",
+        "feature_id": "search",
+        "metric": None,
+        "model_id": None,
+        "from_hour": None,
+        "skip_from": None,
+        "skip_to": None,
+        "reason": "a new prompt",
+        "author": "someone",
+        "decided_at": datetime(2026, 11, 1, tzinfo=UTC),
+    }
+    return Rebaseline(**{**fields, **known})
+
+
+def test_a_decision_concerns_its_feature_metric_and_model_or_all_of_them() -> None:
+    mine = series("error_rate", "model-a")
+    for known, concerned in (
+        ({}, True),
+        ({"metric": "error_rate"}, True),
+        ({"metric": "refusal_rate"}, False),
+        ({"model_id": "model-a"}, True),
+        ({"model_id": "model-b"}, False),
+        ({"feature_id": "chat"}, False),
+    ):
+        assert concerns(decision(**known), mine) == concerned
+
+
+def after_a_new_rate(*decided: Rebaseline, hours: int = 800) -> Folded:
+    """400 hours of 2 % errors, then of 10 %."""
+    before, after = hourly(noisy_rate(), 400), hourly(noisy_rate(2, 0.1), hours)[400:]
+    chart = charts_of(series("error_rate"), settings())[0]
+    return fold(series("error_rate"), chart, [*before, *after], rebaselines=decided)
+
+
+def statuses(points: list[ChartPoint]) -> list[str]:
+    return [point.status for point in points]
+
+
+def test_phase_one_begins_anew_where_somebody_decided_so() -> None:
+    """The shape is known, so that twenty windows are enough for a level."""
+    folded = after_a_new_rate(decision(from_hour=shift(FIRST, 400)))
+    assert statuses(folded.points[400:]) == (
+        ["waiting"] * RELEVEL_WINDOWS
+        + ["provisional"] * (336 - RELEVEL_WINDOWS)
+        + ["established"] * (400 - 336)
+    )
+    assert not any(point.alarm for point in folded.points)
+    assert folded.points[-1].center == pytest.approx(0.1, rel=0.1)
+    assert after_a_new_rate().points[-1].alarm
+
+
+def test_decisions_about_other_series_change_nothing() -> None:
+    other = decision(from_hour=shift(FIRST, 400), metric="refusal_rate")
+    assert repr(after_a_new_rate(other)) == repr(after_a_new_rate())
+
+
+def test_hours_somebody_left_out_are_not_learned_from() -> None:
+    """A day of 50 % errors within Phase I, that nobody wants to be normal."""
+    rows = hourly(noisy_rate(), 420)
+    for i in range(100, 124):
+        rows[i] = window(rows[i].hour, 0.5, n=200)
+    chart = charts_of(series("error_rate"), settings())[0]
+    skip = decision(skip_from=rows[100].hour, skip_to=rows[123].hour)
+    plain, decided = (
+        fold(series("error_rate"), chart, rows, rebaselines=known).baselines[-1]
+        for known in ((), (skip,))
+    )
+    rates = []
+    for stored in (plain, decided):
+        learned = parse_baseline(stored)
+        assert isinstance(learned, ProportionBaseline)
+        rates.append(learned.rate)
+    assert rates[0] > 0.04
+    assert rates[1] == pytest.approx(0.02, rel=0.1)
+    assert decided.windows == 336
+
+
+@pytest.mark.parametrize("cut", [399, 400])
+def test_a_fold_goes_on_across_a_decision_as_in_one_go(cut: int) -> None:
+    decided = decision(from_hour=shift(FIRST, 400))
+    whole = after_a_new_rate(decided)
+    rows = [*hourly(noisy_rate(), 400), *hourly(noisy_rate(2, 0.1), 800)[400:]]
+    assert pieces(series("error_rate"), whole, rows, cut, decided) == repr(whole.points)
+
+
+def test_a_point_from_before_a_decision_about_it_is_not_gone_on_from() -> None:
+    chart = charts_of(series("error_rate"), settings())[0]
+    folded = after_a_new_rate()
+    known, point = folded.baselines[-1], folded.points[500]
+    assert can_resume(chart, point, known)
+    assert not can_resume(chart, point, known, [decision(from_hour=shift(FIRST, 400))])
+    early = decision(skip_from=shift(FIRST, 10), skip_to=shift(FIRST, 20))
+    assert not can_resume(chart, point, known, [early])
+    late = decision(skip_from=shift(FIRST, 450), skip_to=shift(FIRST, 460))
+    assert can_resume(chart, point, known, [late])
 
 
 # ----------------------------------------------------------------------- fold
@@ -207,6 +469,16 @@ def test_a_fold_goes_on_from_established_points_only() -> None:
     assert not can_resume(chart, folded.points[100], provisional)
     assert can_resume(chart, folded.points[335], established)
     assert not can_resume(chart, folded.points[335], None)
+
+
+def test_a_state_of_another_version_of_the_chart_is_not_read() -> None:
+    chart = charts_of(series("error_rate"), settings())[0]
+    folded = fold(series("error_rate"), chart, hourly(noisy_rate(), 340))
+    point = folded.points[-1]
+    shorter = replace(point, state=point.state[:-1])
+    assert not can_resume(chart, shorter, folded.baselines[-1])
+    other = replace(folded.baselines[-1], parameters=folded.baselines[0].parameters)
+    assert not can_resume(chart, point, other)
 
 
 def test_windows_before_a_resumed_point_are_an_error() -> None:
