@@ -1,6 +1,10 @@
-"""Our own charts as contenders, by the protocol of `detector.py`: learned and run as the product's."""
+"""Our own charts as contenders, by the protocol of `detector.py`, as the product runs them."""
 
 import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -8,17 +12,24 @@ from benchmarks.detection.detector import Detector, Statistic
 from benchmarks.detection.streams import Floats, Streams
 from llm_monitoring.control import OUTAGE_SHARE
 from llm_monitoring.stats.baselines import AnyBaseline, Reading, Row, stack
-from llm_monitoring.stats.charts import LEARN, Chart, outage, run, sr_mixture
+from llm_monitoring.stats.charts import LEARN, Chart, Side, outage, run, sr_mixture
 from llm_monitoring.stats.charts.limits import limit_of
 
 MONDAY = 24 * 4  # 1970-01-05T00:00Z
-NEVER = 100_000.0  # run length of the charts whose statistics are looked at
 
 
 def baselines(streams: Streams) -> AnyBaseline:
-    """Phase I of every stream, stacked."""
+    """Phase I of every stream, stacked; learned once for all contenders."""
+    for known, stacked in _LEARNED:
+        if known is streams:
+            return stacked
     learn = LEARN[streams.kind]
-    return stack([learn(readings(streams, i)) for i in range(streams.count)])  # type: ignore[type-var]
+    stacked = stack([learn(readings(streams, i)) for i in range(streams.count)])  # type: ignore[type-var]
+    _LEARNED.append((streams, stacked))
+    return stacked
+
+
+_LEARNED: deque[tuple[Streams, AnyBaseline]] = deque(maxlen=4)
 
 
 def readings(streams: Streams, stream: int) -> list[Reading]:
@@ -55,44 +66,63 @@ def statistic(chart: Chart, known: AnyBaseline, streams: Streams) -> Floats:
     return np.array([point.statistic for point in points]).T
 
 
-def lasting(streams: Streams) -> Floats:
-    """sr_mixture alone."""
+def lasting(streams: Streams, run_length: float) -> Floats:
+    """sr_mixture alone, with the whole budget."""
     known = baselines(streams)
-    return statistic(sr_mixture(LEARN[streams.kind], streams.bad, NEVER), known, streams)
+    return statistic(sr_mixture(LEARN[streams.kind], streams.bad, run_length), known, streams)
 
 
-def together(streams: Streams) -> Floats:
+def together(streams: Streams, run_length: float) -> Floats:
     """sr_mixture and outage as they share a budget, on the scale of the former."""
     known = baselines(streams)
     learn, bad = LEARN[streams.kind], streams.bad
-    shared = statistic(sr_mixture(learn, bad, NEVER), known, streams)
-    far_out = statistic(outage(learn, bad, NEVER), known, streams)
-    at = 1_000.0
-    level = limit_of(at / (1 - OUTAGE_SHARE), known, two_sided=len(bad) == 2)  # type: ignore[arg-type]
-    return np.maximum(shared, far_out - math.log(at / OUTAGE_SHARE) + np.reshape(level, (-1, 1)))
+    shares = run_length / (1 - OUTAGE_SHARE), run_length / OUTAGE_SHARE
+    far_out = statistic(outage(learn, bad, shares[1]), known, streams) - math.log(shares[1])
+    limit = np.reshape(_limit(known, bad, shares[0]), (-1, 1))
+    return np.maximum(statistic(sr_mixture(learn, bad, shares[0]), known, streams), far_out + limit)
 
 
-def promised(streams: Streams, arl0: float) -> Floats:
-    """Limit of each stream for a run length."""
-    return limit_of(arl0, baselines(streams), two_sided=len(streams.bad) == 2)  # type: ignore[arg-type]
+def promised(streams: Streams, run_length: float) -> Floats:
+    """Limit of each stream where sr_mixture has the whole budget."""
+    return _limit(baselines(streams), streams.bad, run_length)
 
 
-def promised_together(streams: Streams, arl0: float) -> Floats:
+def promised_together(streams: Streams, run_length: float) -> Floats:
     """Limit of each stream where a tenth of the budget is the outage rule's."""
-    return promised(streams, arl0 / (1 - OUTAGE_SHARE))
+    return promised(streams, run_length / (1 - OUTAGE_SHARE))
 
 
+def _limit(known: AnyBaseline, bad: tuple[Side, ...], run_length: float) -> Floats:
+    return limit_of(run_length, known, two_sided=len(bad) == 2)  # type: ignore[arg-type]
+
+
+def asked_for(run_length: float) -> tuple[Statistic, ...]:
+    """Our charts, asked for a run length: their dead band depends on it."""
+
+    def only(
+        promise: Callable[[Streams, float], Floats],
+    ) -> Callable[[Streams, float], Floats | None]:
+        return lambda streams, arl0: promise(streams, arl0) if arl0 == run_length else None
+
+    return (
+        Statistic(
+            name=f"llm-monitoring, asked for {run_length:,.0f}",
+            path=partial(together, run_length=run_length),
+            promise=only(promised_together),
+            source="sr_mixture and outage sharing the budget, as configured by default",
+        ),
+        Statistic(
+            name=f"sr_mixture alone, asked for {run_length:,.0f}",
+            path=partial(lasting, run_length=run_length),
+            promise=only(promised),
+            source="the chart for what lasts, with the whole budget",
+        ),
+    )
+
+
+# Every promise is measured; delays are matched at the two run lengths that peers are matched at.
 OURS: tuple[Detector, ...] = (
-    Statistic(
-        name="llm-monitoring",
-        path=together,
-        promise=promised_together,
-        source="sr_mixture and outage sharing the budget, as configured by default",
-    ),
-    Statistic(
-        name="sr_mixture alone",
-        path=lasting,
-        promise=promised,
-        source="the chart for what lasts, with the whole budget",
-    ),
+    *asked_for(1_000.0),
+    asked_for(10_000.0)[0],
+    replace(asked_for(50_400.0)[0], matched=False),
 )
