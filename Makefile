@@ -27,10 +27,11 @@ check: $(VENV)/installed-dev ## lint, types, architecture, definitions
 	$(BIN)/lint-imports
 	LLM_MONITORING_CONFIG=demo/monitoring.yaml $(BIN)/dg check defs
 
-bench: $(VENV)/installed-bench ## speed and memory against peers; writes benchmarks/results
+bench: $(VENV)/installed-bench ## speed, memory and detection against peers; writes benchmarks/results
 	$(BIN)/python -m benchmarks.windows
 	$(BIN)/python -m benchmarks.backfill
 	$(BIN)/python -m benchmarks.lake
+	$(BIN)/python -m benchmarks.detection
 
 clean: ## everything that was made here
 	rm -rf $(VENV) .dagster demo/logs demo/lake demo/reports demo/.dagster demo/summary.json

@@ -1,4 +1,4 @@
-"""Calibrates the limits of sr_mixture: `python -m benchmarks.limits` prints the tables of limits.py.
+"""Calibrates the limits of sr_mixture: prints the tables of `stats/charts/limits.py`.
 
 Use: `python -m benchmarks.limits levels|rates one|two CHARTS`.
 
@@ -21,12 +21,12 @@ from llm_monitoring.stats.baselines import (
     stack,
 )
 from llm_monitoring.stats.charts.chart import Side
-from llm_monitoring.stats.charts.sr_mixture import _AT, sr_mixture
+from llm_monitoring.stats.charts.sr_mixture import AT, sr_mixture
 
 RUN_LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 PHASE_ONES = (24, 48, 100, 168, 336, 1_000)
 EVENTS = (0.1, 0.5, 2.0, 10.0, 50.0)  # expected in a window
-LIMIT = _AT["limit"]
+LIMIT = AT["limit"]
 SIDES: dict[str, tuple[Side, ...]] = {"one": ("up",), "two": ("up", "down")}
 CAREFUL = 1.1
 ROWS = 200

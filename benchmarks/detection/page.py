@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.detection.real import STEADY
 from benchmarks.detection.suites import CREEP, CREEP_HOURS
 
 PAGE = Path(__file__).parents[2] / "docs" / "detection.md"
@@ -222,9 +223,10 @@ def _clients(rows: Sequence[Row]) -> str:
         "Real traffic: ServeGen",
         f"Episodes per client and week in the second of two weeks of {rows[0]['clients']} clients'"
         " mean tokens in windows of 6 hours, to which nothing was done; and shares of rises of"
-        f" output tokens on days 7 to 12 of the {rows[0]['steady']} steady ones in which within 24"
-        " hours an episode starts, or is open, begun earlier or not. Peers are matched on Gaussian"
-        " streams with as short a Phase I.",
+        f" output tokens on days 7 to 12 of the {rows[0]['steady']} steady ones (standard"
+        f" deviation of the logarithm at most {STEADY:g} in Phase I) in which within 24 hours an"
+        " episode starts, or is open, begun earlier or not. Peers are matched on Gaussian streams"
+        " with as short a Phase I.",
         _ranked(rows, heads, cells, most=None),
     )
 
