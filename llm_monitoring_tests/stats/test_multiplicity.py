@@ -1,4 +1,4 @@
-"""Known answers and properties of Holm's adjustment."""
+"""The budget of false alarms, and Holm's adjustment: known answers and properties."""
 
 from itertools import pairwise
 
@@ -6,7 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_monitoring.stats.multiplicity import holm
+from llm_monitoring.stats.multiplicity import expected_false_alarms, holm, run_length
+
+
+def test_three_hundred_charts_share_one_false_alarm_a_week() -> None:
+    assert run_length(1, 300) == 50_400
+    assert run_length(2.5, 1) == 168 / 2.5
+
+
+@given(st.floats(1e-3, 1e3), st.integers(1, 10**5))
+def test_charts_that_keep_their_run_length_keep_the_budget(budget: float, charts: int) -> None:
+    assert expected_false_alarms(charts * 168, run_length(budget, charts)) == pytest.approx(budget)
+
+
+@pytest.mark.parametrize(("budget", "charts"), [(0, 1), (-1, 1), (float("nan"), 1), (1, 0)])
+def test_no_budget_and_no_charts_are_an_error(budget: float, charts: int) -> None:
+    with pytest.raises(ValueError, match="no budget"):
+        run_length(budget, charts)
+
 
 p_values = st.lists(st.floats(0, 1), max_size=12)
 

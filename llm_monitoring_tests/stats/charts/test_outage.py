@@ -193,21 +193,12 @@ def level_rows(draw: Callable[[int], Array], windows: int, charts: int) -> list[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("degrees", "run_length", "most"),
-    [
-        (1000, 1000, 1.2),
-        (1000, 10_000, 1.2),
-        (5, 1000, 2),
-        (5, 10_000, 5),
-        (3, 1000, 2),
-        (3, 10_000, 5),
-    ],
-)
-def test_levels_alarm_as_rarely_as_asked_within_a_few_times_where_tails_are_heavy(
-    degrees: float, run_length: float, most: float
+@pytest.mark.parametrize("degrees", [1000, 5, 3])
+@pytest.mark.parametrize("run_length", [1000, 10_000])
+def test_levels_alarm_as_rarely_as_asked_also_where_tails_are_heavy(
+    degrees: float, run_length: float
 ) -> None:
-    """A tail is extrapolated from 336 windows: measured .7, .5, 1.6, 3.8, 1.5 and 2.8 times."""
+    """A tail is extrapolated from 336 windows, so that it is taken to be as heavy as it may be."""
     rng = np.random.default_rng(int(degrees))
     charts = 400
     learned = stack(
@@ -223,7 +214,7 @@ def test_levels_alarm_as_rarely_as_asked_within_a_few_times_where_tails_are_heav
     )
     rows = level_rows(lambda size: rng.standard_t(degrees, size), 1000, charts)
     found = false_alarms(lambda a: outage(learn_mean, BOTH, a), learned, rows, run_length)
-    assert found <= most
+    assert found <= 1.3
 
 
 @pytest.mark.slow
