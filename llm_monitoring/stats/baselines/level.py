@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_monitoring.stats.baselines.reading import (
     Array,
@@ -13,6 +14,7 @@ from llm_monitoring.stats.baselines.reading import (
     Row,
     check_phase_one,
     slot,
+    slots,
 )
 from llm_monitoring.stats.baselines.residuals import (
     autocorrelation,
@@ -46,6 +48,8 @@ class LevelBaseline:
         tail_degrees: of the t-distribution the scores follow; 1000: as good as normal.
         typical_n: rows of a typical window.
         windows: windows it was learned from.
+        counted: the value counts the rows, so that chance is that of the rows expected: of those
+            that came it would look the larger, the fewer they are.
     """
 
     kind: Literal["level"] = "level"
@@ -59,6 +63,7 @@ class LevelBaseline:
     tail_degrees: float
     typical_n: float
     windows: int
+    counted: bool = False
 
     def transformed(self, value: Array | np.float64) -> Array | np.float64:
         """A value on the scale it is charted on."""
@@ -89,7 +94,8 @@ class LevelBaseline:
     def scores(self, row: Row) -> tuple[Array | np.float64, Array | np.float64]:
         """Standard score of a window, unclipped, and its weight: how many typical windows a shift
         of one typical standard deviation moves it by."""
-        spread = self.spread(row.n)
+        due = np.where(self.counted, self.restored(self.center(row.t)), row.n)
+        spread = self.spread(due)
         return self.residual(row) / spread, self.spread(self.typical_n) / spread
 
 
@@ -126,7 +132,7 @@ def learn_positive(readings: Sequence[Reading]) -> LevelBaseline:
 def learn_count(readings: Sequence[Reading]) -> LevelBaseline:
     """Phase I of the number of requests in a window: at least as uncertain as a Poisson count."""
     check_phase_one(readings)
-    return _learn(readings, "log", 1.0, smallest_between=SCALE_FLOOR)
+    return _learn(readings, "log", 1.0, smallest_between=SCALE_FLOOR, counted=True)
 
 
 def relevel_level(baseline: LevelBaseline, readings: Sequence[Reading]) -> LevelBaseline:
@@ -139,47 +145,69 @@ def relevel_level(baseline: LevelBaseline, readings: Sequence[Reading]) -> Level
     scores = np.array([baseline.scores(row) for row in rows])
     clipped = scores[:, 0] - np.median(scores[:, 0])
     moved = float(np.median(scores[:, 0]) + np.clip(clipped, -2, 2).mean())
-    move = moved * float(np.median([baseline.spread(row.n) for row in rows]))
+    move = moved * float(baseline.spread(baseline.typical_n))
     return replace(
         baseline, centers=tuple(c + move for c in baseline.centers), windows=len(readings)
     )
 
 
 def _learn(
-    readings: Sequence[Reading], transform: Transform, within: float, smallest_between: float
+    readings: Sequence[Reading],
+    transform: Transform,
+    within: float,
+    *,
+    smallest_between: float,
+    counted: bool = False,
 ) -> LevelBaseline:
     """Season, centers, scatter, memory and tail, each judged by what the steps before left.
 
     Residuals are against other days, so that a slot's own windows do not flatter its scatter.
     """
     t = np.array([r.t for r in readings])
-    n = _counts(readings)
     value = np.array([r.measured for r in readings])
     if transform == "log" and (value < 0).any():
         raise ValueError(f"window {t[value < 0][0]} has {value.min()}, which cannot be negative")
     y = np.log(np.maximum(value, SMALLEST)) if transform == "log" else value
     season, residuals = choose_season(t, y)
     residuals = residuals - np.median(residuals)
+    n = np.exp(y - residuals) if counted else _counts(readings)
     between = math.sqrt(between_variance(residuals, within**2 / n))
     between = max(between, smallest_between)
     spread = np.sqrt(between**2 + within**2 / n)
     scores = residuals / spread
     phi = autocorrelation(np.clip(scores, -CLIP, CLIP), t.tolist())
-    white = whitened(np.clip(scores, -CLIP, CLIP), t, phi)
+    clipped = np.clip(scores, -CLIP, CLIP)
+    white = whitened(clipped, t, phi)
     inflation = _excess_scatter(white)
     inflation *= temper(white / inflation)
     return LevelBaseline(
         transform=transform,
         season=season,
-        centers=slot_centers(t, y, season, spread),
+        centers=_balanced(slot_centers(t, y, season, spread), t, y, inflation * spread),
         within=within,
         between=between,
         inflation=inflation,
         phi=phi,
-        tail_degrees=tail_degrees(white / inflation),
+        tail_degrees=tail_degrees(scores - clipped + white),
         typical_n=float(np.median(n)),
         windows=len(readings),
+        counted=counted,
     )
+
+
+def _balanced(
+    centers: Sequence[float], t: NDArray[np.int64], y: Array, spread: Array
+) -> tuple[float, ...]:
+    """Centers moved so that clipped scores, which are what is charted, are 0 on average.
+
+    Of a skewed series the middle is not where clipped scores balance, and a chart would drift.
+    """
+    residuals, weights = y - np.array(centers)[slots(t, "hour_weekend")], 1 / spread
+    move = 0.0
+    for _ in range(3):
+        clipped = np.clip((residuals - move) * weights, -CLIP, CLIP)
+        move += float(weights @ clipped / (weights @ weights))
+    return tuple(float(center + move) for center in centers)
 
 
 def _excess_scatter(white: Array) -> float:

@@ -95,9 +95,34 @@ def learn_proportion(readings: Sequence[Reading]) -> ProportionBaseline:
 def relevel_rate(baseline: ProportionBaseline, readings: Sequence[Reading]) -> ProportionBaseline:
     """The baseline at a new rate, its daily cycle and the correlation of its rows kept."""
     n = np.array([baseline.effective(np.float64(r.n)) for r in readings])
+    sums = [
+        without_season(baseline, r.t, m * r.measured, m, np.float64(baseline.rate))
+        for r, m in zip(readings, n, strict=True)
+    ]
+    total, weight = np.sum(sums, axis=0)
     rows = float(n.sum())
-    rate = _within_bounds(float(n @ [r.measured for r in readings]) / rows, rows)
+    rate = _within_bounds(float(total / weight), rows)
     return replace(baseline, rate=rate, rows=rows, windows=len(readings))
+
+
+def without_season(
+    baseline: ProportionBaseline,
+    t: int,
+    events: Array | np.float64,
+    n: Array | np.float64,
+    rate: Array | np.float64,
+) -> tuple[Array | np.float64, Array | np.float64]:
+    """Sums (total, weight) whose quotient is a rate whatever the hours they were counted in.
+
+    Events are held against those due in their hour; of a rate above one half, the other outcome.
+
+    Args:
+        rate: the current one, that `baseline.offsets` are relative to.
+    """
+    odds = rate / (1 - rate) * np.exp(baseline.offsets[slot(t)])
+    due = odds / (1 + odds)
+    weight = n * np.where(rate > 0.5, (1 - due) / (1 - rate), due / rate)
+    return np.where(rate > 0.5, weight - (n - events), events), weight
 
 
 def _within_bounds(rate: float, rows: float) -> float:

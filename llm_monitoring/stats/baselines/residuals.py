@@ -15,6 +15,7 @@ from llm_monitoring.stats.baselines.reading import SEASONS, SLOTS, Array, slots
 SEASON_GAIN = {"none": 0.0, "hour": 0.07, "hour_weekend": 0.10}
 SEASONAL_WINDOWS = 150  # fewer cannot tell a season from noise
 WINSOR = 2.0  # robust scale: one window in six may be wild
+TAIL_EVIDENCE = 0.25  # nats
 DEGREES = (2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0, 50.0, 1000.0)  # of a t-distribution
 
 
@@ -152,22 +153,28 @@ def autocorrelation(scores: Array, t: Sequence[int]) -> float:
 
 
 def tail_degrees(scores: Array) -> float:
-    """Degrees of freedom of the t-distribution that fits best; 1000: as good as normal.
+    """Degrees of freedom of the t-distribution that the heavier tail may well have; 1000: normal.
 
-    Few windows say little of a tail, and what they do not say is not assumed to be thin: at most
-    half as many degrees as windows.
+    Few windows say little of a tail, and what they do not say is not assumed to be thin: the
+    heaviest tail that fits within TAIL_EVIDENCE of the best, and at most half as many degrees as
+    windows.
 
     Args:
         scores: [windows] standardised residuals, unclipped.
 
     Source: Lange, Little and Taylor (1989), JASA 84, 881-896.
     """
-    best, best_fit = DEGREES[0], -math.inf
-    for degrees in DEGREES:
-        fit = _t_fit(scores, degrees)
-        if fit > best_fit + 1e-9:
-            best, best_fit = degrees, fit
-    return min(best, len(scores) / 2)
+    sides = (scores[scores > 0], -scores[scores < 0])
+    return min(len(scores) / 2, *(_degrees_of(side) for side in sides))
+
+
+def _degrees_of(side: Array) -> float:
+    """Of one tail; [windows] > 0."""
+    if len(side) < 2:
+        return DEGREES[-1]
+    fits = [_t_fit(side, degrees) for degrees in DEGREES]
+    enough = max(fits) - TAIL_EVIDENCE
+    return next(degrees for degrees, fit in zip(DEGREES, fits, strict=True) if fit >= enough)
 
 
 def _t_fit(scores: Array, degrees: float) -> float:

@@ -13,10 +13,13 @@ from llm_monitoring.stats.baselines.proportion import (
     MOST_INFORMATION,
     ProportionBaseline,
     check_proportions,
+    without_season,
 )
 from llm_monitoring.stats.baselines.reading import Array, Row, slot
 
+FARTHEST = 20.0  # standard deviations one window may add to the level since a change
 ESTABLISHED = 336.0  # windows
+CLUSTERED = 1e-4  # correlation of a window's rows above which events come in clusters
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,15 @@ class Evidence:
         ratios: [shifts, ...] log likelihood ratio of each shift against the widened null.
         total: what the window adds to the numerator of a level.
         weight: what it adds to the denominator.
+        since: what it adds to the numerator of the level since a change: of a level unclipped and
+            not whitened, or a large shift would look like one of CLIP.
         score: the window's own score, that the next one is whitened with; 0 for rates.
     """
 
     ratios: Array
     total: Array | np.float64
     weight: Array | np.float64
+    since: Array | np.float64
     score: Array | np.float64
 
 
@@ -83,7 +89,8 @@ def _of_a_level(
     error = band * _caution(baseline) / np.sqrt(known[1])
     away = total - known[0] / known[1] * information
     ratios = shifts * away - (shifts**2 / 2 + np.abs(shifts) * error) * information
-    return Evidence(ratios, total, information, score)
+    since = weight * np.clip(raw, -FARTHEST, FARTHEST) / _memory_factor(baseline)
+    return Evidence(ratios, total, information, since, score)
 
 
 def _caution(baseline: LevelBaseline | ProportionBaseline) -> Array:
@@ -125,7 +132,34 @@ def _of_a_rate(
     # Odds, not ratios: a falling 90 % is seen exactly as soon as a rising 10 %.
     null = odds + np.where(sizes > 0, error, -error)
     ratios = events * sizes - n * (np.logaddexp(0, null + sizes) - np.logaddexp(0, null))
-    return Evidence(ratios, events, n, np.zeros_like(rate))
+    clustered = np.asarray(baseline.correlation) > CLUSTERED
+    if np.any(clustered):
+        ratios = np.where(clustered, _of_clusters(baseline, row, null, sizes, ratios), ratios)
+    total, weight = without_season(baseline, row.t, events, n, rate)
+    return Evidence(ratios, total, weight, total, np.zeros_like(rate))
+
+
+def _of_clusters(
+    baseline: ProportionBaseline, row: Row, null: Array, sizes: Array, binomial: Array
+) -> Array:
+    """Log likelihood ratios where events come in clusters, of the rarer outcome.
+
+    A negative binomial with the variance of the window's correlated rows: one large cluster then
+    says little of the rate, where dividing a binomial by its dispersion would believe it. Where
+    the variance is below that of a Poisson count there is none, and the binomial stands.
+    """
+    turn = np.where(np.asarray(baseline.rate) > 0.5, -1.0, 1.0)
+    n = np.asarray(row.n)
+    events = n * np.where(turn > 0, row.value, 1 - row.value)
+    log_before = -np.logaddexp(0, -turn * null)
+    log_after = -np.logaddexp(0, -turn * (null + sizes))
+    before, after = n * np.exp(log_before), n * np.exp(log_after)
+    excess = (1 - before / n) * (1 + (n - 1) * baseline.correlation) - 1
+    size = before / np.maximum(excess, 1e-6)
+    ratios = events * (log_after - log_before) - (events + size) * np.log(
+        (size + after) / (size + before)
+    )
+    return np.where(excess > 0, ratios, binomial)
 
 
 def typical_information(baseline: ProportionBaseline) -> Array | np.float64:
@@ -150,6 +184,24 @@ def level_of(
     return baseline.restored(baseline.center(t) + total / weight * level_unit(baseline))
 
 
+def level_since(
+    baseline: LevelBaseline | ProportionBaseline,
+    t: int,
+    total: Array | np.float64,
+    weight: Array | np.float64,
+) -> Array | np.float64 | float:
+    """`level_of`, of sums since a change: a rate moves by a ratio, as they were summed."""
+    if not isinstance(baseline, ProportionBaseline):
+        return level_of(baseline, t, total, weight)
+    rate, expected = np.asarray(baseline.rate), baseline.expected(t)
+    level: Array = np.where(
+        rate > 0.5,
+        1 - (1 - total / weight) * (1 - expected) / (1 - rate),
+        total / weight * expected / rate,
+    )
+    return np.clip(level, 0.0, 1.0)
+
+
 def moved_to(
     baseline: LevelBaseline | ProportionBaseline, total: float, weight: float
 ) -> LevelBaseline | ProportionBaseline:
@@ -170,10 +222,14 @@ def moved_to(
 
 def level_unit(baseline: LevelBaseline) -> Array | np.float64:
     """Lasting shift, as charted, that moves whitened scores of typical windows by 1."""
+    return baseline.spread(baseline.typical_n) * _memory_factor(baseline)
+
+
+def _memory_factor(baseline: LevelBaseline) -> Array:
+    """Whitening leaves sqrt((1 - phi) / (1 + phi)) of a lasting shift."""
     phi = np.asarray(baseline.phi)
-    # Whitening leaves sqrt((1 - phi) / (1 + phi)) of a lasting shift.
-    unit: Array = baseline.spread(baseline.typical_n) * np.sqrt((1 + phi) / (1 - phi))
-    return unit
+    factor: Array = np.sqrt((1 + phi) / (1 - phi))
+    return factor
 
 
 def _columns(shifts: Array, like: Array | np.float64) -> Array:

@@ -12,6 +12,7 @@ from llm_monitoring.stats.charts.evidence import (
     evidence,
     known_level,
     level_of,
+    level_since,
     moved_to,
     signed_shifts,
 )
@@ -30,7 +31,7 @@ _FIXED = (
     "opened", "recovery", "last_t", "last_score", "limit", "known_total", "known_weight",
     "waiting_total", "waiting_weight", "total", "weight", "windows", "disputed", "age",
 )  # fmt: skip
-_AT = {name: i for i, name in enumerate(_FIXED)}
+AT = {name: i for i, name in enumerate(_FIXED)}
 _ROWS = 5  # for each shift: statistic, CUSUM, its start, total and weight since
 
 
@@ -68,9 +69,11 @@ def sr_mixture(
             raise ValueError("sr_mixture needs the baseline of a level or of a rate")
         total, weight = known_level(baseline)
         state = np.zeros((len(_FIXED) + _ROWS * len(shifts), *np.shape(weight)))
-        state[_AT["last_t"]] = -1.0
-        state[_AT["limit"]] = limit_of(run_length, baseline, two_sided=len(sides) == 2)
-        state[_AT["known_total"]], state[_AT["known_weight"]] = total, weight
+        state[AT["last_t"]] = -1.0
+        state[AT["limit"]] = limit_of(
+            run_length, baseline, two_sided=len(sides) == 2, down="up" not in sides
+        )
+        state[AT["known_total"]], state[AT["known_weight"]] = total, weight
         return state
 
     def step(baseline: Any, state: Array, row: Row) -> tuple[Array, Point]:
@@ -78,7 +81,7 @@ def sr_mixture(
 
     def accept(baseline: Any, state: Array) -> Any:
         _, cusums, _, totals, counts = state[len(_FIXED) :].reshape(_ROWS, len(shifts))
-        mine = np.where(np.sign(shifts) == state[_AT["opened"]], cusums, -1.0)
+        mine = np.where(np.sign(shifts) == state[AT["opened"]], cusums, -1.0)
         leading = int(np.argmax(mine))
         return moved_to(baseline, float(totals[leading]), float(counts[leading]))
 
@@ -113,12 +116,12 @@ def _step(
     ratios = (ratios + 1) * np.exp(increments)
     statistic = np.log(np.tensordot(weights, ratios, 1))
     # The likeliest change under a shift lies where its CUSUM last left zero; the level since is
-    # the mean of what was observed from there on.
+    # the mean of what was observed from there on. Unclipped: large shifts would tie in an outage.
     running = cusums > 0
     starts = np.where(running, starts, row.t)
-    totals = np.where(running, totals, 0.0) + found.total
+    totals = np.where(running, totals, 0.0) + found.since
     counts = np.where(running, counts, 0.0) + found.weight
-    cusums = np.maximum(0.0, cusums + _bounded(increments))
+    cusums = np.maximum(0.0, cusums + _bounded(found.ratios))
     was_open = fixed["opened"] != 0
     limit = fixed["limit"]
     leading = _leading(shifts, ratios * _columns(weights, ratios), cusums, fixed["opened"])
@@ -133,7 +136,7 @@ def _step(
     ratios = np.where(closed, 0.0, np.minimum(ratios, most / _columns(weights, ratios)))
     cusums = np.where(closed, 0.0, cusums)
     side = np.where(alarm, np.sign(shifts)[leading], 0.0)
-    level = level_of(baseline, row.t, _taken(totals, leading), _taken(counts, leading))
+    level = level_since(baseline, row.t, _taken(totals, leading), _taken(counts, leading))
     known = (fixed["known_total"], fixed["known_weight"])
     point = Point(
         center=level_of(baseline, row.t, *known),

@@ -93,7 +93,8 @@ def test_few_events_cross_a_limit_less_often_and_have_a_lower_one() -> None:
     for few, offset in FEW_EVENTS:
         assert _of_events(few) == pytest.approx(table + offset)
     assert _of_events(0.1, correlation=2 * CLUSTERED) == pytest.approx(table)
-    assert _of_events(0.1, down=True) == pytest.approx(table)
+    # The absence of rare events is long, not lumpy: that limit is higher.
+    assert _of_events(0.1, down=True) == pytest.approx(table + 0.65 / 2)
     both = limit_of(1e4, proportion(0.001), two_sided=True)
     assert both == pytest.approx(limit_of(1e4, level(windows=336), two_sided=True))
 
