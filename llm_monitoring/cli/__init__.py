@@ -1,4 +1,4 @@
-"""The command line: `llm-monitoring check | backfill | sql | demo | dev`."""
+"""The command line: `llm-monitoring check | backfill | sql | backtest | power | demo | dev`."""
 
 from llm_monitoring.cli.main import main
 

@@ -2,11 +2,15 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from llm_monitoring.cli.times import hour_of
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import ConfigurationError, Settings, load_settings
 
@@ -18,6 +22,14 @@ CONFIG = click.option(
     show_default=True,
     help="The monitoring.yaml to use.",
 )
+FORMAT = click.option(
+    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
+    show_default=True,
+)  # fmt: skip
+FROM = click.option(
+    "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
+)
+TO = click.option("--to", "last", required=True, help="Last hour, UTC; a date is its last hour.")
 
 
 @click.group()
@@ -42,10 +54,8 @@ def check(config: Path, offline: bool) -> None:
 
 @main.command()
 @CONFIG
-@click.option(
-    "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
-)
-@click.option("--to", "last", required=True, help="Last hour, UTC; a date is its last hour.")
+@FROM
+@TO
 def backfill(config: Path, first: str, last: str) -> None:
     """Run every hourly asset over a range, in this process."""
     settings = _settings(config)
@@ -60,10 +70,7 @@ def backfill(config: Path, first: str, last: str) -> None:
 @main.command()
 @CONFIG
 @click.argument("statement")
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
-    show_default=True,
-)  # fmt: skip
+@FORMAT
 def sql(config: Path, statement: str, style: str) -> None:
     """Ask the lake one question: a SELECT over its tables, read-only.
 
@@ -77,6 +84,69 @@ def sql(config: Path, statement: str, style: str) -> None:
     except Exception as error:
         # DuckDB's own message says what is wrong with the statement and where.
         raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@CONFIG
+@click.option(
+    "--rule", "rules", multiple=True, metavar="RULE",
+    help="A chart's name, a line such as 'error_rate>0.05@20' (windows of 20 rows and more), or "
+    "configured, the default: what monitoring.yaml says. Several are shown side by side.",
+)  # fmt: skip
+@FROM
+@TO
+@click.option("--metric", help="Only this metric.")
+@click.option("--feature", "feature_id", help="Only this feature.")
+@click.option(
+    "--incidents", type=click.Path(path_type=Path),
+    help="YAML or CSV file of labelled incidents: feature_id, metric (optional), from, to, name.",
+)  # fmt: skip
+@click.option(
+    "--false-alarms-per-week", "budgets", type=float, multiple=True,
+    help="Try the charts at this budget instead of monitoring.yaml's; may be given repeatedly.",
+)  # fmt: skip
+@FORMAT
+def backtest(config: Path, style: str, first: str, last: str, **asked: Any) -> None:
+    """Run charts, drawn lines or budgets over stored windows. The lake is only read.
+
+    CSV has a row for each episode; JSON and the table have the totals too.
+    """
+    settings = _settings(config)
+    from llm_monitoring.cli.backtest import Question, run_backtest  # noqa: PLC0415
+
+    start, end = _hour(first, is_end=False), _hour(last, is_end=True)
+    with _told():
+        run_backtest(settings, Question(first=start, last=end, **asked), style)
+
+
+@main.command()
+@CONFIG
+@click.option(
+    "--drop", type=click.FloatRange(0, 4, min_open=True), default=0.2, show_default=True,
+    help="Points that a mean score falls by.",
+)  # fmt: skip
+@click.option(
+    "--relative-rise", type=click.FloatRange(0, 100, min_open=True), default=0.5,
+    show_default=True, help="What anything else rises by: .5 is half as much again.",
+)  # fmt: skip
+@click.option(
+    "--hours", type=click.FloatRange(1, 8760), default=24, show_default=True,
+    help="Within which it is to be noticed.",
+)  # fmt: skip
+@click.option("--metric", help="Only this metric.")
+@click.option("--feature", "feature_id", help="Only this feature.")
+@FORMAT
+def power(
+    config: Path, drop: float, relative_rise: float, hours: float, **asked: Any
+) -> None:  # fmt: skip
+    """Say how long a change would go unnoticed, and the judged rate and the money to notice it."""
+    settings = _settings(config)
+    from llm_monitoring.cli.power import run_power  # noqa: PLC0415
+    from llm_monitoring.power import Change  # noqa: PLC0415
+
+    change = Change(drop=drop, relative_rise=relative_rise, hours=hours)
+    with _told():
+        run_power(settings, change, **asked)
 
 
 @main.command()
@@ -105,6 +175,15 @@ def dev(config: Path, port: int, reports_port: int) -> None:
     sys.exit(run_dev(config.resolve(), settings, port, reports_port))
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """A mistaken question is told in a line, not with a traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _settings(config: Path) -> Settings:
     try:
         return load_settings(config)
@@ -115,11 +194,9 @@ def _settings(config: Path) -> Settings:
 def _hour(text: str, *, is_end: bool) -> int:
     """Hour key of a date or an hour."""
     try:
-        moment = datetime.fromisoformat(text if "T" in text else f"{text}T00")
+        return hour_of(text, is_end=is_end)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is neither a date nor an hour") from error
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return hour_key(moment + 23 * HOUR if is_end and "T" not in text else moment)
+        raise click.BadParameter(str(error)) from error
 
 
 def _check_range(settings: Settings, first: int, last: int) -> None:

@@ -40,12 +40,14 @@ def rates(
     *,
     n: int = 200,
     seed: int = 1,
+    start: int = 0,
     **known: Any,
 ) -> list[WindowMetric]:
     """Windows of a rate that is told for each hour."""
     rng = np.random.default_rng(seed)
     return [
-        window(hour(i), float(rng.binomial(n, rate(i))) / n, n=n, **known) for i in range(hours)
+        window(hour(start + i), float(rng.binomial(n, rate(i))) / n, n=n, **known)
+        for i in range(hours)
     ]
 
 

@@ -63,7 +63,16 @@ def test_check_warns_of_a_model_named_by_an_alias(config: str) -> None:
         ("product: [\n", 2, "not YAML"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("command", [["check"], ["sql", "select 1"], ["dev"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["sql", "select 1"],
+        ["dev"],
+        ["power"],
+        ["backtest", "--from", "2026-01-01", "--to", "2026-01-02"],
+    ],
+)
 def test_a_mistake_is_told_with_file_and_line(
     tmp_path: Path, text: str, line: int, complaint: str, command: list[str]
 ) -> None:
@@ -285,5 +294,5 @@ def test_chunks_cover_every_hour_once() -> None:
 
 def test_help_names_every_command() -> None:
     output = call("--help").output
-    for command in ("check", "backfill", "sql", "demo", "dev"):
+    for command in ("check", "backfill", "sql", "backtest", "power", "demo", "dev"):
         assert command in output

@@ -1,0 +1,34 @@
+from llm_monitoring.power import by_series, in_force, of_feature
+from llm_monitoring.records import Baseline
+
+
+def baseline(chart_id: str, last_hour: int = 2026101823, windows: int = 336) -> Baseline:
+    return Baseline(
+        chart_id=chart_id, baseline_id=f"{chart_id}-{last_hour}", status="established",
+        first_hour=2026100500, last_hour=last_hour, windows=windows, parameters="{}",
+        diagnostics="{}",
+    )  # fmt: skip
+
+
+STORED = [
+    baseline("search/*/e1/quality_mean/sr_mixture"),
+    baseline("search/*/e1/quality_mean/outage", 2026101123, 168),
+    baseline("search/*/e2/quality_mean/cusum", 2026110823),
+    baseline("search/model-a/e2/quality_mean/sr_mixture", 2026120100),
+    baseline("search-two/*/e1/quality_mean/sr_mixture", 2026120100),
+    baseline("search/*/-/request_count/missing", 2026120100),
+    baseline("search/*/-/request_count/sr_mixture"),
+]
+
+
+def test_charts_of_a_series_learn_the_same_and_silence_says_nothing_of_it() -> None:
+    grouped = by_series(STORED)
+    assert len(grouped["search/*/e1/quality_mean"]) == 2
+    assert len(grouped["search/*/-/request_count"]) == 1
+
+
+def test_the_one_learned_last_is_in_force_whatever_the_epoch() -> None:
+    found = in_force(of_feature(by_series(STORED), "search", "quality_mean"))
+    assert found is not None
+    assert found.chart_id == "search/*/e2/quality_mean/cusum"
+    assert in_force([]) is None
