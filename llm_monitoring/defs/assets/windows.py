@@ -15,10 +15,17 @@ from llm_monitoring.defs.folding import refold
 from llm_monitoring.defs.judges import current_epoch
 from llm_monitoring.defs.partitions import HOURS, hours_of
 from llm_monitoring.defs.pictures import sparklines
+from llm_monitoring.defs.power_table import hours_to_detect
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.metrics import METRICS, Family, measurements_sql, silent_windows
+from llm_monitoring.metrics import (
+    FLEET_FEATURES,
+    METRICS,
+    Family,
+    measurements_sql,
+    silent_windows,
+)
 from llm_monitoring.settings import Settings
 
 WINDOW_METRICS = TABLES["window_metrics"]
@@ -72,6 +79,7 @@ def control_charts(context: dg.AssetExecutionContext, monitoring: Monitoring) ->
             "windows_folded_until": refolded.last,
             "baselines_learned": refolded.baselines,
             "delta_version": refolded.version,
+            **hours_to_detect(monitoring.lake, monitoring.settings),
             **sparklines(monitoring, last),
         }
     )
@@ -96,6 +104,8 @@ def pieces(first: int, last: int) -> Iterator[tuple[int, int]]:
 def measured_families(settings: Settings) -> list[Family]:
     """Families of metrics that have a source; without signals nothing is said of satisfaction."""
     families: list[Family] = ["requests", "judgements", "inputs"]
+    if len(settings.features) >= FLEET_FEATURES:
+        families.append("fleet")
     return [*families, "signals"] if settings.sources.signals else families
 
 
