@@ -123,10 +123,7 @@ def _incidents_table(results: Sequence[RuleResult], incidents: Sequence[Labelled
 def _outcome_text(outcome: Outcome) -> str:
     if outcome.found_by is None:
         return outcome.outcome
-    episode = outcome.found_by
-    return (
-        f"{outcome.delay_hours} h: {BY_NAME[episode.series.metric].title}, {_chart_text(episode)}"
-    )
+    return f"{outcome.delay_hours} h: {BY_NAME[outcome.found_by.series.metric].title}"
 
 
 def _outcome_row(outcome: Outcome) -> dict[str, Any]:
