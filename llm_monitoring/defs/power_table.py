@@ -31,7 +31,12 @@ SHOWN = 12  # rows: the event log keeps a copy with every window
 
 def hours_to_detect(lake: Lake, settings: Settings) -> dict[str, Any]:
     """What would go unnoticed longest, from stored baselines alone; nothing if none is learned."""
-    told = sorted(_powers(settings, lake.rows("baselines")), key=_unnoticed, reverse=True)
+    stored = lake.rows(
+        "baselines",
+        "contains(chart_id, '/*/') and list_contains($metrics, split_part(chart_id, '/', -2))",
+        metrics=list(MAIN),
+    )
+    told = sorted(_powers(settings, stored), key=_unnoticed, reverse=True)
     if not told:
         return {}
     records = [dg.TableRecord(_record(power)) for power in told[:SHOWN]]

@@ -1,9 +1,12 @@
 """Which of the stored baselines of a series is in force."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 
 from llm_monitoring.records import Baseline
+from llm_monitoring.stats.baselines import BASELINES
 
 
 def by_series(baselines: Iterable[Baseline]) -> dict[str, list[Baseline]]:
@@ -32,5 +35,15 @@ def of_feature(
 
 
 def in_force(baselines: Iterable[Baseline]) -> Baseline | None:
-    """The one learned last; None: there is none."""
-    return max(baselines, key=lambda baseline: (baseline.last_hour, baseline.windows), default=None)
+    """The one learned last that can still be read; None: there is none.
+
+    A lake outlives its program: what another version has learned may say other things.
+    """
+    latest = sorted(baselines, key=lambda b: (b.last_hour, b.windows), reverse=True)
+    return next(filter(_is_readable, latest), None)
+
+
+def _is_readable(baseline: Baseline) -> bool:
+    parameters = json.loads(baseline.parameters)
+    kind = BASELINES.get(str(parameters.get("kind")))
+    return kind is not None and {field.name for field in fields(kind)} == set(parameters)

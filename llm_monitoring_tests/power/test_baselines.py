@@ -1,12 +1,18 @@
+import json
+from dataclasses import asdict
+
 from llm_monitoring.power import by_series, in_force, of_feature
 from llm_monitoring.records import Baseline
+from llm_monitoring_tests.power.examples import level
 
 
-def baseline(chart_id: str, last_hour: int = 2026101823, windows: int = 336) -> Baseline:
+def baseline(
+    chart_id: str, last_hour: int = 2026101823, windows: int = 336, **changed: object
+) -> Baseline:
     return Baseline(
         chart_id=chart_id, baseline_id=f"{chart_id}-{last_hour}", status="established",
-        first_hour=2026100500, last_hour=last_hour, windows=windows, parameters="{}",
-        diagnostics="{}",
+        first_hour=2026100500, last_hour=last_hour, windows=windows, diagnostics="{}",
+        parameters=json.dumps(asdict(level()) | changed),
     )  # fmt: skip
 
 
@@ -32,3 +38,11 @@ def test_the_one_learned_last_is_in_force_whatever_the_epoch() -> None:
     assert found is not None
     assert found.chart_id == "search/*/e2/quality_mean/cusum"
     assert in_force([]) is None
+
+
+def test_what_another_version_has_learned_is_not_read() -> None:
+    old = baseline("search/*/-/error_rate/sr_mixture", 2026110823, mad_scale=1.0)
+    unknown = baseline("search/*/-/error_rate/sr_mixture", 2026110823, kind="quantiles")
+    ours = baseline("search/*/-/error_rate/sr_mixture")
+    assert in_force([old, unknown, ours]) == ours
+    assert in_force([old, unknown]) is None
