@@ -6,6 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
+from llm_monitoring.defs.baselines import rebaseline
 from llm_monitoring.defs.casework import find_incident, write_report
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
@@ -207,4 +208,5 @@ JOBS = (
     complete_incident_step,
     learn_from_incident,
     resolve_incident,
+    rebaseline,
 )

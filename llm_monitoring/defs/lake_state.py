@@ -1,9 +1,11 @@
 """What the lake holds so far."""
 
+from llm_monitoring.control import Series
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
 
 RECENT_HOURS = 14 * 24
+LAST_HOUR = 9999123123  # later than any
 
 
 def newest_hour(lake: Lake) -> int | None:
@@ -15,6 +17,15 @@ def newest_hour(lake: Lake) -> int | None:
 def measured_hours(lake: Lake) -> set[int]:
     """Hours that have metrics."""
     return set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
+
+
+def known_series(lake: Lake) -> dict[Series, int]:
+    """Every series that was measured, and its first window."""
+    rows = lake.query("series_before", first=LAST_HOUR).to_pylist()
+    return {
+        Series(row["feature_id"], row["model_id"], row["epoch"], row["metric"]): row["first_hour"]
+        for row in rows
+    }
 
 
 def models_of_feature(lake: Lake, newest: int) -> dict[str, set[str]]:

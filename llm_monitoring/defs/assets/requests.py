@@ -11,6 +11,7 @@ from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
+from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
 from llm_monitoring.sampling import sample
 
@@ -61,10 +62,14 @@ def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
 
 @dg.asset(group_name="ingestion", kinds={"deltalake"})
 def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
-    """One row is one entry of the change ledger; a re-run reads the whole ledger again."""
-    settings = monitoring.settings
+    """One row is one entry of the change ledger; a re-run reads the whole ledger again.
+
+    Decisions about baselines are entries too; they are kept in the lake, not in a file.
+    """
+    settings, lake = monitoring.settings, monitoring.lake
     entries, rejected = read_changes(settings.sources.changes, settings.redaction)
-    version = monitoring.lake.replace_all("changes", entries)
+    entries += [ledger_entry(decision) for decision in lake.rows("rebaselines")]
+    version = lake.replace_all("changes", entries)
     problems = {f"{row.file}:{row.line}": row.reason for row in rejected}
     return dg.MaterializeResult(
         metadata={
