@@ -5,6 +5,7 @@ are already known (`reconcile`); the messages that follow go through an outbox (
 it is pure: the lake is read and written, and channels are called, elsewhere.
 """
 
+from llm_monitoring.alerts.charts import MetricInfo, chart_episodes
 from llm_monitoring.alerts.data import (
     DataFinding,
     data_episodes,
@@ -12,13 +13,8 @@ from llm_monitoring.alerts.data import (
     find_missing_windows,
     find_rejects,
 )
-from llm_monitoring.alerts.episodes import (
-    SEVERITIES,
-    Episode,
-    chart_episodes,
-    point_text,
-    severity_of,
-)
+from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
+from llm_monitoring.alerts.episodes import SEVERITIES, Episode, severity_of
 from llm_monitoring.alerts.outbox import (
     after_attempt,
     deliveries_for,
@@ -27,6 +23,8 @@ from llm_monitoring.alerts.outbox import (
     text_of,
     undeliverable,
 )
+from llm_monitoring.alerts.points import point_text
+from llm_monitoring.alerts.proposals import Proposal
 from llm_monitoring.alerts.provider import provider_episodes
 from llm_monitoring.alerts.reconcile import (
     Message,
@@ -35,13 +33,17 @@ from llm_monitoring.alerts.reconcile import (
     is_withdrawn,
     reconcile,
 )
+from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
 
 __all__ = [
     "SEVERITIES",
     "DataFinding",
     "Episode",
+    "FalseAlarms",
     "Message",
+    "MetricInfo",
+    "Proposal",
     "Reconciliation",
     "after_attempt",
     "chart_episodes",
@@ -49,11 +51,14 @@ __all__ = [
     "deliveries_for",
     "due",
     "expected_by_chance",
+    "false_alarms",
     "find_low_coverage",
     "find_missing_windows",
     "find_rejects",
     "fingerprint_of",
+    "is_accepted",
     "is_withdrawn",
+    "one_to_a_series",
     "payload_of",
     "point_text",
     "provider_episodes",

@@ -1,6 +1,7 @@
 """Trouble with the data themselves: hours without requests, rejected rows, unscored samples."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -15,37 +16,61 @@ from llm_monitoring.alerts.sentences import (
 )
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
 
+GAP_SHARE = 0.8  # of the busy features that are silent at once: it is their source
+GAP_FEATURES = 3  # busy ones, or nothing can be said of a source
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataFinding:
     """One window in which the data were not as they should be."""
 
     hour: int  # the window
-    kind: str  # missing_windows, reject_ratio or judge_coverage
-    place: str  # feature_id, or name of the source
+    kind: str  # missing_windows, source_gap, reject_ratio or judge_coverage
+    place: str  # feature_id, name of the source, or the table that has a gap
     feature_id: str | None  # None: about a source
     value: float  # what was found: requests, or a ratio
     limit: float  # what is allowed: more than so many requests, at most or at least this ratio
 
 
-def find_missing_windows(points: Iterable[ChartPoint]) -> list[DataFinding]:
+def find_missing_windows(
+    points: Iterable[ChartPoint], busy: Mapping[int, int]
+) -> list[DataFinding]:
     """Windows without one request where the baseline expects some.
+
+    Where nearly all features are silent at once, it is their source that is: one finding instead of
+    one for each. A feature that was silent on its own before keeps its own.
 
     Args:
         points: rows of control_charts; those of other charts than `missing` are ignored.
+        busy: hour -> features that have requests in it or should have.
     """
-    return [
-        DataFinding(
-            hour=point.hour,
-            kind="missing_windows",
-            place=point.feature_id,
-            feature_id=point.feature_id,
-            value=0.0,
-            limit=0.0,
-        )
-        for point in points
-        if point.chart == "missing" and point.alarm
-    ]
+    silent: dict[int, list[str]] = defaultdict(list)
+    for point in points:
+        if point.chart == "missing" and point.alarm:
+            silent[point.hour].append(point.feature_id)
+    findings: list[DataFinding] = []
+    alone: set[str] = set()
+    for hour in sorted(silent):
+        before = alone if hours.shift(hour, -1) in silent else set()
+        share = len(silent[hour]) / max(busy.get(hour, 0), len(silent[hour]))
+        is_gap = busy.get(hour, 0) >= GAP_FEATURES and share >= GAP_SHARE
+        findings += [_gap(hour, share)] if is_gap else []
+        alone = {name for name in silent[hour] if name in before or not is_gap}
+        findings += [_silence(hour, name) for name in sorted(alone)]
+    return findings
+
+
+def _silence(hour: int, feature_id: str) -> DataFinding:
+    return DataFinding(
+        hour=hour, kind="missing_windows", place=feature_id, feature_id=feature_id,
+        value=0.0, limit=0.0,
+    )  # fmt: skip
+
+
+def _gap(hour: int, share: float) -> DataFinding:
+    return DataFinding(
+        hour=hour, kind="source_gap", place="requests", feature_id=None, value=share, limit=0.0
+    )
 
 
 def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[DataFinding]:
@@ -153,6 +178,9 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     place = name_text(worst.place)
     if worst.kind == "missing_windows":
         return f"no requests of {place}, which is never silent at this time"
+    if worst.kind == "source_gap":
+        share = "all" if worst.value == 1 else f"{worst.value * 100:.0f} % of the"
+        return f"no requests of {share} features that are never silent at this time"
     share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
     if worst.kind == "reject_ratio":
         return f"{share} of the rows of {place} rejected (limit {limit})"

@@ -5,15 +5,19 @@ that is what makes an alert exactly once, however often and whenever this is run
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from llm_monitoring import hours
 from llm_monitoring.alerts.episodes import RANKS, Episode, gravest
+from llm_monitoring.alerts.proposals import Proposal
+from llm_monitoring.alerts.runs import watched_by
+from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.records import Alert
 
 WITHDRAWN = "withdrawn, the recomputed history no longer shows it: "
+ACCEPTED = "accepted as the new baseline by "  # and a name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Reconciliation:
     alerts: list[Alert]  # new and changed ones only
     messages: list[Message]
     silent: int  # new alerts that nobody is told of: over long before they were found
+    proposals: list[Proposal] = field(default_factory=list)  # baselines people may accept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,7 @@ class _Rules:
     newest_hour: int
     repeat_hours: int
     notify_within_hours: int
+    accepted_by: Mapping[str, str]
 
 
 def fingerprint_of(subject: str, first_hour: int) -> str:
@@ -49,7 +55,7 @@ def fingerprint_of(subject: str, first_hour: int) -> str:
 
 def is_withdrawn(alert: Alert) -> bool:
     """Its episode vanished when history was computed again."""
-    return alert.summary.startswith(WITHDRAWN)
+    return alert.summary.startswith((WITHDRAWN, ACCEPTED))
 
 
 def reconcile(
@@ -60,6 +66,7 @@ def reconcile(
     newest_hour: int,
     repeat_hours: int = 24,
     notify_within_hours: int = 48,
+    accepted_by: Mapping[str, str] | None = None,
 ) -> Reconciliation:
     """Alerts and messages that follow from the episodes in the lake.
 
@@ -71,6 +78,8 @@ def reconcile(
         repeat_hours: an open alert is repeated after this long.
         notify_within_hours: an episode that was over longer ago than this when it was found is
             recorded silently, so that a backfill of a year wakes nobody.
+        accepted_by: fingerprint -> who made its level the baseline; if its episode has vanished,
+            that is why.
 
     Raises:
         ValueError: two episodes share a subject and a first window.
@@ -80,6 +89,7 @@ def reconcile(
         newest_hour=newest_hour,
         repeat_hours=repeat_hours,
         notify_within_hours=notify_within_hours,
+        accepted_by=accepted_by or {},
     )
     homes = _match(episodes, known)
     taken = {alert.fingerprint for alert in homes.values()}
@@ -91,6 +101,7 @@ def reconcile(
         alerts=alerts,
         messages=[message for _, message in outcomes if message is not None],
         silent=sum(a.fingerprint not in before and a.notified_hour is None for a in alerts),
+        proposals=[episode.proposal for episode in episodes if episode.proposal],
     )
 
 
@@ -136,7 +147,7 @@ def _overlapping(episode: Episode, free: dict[str, Alert]) -> Alert | None:
     candidates = [
         alert
         for alert in free.values()
-        if alert.subject == episode.subject and not is_withdrawn(alert)
+        if watched_by(alert.subject) == watched_by(episode.subject) and not is_withdrawn(alert)
         if _overlap(episode, alert) > 0
     ]
     return min(
@@ -197,7 +208,9 @@ def _kind(alert: Alert, known: Alert | None, rules: _Rules) -> str | None:
 def _withdraw(known: Alert, rules: _Rules) -> tuple[Alert, Message | None]:
     if is_withdrawn(known):
         return known, None
-    alert = replace(known, status="resolved", summary=WITHDRAWN + known.summary)
+    who = rules.accepted_by.get(known.fingerprint)
+    why = WITHDRAWN if who is None else f"{ACCEPTED}{name_text(who)}: "
+    alert = replace(known, status="resolved", summary=why + known.summary)
     told = known.status == "firing" and known.notified_hour is not None
     return _stamp(alert, known, "resolved" if told else None, rules)
 

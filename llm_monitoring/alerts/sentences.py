@@ -71,6 +71,14 @@ def until_text(last_hour: int) -> str:
     return f"until {hour_text(hours.shift(last_hour, 1))}"
 
 
+def chance_text(windows: float) -> str:
+    """How often chance alone brings such an alarm: `by chance once in 66 weeks`."""
+    for unit, size in (("weeks", 168), ("days", 24)):
+        if windows >= 2 * size:
+            return f"by chance once in {windows / size:,.0f} {unit}"
+    return f"by chance once in {windows:,.0f} hours"
+
+
 def sentence(parts: Iterable[str], simulated: bool) -> str:
     """Parts joined to one sentence, which says so if the data are make-believe."""
     return ", ".join(parts) + (" (simulated)" if simulated else "")

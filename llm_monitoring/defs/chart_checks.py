@@ -1,12 +1,13 @@
 """The checks of control_charts: one for each layer, one for silence, one for drawn lines."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 
-from llm_monitoring.alerts import point_text
+from llm_monitoring.alerts import is_accepted, one_to_a_series, point_text
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
+from llm_monitoring.defs.episodes import accepted_shifts
 from llm_monitoring.defs.partitions import hour_partition, hours_of
 from llm_monitoring.defs.pictures import chart_metadata
 from llm_monitoring.defs.resources import Monitoring
@@ -21,7 +22,10 @@ def _of_layer(layer: str) -> Belongs:
     return lambda point: point.chart in STATISTICAL and BY_NAME[point.metric].layer == layer
 
 
-STATISTICAL = ("sr_mixture", "reference_ewma")
+STATISTICAL = (
+    "sr_mixture", "outage", "cusum", "ewma", "shewhart", "variance_cusum", "laney_p",
+    "reference_ewma",
+)  # fmt: skip
 _CHECKS: dict[str, tuple[str, Belongs]] = {
     "infrastructure_in_control": (
         "Errors, refusals, latency and volume are as they usually are.",
@@ -53,25 +57,32 @@ def report_charts(
 ) -> Iterator[dg.AssetCheckResult]:
     """Results of every check for every window of the run."""
     alarms = monitoring.lake.rows("control_charts", "alarm", hours=hours_of(context))
+    accepted = accepted_shifts(monitoring.lake) if alarms else {}
     single = len(list(context.partition_keys)) == 1
     for name, (text, belongs) in _CHECKS.items():
         by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
         for point in filter(belongs, alarms):
             by_partition[hour_partition(point.hour)].append(point)
-        yield from report(context, name, _finding(monitoring, text, by_partition, single))
+        yield from report(context, name, _finding(monitoring, text, by_partition, accepted, single))
 
 
 def _finding(
     monitoring: Monitoring,
     text: str,
     by_partition: dict[str, list[ChartPoint]],
+    accepted: Mapping[str, int],
     pictures: bool,
 ) -> Callable[[str], Finding]:
     def finding(partition: str) -> Finding:
-        points = by_partition.get(partition, [])
+        points = one_to_a_series(by_partition.get(partition, []))
         if not points:
             return Finding(True, text)
-        texts = {point.chart_id: point_text(point, BY_NAME[point.metric].unit) for point in points}
+        texts = {
+            point.chart_id: point_text(
+                point, BY_NAME[point.metric].unit, accepted=is_accepted(point, accepted)
+            )
+            for point in points
+        }
         metadata: dict[str, object] = dict(texts)
         if pictures:
             for point in points[:SHOWN]:

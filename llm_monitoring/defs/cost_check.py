@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from llm_monitoring.alerts import one_to_a_series
 from llm_monitoring.defs.assets.windows import window_metrics
 from llm_monitoring.defs.lake_state import newest_hour
 from llm_monitoring.defs.resources import Monitoring
@@ -56,7 +57,11 @@ def spend_within_budget(monitoring: Monitoring) -> dg.AssetCheckResult:
     )  # fmt: skip
     told = [f"{cost.feature_id} spent ${cost.spend_usd:,.2f} of ${cost.budget_usd:,.2f}"
             for cost in over]  # fmt: skip
-    told += [f"{point.metric} of {point.feature_id} is out of control" for point in alarms]
+    told += [
+        f"{point.metric} of {point.feature_id}{f' on {point.model_id}' if point.model_id else ''} "
+        "is out of control"
+        for point in one_to_a_series(alarms)
+    ]
     return dg.AssetCheckResult(
         passed=not told,
         description="; ".join(told) or f"within budget up to {newest}",

@@ -4,6 +4,7 @@ from typing import Any
 
 import dagster as dg
 
+from llm_monitoring.alerts import one_to_a_series
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
 from llm_monitoring.metrics import BY_NAME
@@ -34,7 +35,7 @@ def sparklines(monitoring: Monitoring, hour: int) -> dict[str, Any]:
                 sparkline(chart_history(monitoring, point.chart_id, hour)), point.chart_id
             )
         )
-        for point in alarms[:SPARKLINES]
+        for point in one_to_a_series(alarms)[:SPARKLINES]
     }
 
 

@@ -62,7 +62,7 @@ class Book:
         self.alerts: dict[str, Alert] = {}
         self.messages: list[Message] = []
 
-    def reconcile(self, episodes: Iterable[Episode], newest: int, **rules: int) -> Reconciliation:
+    def reconcile(self, episodes: Iterable[Episode], newest: int, **rules: Any) -> Reconciliation:
         result = reconcile(
             list(episodes), list(self.alerts.values()), NOW, newest_hour=_hour(newest), **rules
         )
@@ -133,6 +133,15 @@ def test_an_episode_that_begins_earlier_after_recomputation_is_the_same_alert() 
     assert alert.fingerprint == fingerprint_of(alert.subject, _hour(5))
 
 
+def test_recomputation_may_let_the_other_chart_of_the_series_open_first() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 9)], 9)
+    book.reconcile([_episode(4, 10, subject="a/*/-/flag_rate/outage")], 10)
+    assert book.kinds == ["firing"]
+    book.reconcile([_episode(5, 11, subject="a/*/-/error_rate/outage")], 11)
+    assert book.kinds == ["firing", "firing", "resolved"]
+
+
 def test_one_common_window_makes_it_the_same_alert() -> None:
     book = Book()
     book.reconcile([_episode(5, 9)], 9)
@@ -176,6 +185,19 @@ def test_an_alert_whose_episode_vanished_is_withdrawn_and_people_are_told_once()
     assert alert.status == "resolved"
     assert is_withdrawn(alert)
     assert alert.summary.count("withdrawn") == 1
+
+
+def test_an_alert_that_vanished_because_somebody_accepted_its_level_says_so() -> None:
+    book = Book()
+    book.reconcile([_episode(5, 9), _episode(1, 9, subject="other")], 9)
+    who = {fingerprint_of("a/*/-/flag_rate/sr_mixture", _hour(5)): "Ada <b>"}
+    for _ in range(2):
+        book.reconcile([], 9, accepted_by=who)
+    accepted, withdrawn = sorted(alert.summary for alert in book.alerts.values())
+    assert accepted == "accepted as the new baseline by Ada??b?: flag rate up since 5"
+    assert withdrawn.startswith("withdrawn")
+    assert all(is_withdrawn(alert) for alert in book.alerts.values())
+    assert book.kinds == ["firing", "firing", "resolved", "resolved"]
 
 
 def test_a_withdrawn_alert_that_comes_back_is_the_same_alert_and_people_are_told() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from llm_monitoring.alerts.sentences import (
     UNITS,
+    chance_text,
     change_text,
     expected_by_chance,
     hour_text,
@@ -81,6 +82,20 @@ def test_a_logged_name_cannot_carry_markup_links_or_mentions(name: str, text: st
 
 def test_a_logged_name_cannot_be_endless() -> None:
     assert len(name_text("x" * 10_000)) == 80
+
+
+@pytest.mark.parametrize(
+    ("windows", "text"),
+    [
+        (66 * 168, "66 weeks"),
+        (13_440.0, "80 weeks"),
+        (10_000 * 168, "10,000 weeks"),
+        (335, "14 days"),
+        (47, "47 hours"),
+    ],
+)
+def test_chance_is_told_in_units_a_person_can_picture(windows: float, text: str) -> None:
+    assert chance_text(windows) == f"by chance once in {text}"
 
 
 def test_the_budget_is_told_for_all_charts_and_for_one() -> None:

@@ -13,15 +13,15 @@ from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
 from llm_monitoring.defs.casework import investigate_incident, report_metadata, write_report
+from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
-from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.records import Alert, ChartPoint, Delivery, Incident
-from llm_monitoring.settings import Settings
+from llm_monitoring.lake import TABLES
+from llm_monitoring.rebaselines import accepted_by
+from llm_monitoring.records import Alert, Delivery, Incident
 
 DELIVERED = "deliveries_succeed"
 ON_TIME = "incidents_on_time"
@@ -62,6 +62,8 @@ def alerts(
             "expected_by_chance": alerting.expected_by_chance(
                 settings.control.false_alarms_per_week, chart_count(settings)
             ),
+            "false_alarms": _digest(monitoring),
+            "proposed_baselines": dg.MetadataValue.md(_proposed(found.proposals)),
         }
     )
     failing = alerting.undeliverable(deliveries)
@@ -120,8 +122,13 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
     newest = newest_hour(lake)
     if newest is None:
         return alerting.Reconciliation(alerts=[], messages=[], silent=0)
+    alerts_so_far: list[Alert] = lake.rows("alerts")
     found = alerting.reconcile(
-        _episodes(lake, settings, newest), lake.rows("alerts"), now, newest_hour=newest
+        read_episodes(lake, settings, newest),
+        alerts_so_far,
+        now,
+        newest_hour=newest,
+        accepted_by=accepted_by(alerts_so_far, lake.rows("rebaselines")),
     )
     known = {row.delivery_id for row in lake.rows("deliveries")}
     outbox = alerting.deliveries_for(found.messages, settings.channels, now, known)
@@ -168,35 +175,21 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
     return [incident.incident_id for incident, _ in changed]
 
 
+def _digest(monitoring: Monitoring) -> str:
+    lake, newest = monitoring.lake, newest_hour(monitoring.lake)
+    if newest is None:
+        return "nothing was measured"
+    return false_alarm_digest(lake, monitoring.settings, newest)
+
+
+def _proposed(proposals: Sequence[alerting.Proposal]) -> str:
+    """Configurations for the job `rebaseline`, to paste; the reason and the name are a person's."""
+    pasted = (f"```yaml\n{proposal.job_config()}\n```" for proposal in proposals)
+    return "\n\n".join(pasted) or "none"
+
+
 def _joined(alert: Alert, incident_id: str) -> Alert:
     return replace(alert, incident_id=incident_id)
-
-
-def _episodes(lake: Lake, settings: Settings, newest: int) -> list[alerting.Episode]:
-    points: list[ChartPoint] = TABLES["control_charts"].to_records(lake.query("episode_points"))
-    judges = lake.run("select distinct epoch, judge from judgements").to_pylist()
-    charts = alerting.chart_episodes(
-        points,
-        BY_NAME,
-        newest_hour=newest,
-        judges={row["epoch"]: row["judge"] for row in judges},
-        thresholds=settings.control.thresholds,
-        simulated=settings.simulated,
-    )
-    provider = alerting.provider_episodes(
-        lake.rows("provider_drift"), newest_hour=newest, simulated=settings.simulated
-    )
-    control = settings.control
-    findings = [
-        *alerting.find_missing_windows(points),
-        *alerting.find_rejects(lake.rows("source_reads"), control.maximum_reject_ratio),
-        *alerting.find_low_coverage(
-            lake.rows("window_metrics", "metric = 'unscored_rate'"),
-            control.minimum_judge_coverage_ratio,
-        ),
-    ]
-    data = alerting.data_episodes(findings, newest_hour=newest, simulated=settings.simulated)
-    return [*charts, *provider, *data]
 
 
 def _deliver_due(monitoring: Monitoring) -> list[Delivery]:

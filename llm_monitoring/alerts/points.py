@@ -1,0 +1,55 @@
+"""One window of one chart in words."""
+
+from llm_monitoring.alerts.sentences import change_text, name_text, value_text
+from llm_monitoring.records import ChartPoint
+
+ACCEPTED = "accepted as the new normal by the policy for what only informs"
+
+
+def point_text(point: ChartPoint, unit: str, *, accepted: bool = False) -> str:
+    """One window of one chart in words.
+
+    Args:
+        unit: the metric's.
+        accepted: with this window the policy has taken the new level as the baseline.
+    """
+    metric = point.metric.replace("_", " ").removesuffix(" ms").removesuffix(" usd")
+    if point.chart == "missing":
+        return f"no requests of {place(point)}"
+    text = f"{metric} of {place(point)} {movement(point, unit)}"
+    return f"{text}, {ACCEPTED}" if accepted else text
+
+
+def movement(row: ChartPoint, unit: str) -> str:
+    """From where to where, such as `up from 0.5 % to 0.8 %`."""
+    level, expected = _level(row), _expected(row)
+    side = row.direction or "out of control"
+    if level is None:
+        return side
+    if expected is None:
+        return f"{side} at {value_text(level, unit)}"
+    if row.chart == "static_threshold":
+        return f"at {value_text(level, unit)}, beyond the line at {value_text(expected, unit)}"
+    # The numbers decide the word, so that a sentence never contradicts itself.
+    return f"{'up' if level > expected else 'down'} {change_text(expected, level, unit)}"
+
+
+def place(row: ChartPoint) -> str:
+    """Feature and model."""
+    model = f" on {name_text(row.model_id)}" if row.model_id else ""
+    return name_text(row.feature_id) + model
+
+
+def departure(row: ChartPoint) -> float:
+    """How far the level is from what it is held against; -1: not known."""
+    level, expected = _level(row), _expected(row)
+    return -1.0 if level is None or expected is None else abs(level - expected)
+
+
+def _level(row: ChartPoint) -> float | None:
+    return row.value if row.level is None else row.level
+
+
+def _expected(row: ChartPoint) -> float | None:
+    """What the level is held against: the center, or the line somebody drew."""
+    return row.limit if row.chart == "static_threshold" else row.center

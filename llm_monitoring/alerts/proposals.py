@@ -1,0 +1,73 @@
+"""Accepted shift: an episode that lasts is proposed as the new baseline; a person accepts it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llm_monitoring import hours
+from llm_monitoring.alerts.runs import Run
+from llm_monitoring.alerts.sentences import name_text
+
+LASTING = 24  # windows an episode has to be open: a day
+SETTLED = 20  # windows at the new level, or too little is known of it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A level that may be the new normal, and what to tell the job that makes it so."""
+
+    feature_id: str
+    metric: str
+    model_id: str | None  # None: all models of the feature
+    from_hour: int  # estimated first window of the present level
+    windows: int  # windows at that level
+
+    def words(self) -> str:
+        """The end of a sentence about the episode."""
+        model = f", model_id {name_text(self.model_id)}" if self.model_id else ""
+        return (
+            f"so for {self.windows} windows: if that is the new normal, accept with the job "
+            f"rebaseline: feature_id {name_text(self.feature_id)}, metric {self.metric}{model}, "
+            f"from_hour {_written(self.from_hour)}"
+        )
+
+    def job_config(self) -> str:
+        """Configuration of the job, ready to paste; it asks for a reason and a name."""
+        fields = {
+            "feature_id": self.feature_id,
+            "metric": self.metric,
+            **({"model_id": self.model_id} if self.model_id else {}),
+            "from_hour": _written(self.from_hour),
+            "reason": "",
+            "who": "",
+        }
+        # A JSON string is a YAML string, whatever a logged name holds.
+        lines = [f"      {name}: {json.dumps(value)}" for name, value in fields.items()]
+        return "\n".join(["ops:", "  rebaseline_charts:", "    config:", *lines])
+
+
+def proposal_of(runs: Iterable[Run]) -> Proposal | None:
+    """What is proposed of an episode; None: nothing (yet), or its charts have no baseline."""
+    lasting = [run for run in runs if run.is_open and len(run.rows) >= LASTING]
+    for run in lasting:
+        # The newest estimate: where a level moved twice, only the present one may be accepted.
+        since = run.last.change_hour or run.first.hour
+        windows = _windows_since(run, since)
+        if run.last.baseline_id is not None and windows >= SETTLED:
+            return Proposal(
+                feature_id=run.first.feature_id,
+                metric=run.first.metric,
+                model_id=run.first.model_id,
+                from_hour=since,
+                windows=windows,
+            )
+    return None
+
+
+def _windows_since(run: Run, hour: int) -> int:
+    before_the_alarm = max(0, hours.hours_between(hour, run.first.hour))
+    return before_the_alarm + sum(row.hour >= hour for row in run.rows)
+
+
+def _written(hour: int) -> str:
+    return f"{hours.hour_start(hour):%Y-%m-%dT%H}"

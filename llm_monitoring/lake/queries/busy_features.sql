@@ -1,0 +1,7 @@
+-- One row: an hour in which a feature is silent that should not be, and how many features have
+-- requests in it or should have.
+select hour, count(*) as features
+from control_charts
+where chart = 'missing' and status in ('provisional', 'established') and (alarm or n > 0)
+group by hour
+having bool_or(alarm)

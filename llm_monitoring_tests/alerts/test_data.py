@@ -1,0 +1,172 @@
+"""Episodes of trouble with the data themselves."""
+
+import pytest
+
+from llm_monitoring import hours
+from llm_monitoring.alerts import (
+    DataFinding,
+    Episode,
+    chart_episodes,
+    data_episodes,
+    find_low_coverage,
+    find_missing_windows,
+    find_rejects,
+)
+from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
+from llm_monitoring_tests.alerts.examples import START, chart_point, chart_points
+
+
+def test_silence_is_told_once_and_not_as_a_change_of_volume() -> None:
+    silence = {"chart": "missing", "metric": "request_count", "n": 0, "center": None}
+    points = chart_points(".Sa.", **silence) + chart_points(".Sa.")
+    newest = hours.shift(START, 3)
+    episodes = data_episodes(find_missing_windows(points, {}), newest_hour=newest)
+    assert [(e.metric, e.windows, e.severity, e.feature_id) for e in episodes] == [
+        ("missing_windows", 2, "page", "product_search")
+    ]
+    assert episodes[0].summary == (
+        "no requests of product_search, which is never silent at this time, "
+        "in 2 windows since Tue 2026-10-20 15:00 UTC"
+    )
+    (chart,) = chart_episodes(points, BY_NAME, newest_hour=newest)
+    assert chart.metric == "error_rate"
+
+
+# ------------------------------------------------------------------------- gaps of a source
+
+
+def silent(features: str, hour: int) -> list[ChartPoint]:
+    """A letter each: features that are silent in an hour (counted from START) and should not be."""
+    when = hours.shift(START, hour)
+    silence = {"chart": "missing", "metric": "request_count", "n": 0, "center": None}
+    return [
+        chart_point(when, alarm=True, chart_id=f"{name}/missing", feature_id=name, **silence)
+        for name in features
+    ]
+
+
+def found(*by_hour: tuple[str, int]) -> list[tuple[int, str, str]]:
+    """Findings as (hour, kind, place); by_hour: silent features, and how many are busy."""
+    points = [point for i, (features, _) in enumerate(by_hour) for point in silent(features, i)]
+    busy = {hours.shift(START, i): count for i, (_, count) in enumerate(by_hour)}
+    return [
+        (hours.hours_between(START, finding.hour), finding.kind, finding.place)
+        for finding in find_missing_windows(points[::-1], busy)
+    ]
+
+
+def test_features_that_fall_silent_together_are_one_finding_about_their_source() -> None:
+    assert found(("abcd", 5), ("abcde", 5)) == [
+        (0, "source_gap", "requests"),
+        (1, "source_gap", "requests"),
+    ]
+
+
+@pytest.mark.parametrize("case", [("abc", 4), ("ab", 2), ("a", 1)])
+def test_fewer_than_four_fifths_or_than_three_features_are_findings_of_their_own(
+    case: tuple[str, int],
+) -> None:
+    assert found(case) == [(0, "missing_windows", name) for name in case[0]]
+
+
+def test_a_feature_that_was_silent_before_the_gap_keeps_its_own_finding() -> None:
+    """Or it would be told to be back in the middle of a gap."""
+    assert found(("a", 5), ("abcde", 5), ("ab", 5)) == [
+        (0, "missing_windows", "a"),
+        (1, "source_gap", "requests"),
+        (1, "missing_windows", "a"),
+        (2, "missing_windows", "a"),
+        (2, "missing_windows", "b"),
+    ]
+
+
+def test_silence_long_before_a_gap_is_another_silence() -> None:
+    assert found(("a", 5), ("", 5), ("abcde", 5))[1:] == [(2, "source_gap", "requests")]
+
+
+def test_a_gap_pages_once_and_says_how_much_is_silent() -> None:
+    def episode(features: str, busy: int) -> Episode:
+        findings = find_missing_windows(silent(features, 0), {START: busy})
+        (one,) = data_episodes(findings, newest_hour=START)
+        return one
+
+    partly, wholly = episode("abcd", 5), episode("abcde", 5)
+    assert (partly.subject, partly.severity) == ("data/source_gap/requests", "page")
+    assert (partly.feature_id, partly.direction) == (None, "down")
+    assert partly.summary == (
+        "no requests of 80 % of the features that are never silent at this time, "
+        "in 1 window since Tue 2026-10-20 14:00 UTC"
+    )
+    assert wholly.summary.startswith("no requests of all features that are never silent")
+
+
+# --------------------------------------------------------------------------- rejects, coverage
+
+
+def _read(loaded: int, rejected: int) -> SourceRead:
+    return SourceRead(
+        hour=START,
+        table="raw_requests",
+        source="logs",
+        loaded=loaded,
+        rejected=rejected,
+        duplicates=0,
+        unpriced=0,
+        skipped=0,
+    )
+
+
+def test_a_source_may_reject_its_share_and_no_more() -> None:
+    assert find_rejects([_read(99, 1), _read(0, 0)], 0.01) == []
+    (finding,) = find_rejects([_read(98, 2)], 0.01)
+    assert finding.value == pytest.approx(0.02)
+    (episode,) = data_episodes([finding], newest_hour=START)
+    assert "2.0 % of the rows of logs/raw_requests rejected (limit 1.0 %)" in episode.summary
+
+
+def _unscored(value: float | None, n: int = 40, model_id: str | None = None) -> WindowMetric:
+    return WindowMetric(
+        hour=START,
+        feature_id="support_chat",
+        model_id=model_id,
+        epoch="e1",
+        metric="unscored_rate",
+        value=value,
+        n=n,
+        stddev=None,
+    )
+
+
+def test_low_coverage_is_found_where_the_sample_can_tell() -> None:
+    fine = [_unscored(0.2), _unscored(0.9, n=4), _unscored(None, n=0), _unscored(0.9, model_id="m")]
+    assert find_low_coverage(fine, 0.8) == []
+    (finding,) = find_low_coverage([_unscored(0.6)], 0.8)
+    (episode,) = data_episodes([finding], newest_hour=START)
+    assert "only 40.0 % of the sample of support_chat scored" in episode.summary
+
+
+def _finding(offset: int, place: str = "a") -> DataFinding:
+    return DataFinding(
+        hour=hours.shift(START, offset),
+        kind="missing_windows",
+        place=place,
+        feature_id=place,
+        value=0.0,
+        limit=0.0,
+    )
+
+
+def test_findings_that_come_and_go_are_one_episode() -> None:
+    findings = [_finding(i) for i in (7, 0, 3, 12)] + [_finding(1, "b")]
+    episodes = data_episodes(findings, newest_hour=hours.shift(START, 14))
+    assert [(e.subject, e.windows, e.open) for e in episodes] == [
+        ("data/missing_windows/a", 2, False),
+        ("data/missing_windows/b", 1, False),
+        ("data/missing_windows/a", 1, False),
+        ("data/missing_windows/a", 1, True),
+    ]
+
+
+def test_no_findings_are_no_episodes() -> None:
+    assert data_episodes([], newest_hour=START) == []
