@@ -143,7 +143,8 @@ TITLES = {
     "request_count": ("Traffic", "requests per hour"), "novelty_rate": ("Novel queries", ""),
     "unexpected_language_rate": ("Unexpected languages", ""),
     "query_length_mean": ("Query length", "characters"),
-    "missing_windows": ("Requests", ""), "reject_ratio": ("Rejected rows", ""),
+    "missing_windows": ("Requests", ""), "source_gap": ("Requests of all features", ""),
+    "reject_ratio": ("Rejected rows", ""), "request_share": ("Share of all requests", ""),
     "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""),
     "length": ("Probe answer length", ""),
 }  # fmt: skip

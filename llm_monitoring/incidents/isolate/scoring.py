@@ -144,7 +144,8 @@ _LATENCY = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")
 _COST = ("total_cost_usd", "avg_cost_per_request_usd")
 _INPUTS = ("novelty_rate", "unexpected_language_rate", "query_length_mean")
 _PROBES = ("pass_rate", "length", "identity")
-_SILENCE = ("missing_windows", "reject_ratio")
+_SILENT = ("missing_windows", "source_gap")
+_VOLUME = ("request_count", "request_share", "total_cost_usd", *_SILENT)
 _ERRORS = ("error_rate", "refusal_rate")
 _UNJUDGED = ("unscored_rate", "judge_coverage")  # by the judge's fault, or for want of an answer
 
@@ -160,7 +161,8 @@ _MODEL_FITS = _fits(
 FITS: dict[str, dict[str, float]] = {
     "deployment": _fits(
         (_QUALITY, 0.8), (_USERS, 0.8), (_LATENCY, 0.9), (_COST, 0.8), (_ERRORS, 1),
-        (_SILENCE, 1), (("avg_input_tokens", "avg_output_tokens", "request_count"), 0.8),
+        ((*_SILENT, "reject_ratio"), 1), (("avg_input_tokens", "avg_output_tokens"), 0.8),
+        (("request_count", "request_share"), 0.8),
         (_INPUTS, 0.6), (_UNJUDGED, 0.8),
     ),
     "prompt": _fits(
@@ -179,11 +181,11 @@ FITS: dict[str, dict[str, float]] = {
         (("avg_input_tokens", "avg_output_tokens"), 0.5), (_COST, 0.4),
     ),
     "traffic": _fits(
-        (("request_count", "total_cost_usd", "missing_windows"), 1), (_LATENCY, 0.7),
+        (_VOLUME, 1), (_LATENCY, 0.7),
         (("error_rate",), 0.6), (_INPUTS, 0.5),
     ),
     "silence": _fits(
-        (("request_count", "total_cost_usd", "missing_windows"), 1), (("error_rate",), 0.6),
+        (_VOLUME, 1), (("error_rate",), 0.6),
     ),
     "judge": _fits((_QUALITY, 0.9), (_UNJUDGED, 1)),
     "limits": _fits(
@@ -192,6 +194,6 @@ FITS: dict[str, dict[str, float]] = {
     ),
     "errors": _fits(
         (("error_rate",), 0.9), (_UNJUDGED, 0.9), (_LATENCY, 0.7),
-        (("request_count", "missing_windows"), 0.6), (_USERS, 0.5),
+        (("request_count", *_SILENT), 0.6), (_USERS, 0.5),
     ),
 }  # fmt: skip
