@@ -148,6 +148,8 @@ def test_bytes_that_are_no_utf8_are_told(tmp_path: Path) -> None:
     [
         ("control: {thresholds: [{metric: error_rate}]}", "exactly one of 'above' and 'below'"),
         ("control: {thresholds: [{metric: a, above: 1, below: 0}]}", "exactly one of"),
+        ("control: {false_tickets_per_week: 0.5}", "is below false_alarms_per_week"),
+        ("control: {false_tickets_per_week: 21}", "above 20 times false_alarms_per_week"),
         ("channels: [{name: call, kind: webhook}]", "needs 'url_env'"),
         ("channels: [{name: a, kind: log}, {name: a, kind: log}]", "channels: a named twice"),
         ("end: 2026-10-05T00:30:00Z", "whole hour"),
