@@ -2,12 +2,13 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llm_monitoring.alerts.runs import Run, chart_runs, joined
-from llm_monitoring.backtesting.rules import BUDGETED, Rule, charts_for
-from llm_monitoring.control import Series, fold, series_run_length, ticket_margin
+from llm_monitoring.backtesting.rules import Rule, charts_for
+from llm_monitoring.control import Series, chart_run_length, fold, ticket_margin
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.stats.multiplicity import expected_false_alarms
 
@@ -117,10 +118,14 @@ def _departure(row: ChartPoint) -> float:
 
 
 def _expected(rule: Rule, series: Series, points: Sequence[ChartPoint]) -> float | None:
-    """Charts that keep a budget share the series' part of it, so one of them stands for all."""
-    mine = [point for point in points if point.chart in BUDGETED]
-    if not mine:
+    """False alarms by the budget, in the windows that were monitored."""
+    windows = Counter(point.chart for point in points if point.status in MONITORED)
+    lengths = {
+        chart: chart_run_length(rule.settings, series.feature_id, chart)
+        for chart in {point.chart for point in points}
+    }
+    known = [(chart, length) for chart, length in lengths.items() if length is not None]
+    if not known:
         return None
-    windows = sum(p.chart == mine[0].chart and p.status in MONITORED for p in mine)
-    each = series_run_length(rule.settings, series.feature_id)
-    return expected_false_alarms(windows, each / math.exp(ticket_margin(rule.settings)))
+    more = math.exp(ticket_margin(rule.settings))
+    return sum(more * expected_false_alarms(windows[chart], length) for chart, length in known)
