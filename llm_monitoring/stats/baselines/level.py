@@ -211,12 +211,22 @@ def _balanced(
 
 
 def _excess_scatter(white: Array) -> float:
-    """Heavy tails scatter more than the bulk says, also when they are clipped.
+    """Heavy tails scatter more than the bulk says, also when they are clipped; so does one of two.
 
     Two standard errors are left to chance: what is only chance would cost delay for nothing.
     """
-    square = float(np.mean(white**2))
-    return math.sqrt(square) if square > 1 + 2 * math.sqrt(2 / len(white)) else 1.0
+    # Of a normal score the square has variance 2, twice the square of one side has 5.
+    squares = (
+        (white**2, 2.0),
+        (2 * np.maximum(white, 0) ** 2, 5.0),
+        (2 * np.minimum(white, 0) ** 2, 5.0),
+    )
+    scatters = [
+        float(square.mean())
+        for square, variance in squares
+        if square.mean() > 1 + 2 * math.sqrt(variance / len(white))
+    ]
+    return math.sqrt(max(scatters, default=1.0))
 
 
 def whitened(scores: Array, t: Array, phi: float) -> Array:
