@@ -204,6 +204,22 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rebaseline:
+    """One decision about baselines: learn anew from an hour on, or leave some hours out."""
+
+    rebaseline_id: Annotated[str, "unique"]
+    feature_id: Annotated[str, "feature it concerns"]
+    metric: Annotated[str | None, "metric it concerns; None: every metric of the feature"]
+    model_id: Annotated[str | None, "model it concerns; None: every model, and all together"]
+    from_hour: Annotated[int | None, "Phase I begins anew here, yyyymmddhh; None: it does not"]
+    skip_from: Annotated[int | None, "first hour that Phase I leaves out; None: none is left out"]
+    skip_to: Annotated[int | None, "last hour that Phase I leaves out"]
+    reason: Annotated[str, "why"]
+    author: Annotated[str, "who decided it"]
+    decided_at: Annotated[datetime, "when"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPoint:
     """One (window, chart): state after the window, statistic, limit, alarm or not."""
 

@@ -143,6 +143,7 @@ _TABLES = (
         "month",
     ),
     Table("baselines", records.Baseline, ("chart_id", "baseline_id")),
+    Table("rebaselines", records.Rebaseline, ("rebaseline_id",)),
     Table("control_charts", records.ChartPoint, ("hour", "chart_id"), "month"),
     Table(
         "probe_results",

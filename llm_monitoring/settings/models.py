@@ -155,10 +155,24 @@ class ControlSettings(Strict):
     """Control charts and the false-alarm budget."""
 
     false_alarms_per_week: float = Field(1.0, gt=0)  # over all charts together
-    chart: Literal["sr_mixture", "reference_ewma"] = "sr_mixture"
+    # Ticket tier: charts open episodes at this budget, and they page at the one above.
+    false_tickets_per_week: float | None = Field(None, gt=0)
+    chart: Literal[
+        "sr_mixture", "cusum", "ewma", "shewhart", "variance_cusum", "outage", "reference_ewma"
+    ] = "sr_mixture"
     thresholds: list[Threshold] = []
     maximum_reject_ratio: float = Field(0.01, ge=0, le=1)
     minimum_judge_coverage_ratio: float = Field(0.8, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _tickets_are_cheaper(self) -> "ControlSettings":
+        tickets = self.false_tickets_per_week
+        if tickets is not None and tickets < self.false_alarms_per_week:
+            raise ValueError("false_tickets_per_week is below false_alarms_per_week")
+        # Beyond e^3 a chart that opened at the budget of tickets could never be sure of a page.
+        if tickets is not None and tickets > 20 * self.false_alarms_per_week:
+            raise ValueError("false_tickets_per_week is above 20 times false_alarms_per_week")
+        return self
 
 
 class Probe(Strict):

@@ -10,6 +10,7 @@ from llm_monitoring.simulation.faults import Fault
 
 # A chart may close an episode and open another while the effects of a fault fade.
 AFTERMATH_HOURS = 24
+FLEET = ("request_count", "request_share")  # what one feature's volume moves of all features
 PROBED_AFTER = timedelta(days=2, hours=12)  # the weekly schedule asks on Wednesday at noon
 
 
@@ -75,14 +76,16 @@ def score(
 
 def explains(fault: Fault, alert: Alert, models: dict[str, set[str]]) -> bool:
     """The alert began while the fault was on, or in its aftermath, on a series it moves."""
-    if alert.metric not in fault.affects:
+    # A feature that falls silent changes the total, and the share of every other one.
+    is_volume = alert.metric in FLEET and "request_count" in fault.affects
+    if alert.metric not in fault.affects and not is_volume:
         return False
     if alert.layer == "provider":
         served = alert.model_id in models.get(fault.feature_id, ())
         return served and alarm_at(alert) >= hour_start(fault.first_hour)
     late = hours_between(fault.last_hour, alert.first_hour)
     began = alert.first_hour >= fault.first_hour and late <= AFTERMATH_HOURS
-    return alert.feature_id == fault.feature_id and began
+    return began and (is_volume or alert.feature_id == fault.feature_id)
 
 
 def alarm_at(alert: Alert) -> datetime:
