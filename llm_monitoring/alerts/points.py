@@ -3,7 +3,7 @@
 from llm_monitoring.alerts.sentences import change_text, name_text, value_text
 from llm_monitoring.records import ChartPoint
 
-ACCEPTED = "accepted as the new normal by the policy for what only informs"
+ACCEPTED = "accepted as the new normal by the policy for volumes"
 
 
 def point_text(point: ChartPoint, unit: str, *, accepted: bool = False) -> str:

@@ -10,5 +10,5 @@ def test_one_window_of_a_chart_in_words() -> None:
     silent = replace(point, chart="missing", metric="request_count", value=None, level=0.0)
     assert point_text(silent, "requests") == "no requests of product_search"
     assert point_text(point, "ratio", accepted=True).endswith(
-        "to 0.8 %, accepted as the new normal by the policy for what only informs"
+        "to 0.8 %, accepted as the new normal by the policy for volumes"
     )

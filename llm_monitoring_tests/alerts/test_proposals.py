@@ -94,8 +94,6 @@ def test_what_the_policy_accepts_is_told_over_and_not_proposed() -> None:
     )[0]
     episode = only_episode(points, accepted={"b2": last.hour})
     assert (episode.open, episode.proposal) == (False, None)
-    assert episode.summary.endswith(
-        "accepted as the new normal by the policy for what only informs"
-    )
+    assert episode.summary.endswith("accepted as the new normal by the policy for volumes")
     later = only_episode(points, accepted={"b2": hours.shift(last.hour, -100)})
     assert later.open  # that baseline was accepted in an episode long before

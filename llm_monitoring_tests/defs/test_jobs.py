@@ -62,7 +62,8 @@ def test_alerts_of_one_cause_are_one_incident(monitored: Product) -> None:
     assert {members[f]["feature_id"] for f in cost.alerts} == {"product_search"}
     assert len(outage.alerts) > 1
     assert len(cost.alerts) > 1
-    assert {*outage.alerts, *cost.alerts} == {
+    # What only informs joins where it fits, and opens nothing.
+    assert {*outage.alerts, *cost.alerts} >= {
         f for f, row in members.items() if row["severity"] != "info"
     }
 
