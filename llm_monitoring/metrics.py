@@ -37,6 +37,7 @@ class Metric:
         bad: directions that are trouble; empty: not charted.
         by_model: charted for each model of a feature too.
         minimum_n: rows below which a window says too little to be charted.
+        is_volume: it moves in steps by itself: a shift that stays a day is taken as normal.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Metric:
     bad: tuple[Direction, ...] = ()
     by_model: bool = False
     minimum_n: int = 1
+    is_volume: bool = False
 
     @property
     def title(self) -> str:
@@ -177,6 +179,7 @@ METRICS: tuple[Metric, ...] = (
         n="count(*)",
         stddev="null::double",
         bad=("up", "down"),
+        is_volume=True,
     ),
     Metric(
         name="request_share",
@@ -188,6 +191,7 @@ METRICS: tuple[Metric, ...] = (
         n="total",
         stddev="null::double",
         bad=("up", "down"),
+        is_volume=True,
     ),
     _rate("error_rate", "infrastructure", "requests", "error is not null", "up"),
     _rate(

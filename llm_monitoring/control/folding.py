@@ -118,7 +118,7 @@ class _Fold:
         self.chart_id = series.chart_id(chart)
         metric = BY_NAME.get(series.metric)
         self.minimum_n = metric.minimum_n if metric and chart.learn else 1
-        self.accepts = metric is not None and metric.kind == "count"
+        self.accepts = metric is not None and metric.is_volume
         self.skipped = skips(rebaselines)
         self.restarts = sorted(r.from_hour for r in rebaselines if r.from_hour)
         self.baselines: list[Baseline] = []
