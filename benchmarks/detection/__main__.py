@@ -86,8 +86,21 @@ def main(names: str, only: str | None, seed: int, date: str | None) -> None:
         result["rows"][name] = _merged(found, result["rows"].get(name, []), only)
         result["seconds"][name] = round(time.perf_counter() - begin, 1)
         click.echo(f"{name}: {result['seconds'][name]} s")
-        RESULTS.write_text(json.dumps(_known(result), indent=1, ensure_ascii=False) + "\n")
+        RESULTS.write_text(_compact(_known(result)) + "\n")
     write_page(json.loads(RESULTS.read_text()))
+
+
+def _compact(value: object, depth: int = 0) -> str:
+    """JSON with a line for each row of a table, so that a change shows which rows changed."""
+    if depth < 3 and value and isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else ((None, one) for one in value)
+        lines = [
+            ("" if key is None else f"{json.dumps(key)}: ") + _compact(one, depth + 1)
+            for key, one in pairs
+        ]
+        begin, end = "{}" if isinstance(value, dict) else "[]"
+        return f"{begin}\n" + ",\n".join(lines) + f"\n{end}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _merged(found: Rows, before: Rows, only: str | None) -> Rows:
