@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.measuring import Cost
 
-PERCENTILES = {50: 0.1, 95: 0.02, 99: 0.005}  # and the neighbours that tell their error
+# And the quantiles around them whose distance tells their error.
+PERCENTILES = {50: (0.5, 0.75), 95: (0.9, 0.975), 99: (0.98, 0.995)}
 AVERAGED = {
     "avg_cost_per_request_usd": "cost_usd",
     "avg_input_tokens": "input_tokens",
@@ -79,12 +80,12 @@ def pandas(lake_folder: Path, output: Path) -> Result:
         for how in ("mean", "count", "std"):
             wide[[f"{name}_{how}" for name in numbers]] = getattr(groups[numbers], how)()
         # For these percentiles "higher" is the index rule int(n * p / 100); the check proves it.
-        wanted = [f for p, h in PERCENTILES.items() for f in (p / 100, p / 100 - h, p / 100 + h)]
+        wanted = sorted({f for p, beside in PERCENTILES.items() for f in (p / 100, *beside)})
         quantiles = groups["latency_ms"].quantile(wanted, interpolation="higher").unstack()
-        for p, h in PERCENTILES.items():
+        for p, (below, above) in PERCENTILES.items():
             wide[f"p{p}"] = quantiles[p / 100]
-            apart = np.log(quantiles[p / 100 + h] / quantiles[p / 100 - h])
-            error = _error_factor(p, h) * apart * quantiles[p / 100]
+            apart = np.log(quantiles[above] / quantiles[below])
+            error = _error_factor(p) * apart * quantiles[p / 100]
             wide[f"p{p}_std"] = error.where(wide["latency_ms_count"] > 1)
         return wide.reset_index()
 
@@ -131,15 +132,12 @@ def polars(lake_folder: Path, output: Path) -> Result:
         *(
             pl.when(latency.count() > 1)
             .then(
-                _error_factor(p, h)
-                * (
-                    latency.quantile(p / 100 + h, "higher")
-                    / latency.quantile(p / 100 - h, "higher")
-                ).log()
+                _error_factor(p)
+                * (latency.quantile(above, "higher") / latency.quantile(below, "higher")).log()
                 * latency.quantile(p / 100, "higher")
             )
             .alias(f"p{p}_std")
-            for p, h in PERCENTILES.items()
+            for p, (below, above) in PERCENTILES.items()
         ),
     ]
     # An empty sum is 0 to polars, but unknown to us.
@@ -181,10 +179,10 @@ def polars(lake_folder: Path, output: Path) -> Result:
     return result
 
 
-def _error_factor(percent: int, beside: float) -> float:
-    """Relative error of a percentile times sqrt(n), over the log ratio of its neighbours."""
-    share = percent / 100
-    return math.sqrt(share * (1 - share)) / (2 * beside)
+def _error_factor(percent: int) -> float:
+    """Relative error of a percentile times sqrt(n), over the log ratio around it."""
+    share, (below, above) = percent / 100, PERCENTILES[percent]
+    return math.sqrt(share * (1 - share)) / (above - below)
 
 
 def _columns() -> list[tuple[str, str, str, str | None]]:

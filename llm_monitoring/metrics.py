@@ -15,8 +15,8 @@ Layer = Literal["infrastructure", "cost", "quality", "satisfaction", "inputs"]
 Kind = Literal["proportion", "mean", "positive", "count", "flag"]
 Family = Literal["requests", "fleet", "signals", "judgements", "inputs"]
 Direction = Literal["up", "down"]
-# Of latency: percentile -> how far to either side its neighbours lie that tell its error.
-PERCENTILES = {50: 0.1, 95: 0.02, 99: 0.005}
+# Of latency: percentile -> the quantiles around it whose distance tells its error.
+PERCENTILES = {50: (0.5, 0.75), 95: (0.9, 0.975), 99: (0.98, 0.995)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +117,9 @@ def _average(
     )
 
 
+_FRACTIONS = sorted({f for p, beside in PERCENTILES.items() for f in (p / 100, *beside)})
+
+
 def _percentile(name: str, percent: int, *bad: Direction) -> Metric:
     """The value at index int(n * percent / 100) of the sorted latencies, the reference's rule.
 
@@ -127,21 +130,19 @@ def _percentile(name: str, percent: int, *bad: Direction) -> Metric:
     Its standard error is stddev / sqrt(n), as that of a mean: stddev is sqrt(q (1 - q)) over the
     density, which the distance of its neighbours tells (Siddiqui 1960, J. Res. NBS 64B).
     """
-    q, beside = percent / 100, PERCENTILES[percent]
-    fractions = [f for p, h in PERCENTILES.items() for f in (p / 100, p / 100 - h, p / 100 + h)]
-    listed = ", ".join(f"{fraction:g} + 1e-12" for fraction in fractions)
-    quantiles = f"quantile_disc(latency_ms, [{listed}])"
-    at = 3 * list(PERCENTILES).index(percent) + 1
+    q, (below, above) = percent / 100, PERCENTILES[percent]
+    listed = ", ".join(f"{fraction:g} + 1e-12" for fraction in _FRACTIONS)
+    place = {f: f"quantile_disc(latency_ms, [{listed}])[{i + 1}]" for i, f in enumerate(_FRACTIONS)}
     # Of the logarithm: tails are more even there, and the estimate less biased.
-    apart = f"ln({quantiles}[{at + 2}] / nullif({quantiles}[{at + 1}], 0))"
-    error = f"{math.sqrt(q * (1 - q)) / (2 * beside)} * {apart} * {quantiles}[{at}]"
+    apart = f"ln({place[above]} / nullif({place[below]}, 0))"
+    error = f"{math.sqrt(q * (1 - q)) / (above - below)} * {apart} * {place[q]}"
     return Metric(
         name=name,
         layer="infrastructure",
         unit="ms",
         kind="positive",
         family="requests",
-        value=f"{quantiles}[{at}]",
+        value=place[q],
         n="count(latency_ms)",
         stddev=f"case when count(latency_ms) > 1 then {error} end",
         bad=bad,
