@@ -20,6 +20,7 @@ from llm_monitoring.stats.baselines.residuals import (
     autocorrelation,
     between_variance,
     choose_season,
+    memory,
     slot_centers,
     tail_degrees,
 )
@@ -175,8 +176,8 @@ def _learn(
     between = max(between, smallest_between)
     spread = np.sqrt(between**2 + within**2 / n)
     scores = residuals / spread
-    phi = autocorrelation(np.clip(scores, -CLIP, CLIP), t.tolist())
     clipped = np.clip(scores, -CLIP, CLIP)
+    phi = autocorrelation(clipped, t.tolist())
     white = whitened(clipped, t, phi)
     inflation = _excess_scatter(white)
     inflation *= temper(white / inflation)
@@ -233,10 +234,9 @@ def whitened(scores: Array, t: Array, phi: float) -> Array:
     """[windows] what each score adds to what the one before it foretold."""
     if not phi:
         return scores
-    gap = np.diff(t)
-    memory = np.where(gap == 1, phi, np.abs(phi) ** gap * (phi > 0))
+    remembered = memory(np.float64(phi), np.diff(t))
     white = scores.copy()
-    white[1:] = (scores[1:] - memory * scores[:-1]) / np.sqrt(1 - memory**2)
+    white[1:] = (scores[1:] - remembered * scores[:-1]) / np.sqrt(1 - remembered**2)
     return white
 
 

@@ -152,6 +152,12 @@ def autocorrelation(scores: Array, t: Sequence[int]) -> float:
     return float(np.clip(phi + (1 + 3 * phi) / len(scores), -0.95, 0.95))
 
 
+def memory(phi: Array | np.float64, gap: Array) -> Array:
+    """What a window remembers of one `gap` windows before it; of a negative phi only the next."""
+    remembered: Array = np.where((gap == 1) | (phi > 0), np.sign(phi) * np.abs(phi) ** gap, 0.0)
+    return remembered
+
+
 def tail_degrees(scores: Array) -> float:
     """Degrees of freedom of the t-distribution that the heavier tail may well have; 1000: normal.
 

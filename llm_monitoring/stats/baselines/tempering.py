@@ -16,7 +16,7 @@ def temper(scores: Array) -> float:
     """Smallest 1.12^k, so that scores divided by it raise no alarm within Phase I.
 
     It needs no distribution: whatever makes real series restless (steps, long memory, bursts) is
-    replayed through the chart's own statistic.
+    replayed through a statistic like sr_mixture's, two-sided and without its dead band.
 
     Args:
         scores: [windows] standardised, clipped and whitened residuals in order of time.

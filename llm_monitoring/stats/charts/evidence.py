@@ -16,6 +16,7 @@ from llm_monitoring.stats.baselines.proportion import (
     without_season,
 )
 from llm_monitoring.stats.baselines.reading import Array, Row, slot
+from llm_monitoring.stats.baselines.residuals import memory
 
 FARTHEST = 20.0  # standard deviations one window may add to the level since a change
 ESTABLISHED = 336.0  # windows
@@ -85,7 +86,7 @@ def _of_a_level(
     white = whitened(baseline, row.t, score, last)
     # A shift of one typical standard deviation is worth more in a window of many rows.
     total, information = weight * white, weight**2
-    shifts = _columns(shifts, white)
+    shifts = columns(shifts, white)
     error = band * _caution(baseline) / np.sqrt(known[1])
     away = total - known[0] / known[1] * information
     ratios = shifts * away - (shifts**2 / 2 + np.abs(shifts) * error) * information
@@ -106,11 +107,8 @@ def whitened(
     last: tuple[Array, Array],
 ) -> Array | np.float64:
     """What a score adds to what the window before foretold; over a gap, memory fades."""
-    gap = np.maximum(t - last[0], 1)
-    phi = np.asarray(baseline.phi)
-    memory = np.where((last[0] >= 0) & ((gap == 1) | (phi > 0)), np.abs(phi) ** gap, 0.0)
-    memory = memory * np.sign(phi)
-    white: Array = (score - memory * last[1]) / np.sqrt(1 - memory**2)
+    remembered = memory(np.asarray(baseline.phi), np.maximum(t - last[0], 1)) * (last[0] >= 0)
+    white: Array = (score - remembered * last[1]) / np.sqrt(1 - remembered**2)
     return white
 
 
@@ -127,7 +125,7 @@ def _of_a_rate(
     events = row.value * n
     rate = np.clip(known[0] / known[1], 0.5 / known[1], 1 - 0.5 / known[1])
     error = band * _caution(baseline) / np.sqrt(known[1] * rate * (1 - rate))
-    sizes = _columns(shifts, rate) / typical_information(baseline)
+    sizes = columns(shifts, rate) / typical_information(baseline)
     odds = np.log(rate / (1 - rate)) + baseline.offsets[slot(row.t)]
     # Odds, not ratios: a falling 90 % is seen exactly as soon as a rising 10 %.
     null = odds + np.where(sizes > 0, error, -error)
@@ -232,7 +230,8 @@ def _memory_factor(baseline: LevelBaseline) -> Array:
     return factor
 
 
-def _columns(shifts: Array, like: Array | np.float64) -> Array:
+def columns(shifts: Array, like: Array | np.float64) -> Array:
+    """[shifts, 1, ...] so that a number for each shift meets a number for each chart."""
     return shifts.reshape(-1, *[1] * np.ndim(like))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from llm_monitoring.stats.baselines import AnyBaseline, Array, Reading, Row, SilenceBaseline
 from llm_monitoring.stats.charts.chart import Chart, Point, Side
 from llm_monitoring.stats.charts.evidence import (
+    columns,
     evidence,
     known_level,
     level_of,
@@ -55,7 +56,7 @@ def sr_mixture(
 
     Error:
         In control `run_length` to 1.5 `run_length` windows pass per alarm on average, measured for
-        independent windows and the in-control suites of `benchmarks.detection`.
+        independent windows; on the misbehaving suites of `benchmarks.detection` more.
 
     Source: Shin, Ramdas & Rinaldo, e-detectors, arXiv 2203.03532.
     """
@@ -124,7 +125,7 @@ def _step(
     cusums = np.maximum(0.0, cusums + _bounded(found.ratios))
     was_open = fixed["opened"] != 0
     limit = fixed["limit"]
-    leading = _leading(shifts, ratios * _columns(weights, ratios), cusums, fixed["opened"])
+    leading = _leading(shifts, ratios * columns(weights, statistic), cusums, fixed["opened"])
     recovery = np.where(
         was_open, np.maximum(0.0, fixed["recovery"] + _recovery(increments, leading)), 0.0
     )
@@ -133,7 +134,7 @@ def _step(
     closed = was_open & ~alarm
     # Capped one by one: a spike lifts the largest shift and must not push the others down.
     most = np.exp(limit + HEADROOM)
-    ratios = np.where(closed, 0.0, np.minimum(ratios, most / _columns(weights, ratios)))
+    ratios = np.where(closed, 0.0, np.minimum(ratios, most / columns(weights, statistic)))
     cusums = np.where(closed, 0.0, cusums)
     side = np.where(alarm, np.sign(shifts)[leading], 0.0)
     level = level_since(baseline, row.t, _taken(totals, leading), _taken(counts, leading))
@@ -157,7 +158,7 @@ def _step(
 
 def _leading(shifts: Array, mixed: Array, cusums: Array, opened: Array) -> Any:
     """Likeliest shift: of all by its share in the mixture, of an open episode's side by CUSUM."""
-    signs = _columns(np.sign(shifts), mixed)
+    signs = columns(np.sign(shifts), opened)
     return np.where(
         opened != 0,
         np.argmax(np.where(signs == opened, cusums, -1.0), axis=0),
@@ -204,10 +205,6 @@ def _refined(fixed: dict[str, Array], total: Any, weight: Any, disputed: Any) ->
         np.where(full, 0.0, windows),
         np.where(full, 0.0, disputed),
     ]
-
-
-def _columns(values: Array, like: Array) -> Array:
-    return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
 def _taken(rows: Array, which: Any) -> Array:
