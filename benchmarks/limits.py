@@ -1,6 +1,7 @@
 """Calibrates the limits of sr_mixture: prints the tables of `stats/charts/limits.py`.
 
-Use: `python -m benchmarks.limits levels|rates one|two CHARTS`.
+Use: `python -m benchmarks.limits levels|rates|clusters one|two CHARTS`. FEW_EVENTS is how far rates
+lie below levels with one side, CLUSTERED_TWO_SIDED how far clusters lie above them with two.
 
 Independent windows are simulated in control, with a baseline learned from their own Phase I as
 charts learn it. The limit for a run length A is where alarms over the first windows after Phase I
@@ -14,6 +15,7 @@ import numpy as np
 
 from llm_monitoring.stats.baselines import (
     AnyBaseline,
+    Array,
     Reading,
     Row,
     learn_mean,
@@ -26,6 +28,7 @@ from llm_monitoring.stats.charts.sr_mixture import AT, sr_mixture
 RUN_LENGTHS = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 PHASE_ONES = (24, 48, 100, 168, 336, 1_000)
 EVENTS = (0.1, 0.5, 2.0, 10.0, 50.0)  # expected in a window
+CORRELATION = 0.003  # of the rows of a window, where events come in clusters
 LIMIT = AT["limit"]
 SIDES: dict[str, tuple[Side, ...]] = {"one": ("up",), "two": ("up", "down")}
 # Run lengths aimed at, of the one asked for. Of two-sided charts less: outage beside them is given
@@ -70,31 +73,40 @@ def of_levels(windows: int, sides: tuple[Side, ...], charts: int) -> list[float]
     return limits(known, draw, sides)
 
 
-def of_rates(events: float, windows: int, sides: tuple[Side, ...], charts: int) -> list[float]:
-    """Binomial windows of equal n."""
-    rng = np.random.default_rng(windows)
+def of_rates(
+    events: float, sides: tuple[Side, ...], charts: int, *, correlation: float = 0.0
+) -> list[float]:
+    """Windows of equal n, binomial or, of correlated rows, beta-binomial; two weeks of Phase I."""
+    rng = np.random.default_rng(336)
     rate = events / ROWS
 
-    def phase_one() -> list[Reading]:
-        drawn = rng.binomial(ROWS, rate, windows).tolist()
-        return [Reading(i, x / ROWS, ROWS) for i, x in enumerate(drawn)]
+    def drawn(shape: int | tuple[int, int]) -> Array:
+        spread = 1 / correlation - 1 if correlation else None
+        rates = rng.beta(rate * spread, (1 - rate) * spread, shape) if spread else rate
+        return rng.binomial(ROWS, rates, shape) / ROWS
 
     def draw(t: int) -> Row:
-        return Row(t, rng.binomial(ROWS, rate, charts) / ROWS, n, none)
+        return Row(t, drawn(charts), n, none)
 
-    known = stack([learn_proportion(phase_one()) for _ in range(charts)])
+    phases = drawn((charts, 336)).tolist()
+    known = stack(
+        [learn_proportion([Reading(i, x, ROWS) for i, x in enumerate(phase)]) for phase in phases]
+    )
     n, none = np.full(charts, float(ROWS)), np.full(charts, np.nan)
     return limits(known, draw, sides)
 
 
 def main(kind: str, side: str, charts: int) -> None:
-    """Print the rows of the table."""
-    for windows in PHASE_ONES if kind == "levels" else (336,):
-        if kind == "levels":
-            print(side, windows, of_levels(windows, SIDES[side], charts), flush=True)
-            continue
+    """Print the rows of a table: limit - ln A for each of RUN_LENGTHS."""
+    sides = SIDES[side]
+    if kind == "levels":
+        for windows in PHASE_ONES:
+            print(side, windows, of_levels(windows, sides, charts), flush=True)
+    else:
+        correlation = CORRELATION if kind == "clusters" else 0.0
         for events in EVENTS:
-            print(side, events, of_rates(events, windows, SIDES[side], charts), flush=True)
+            found = of_rates(events, sides, charts, correlation=correlation)
+            print(side, events, found, flush=True)
 
 
 if __name__ == "__main__":
