@@ -43,10 +43,11 @@ def _line(values: Sequence[float | None]) -> str:
     """An SVG path; windows without data break the line."""
     known = [v for v in values if v is not None]
     low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    scale = (LOWEST - HIGHEST) / (high - low) if high > low else 0.0
+    # Divided value by value: a factor for all would overflow where they hardly differ.
+    width = high - low if high > low else 1.0
     path, previous = "", None
     for index, value in enumerate(values):
-        y = None if value is None else round(LOWEST - (value - low) * scale)
+        y = None if value is None else round(LOWEST - (value - low) / width * (LOWEST - HIGHEST))
         if y is not None and previous is None:
             path += f"M{index * STEP} {y}h1"  # a point of its own shows too
         elif y is not None and previous is not None:

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_monitoring.hours import shift
@@ -90,6 +90,7 @@ def test_points_of_two_charts_are_refused() -> None:
 VALUES = st.one_of(st.none(), st.floats(-1e9, 1e9), st.just(4.0))
 
 
+@example([(0.0, False), (2.2e-311, False)])
 @given(st.lists(st.tuples(VALUES, st.booleans()), max_size=400))
 def test_a_sparkline_always_fits_inline(rows: list[tuple[float | None, bool]]) -> None:
     points = [
