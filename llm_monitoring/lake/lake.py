@@ -129,7 +129,9 @@ class Lake:
         def merge() -> int:
             target = self._create(table)
             (
-                target.merge(data, condition, source_alias="new", target_alias="old")
+                target.merge(
+                    data, condition, source_alias="new", target_alias="old", merge_schema=True
+                )
                 .when_matched_update_all()
                 .when_not_matched_insert_all()
                 .execute()
@@ -287,6 +289,7 @@ class Lake:
             write_deltalake(
                 target,
                 data,
+                schema_mode="merge",  # a table made by an earlier version gains our columns
                 post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
                 **how,
             )
@@ -302,20 +305,22 @@ class Lake:
     ) -> None:
         delta = self._open(table.name)
         wanted = _wanted_partitions(table, hours)
+        # Files of an earlier version may lack a column: by name, what is not there is null.
+        none = f"_{table.name}_none"
+        connection.register(none, table.schema.empty_table())
         columns = ", ".join(f'"{name}"' for name in table.schema.names)
+        source = f"select * from {none}"
         if delta is not None and not self.is_local:
             dataset = delta.to_pyarrow_dataset(file_pruning_predicate=wanted)
             connection.register(f"_{table.name}", dataset)
-            source = f"_{table.name}"
+            source += f" union all by name select * from _{table.name}"
         elif delta is not None and (files := delta.file_uris(file_pruning_predicate=wanted)):
             # Local paths come percent-encoded: a space in a folder's name would not be found.
             listed = ", ".join("'" + unquote(file).replace("'", "''") + "'" for file in files)
             partition = f", hive_types = {{'{table.partition}': bigint}}" if table.partition else ""
-            source = f"read_parquet([{listed}], hive_partitioning = true{partition})"
-        else:
-            connection.register(f"_{table.name}", table.schema.empty_table())
-            source = f"_{table.name}"
-        connection.execute(f'create view "{table.name}" as select {columns} from {source}')
+            options = f"union_by_name = true, hive_partitioning = true{partition}"
+            source += f" union all by name select * from read_parquet([{listed}], {options})"
+        connection.execute(f'create view "{table.name}" as select {columns} from ({source})')
 
 
 def _vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:

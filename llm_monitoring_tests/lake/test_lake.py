@@ -1,17 +1,18 @@
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
-from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.hours import hour_range, hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.records import Baseline, InputReference
+from llm_monitoring.records import Baseline, Change, InputReference
 from llm_monitoring_tests.lake.examples import FIRST, request, window
 
 JANUARY, FEBRUARY = 2026013123, 2026020100
@@ -302,3 +303,34 @@ def test_every_table_can_be_created_and_read(lake: Lake) -> None:
     for name in TABLES:
         lake.append(name, [])
         assert lake.rows(name) == []
+
+
+def test_a_table_of_an_earlier_version_reads_new_columns_as_unknown_and_gains_them(
+    tmp_path: Path,
+) -> None:
+    table = TABLES["raw_requests"]
+    earlier = table.to_arrow([request("r1")]).drop_columns(["user_id", "source"])
+    write_deltalake(str(tmp_path / "raw_requests"), earlier, partition_by=["hour"])
+    lake = Lake(str(tmp_path))
+    assert [(row.request_id, row.source) for row in lake.rows("raw_requests")] == [("r1", None)]
+    following = FIRST + 1
+    lake.replace_hours("raw_requests", [request("r2", hour=following)], following, following)
+    sources = {row.request_id: row.source for row in lake.rows("raw_requests")}
+    assert sources == {"r1": None, "r2": "requests"}
+    # Of the hours asked for no file has the column.
+    assert lake.rows("raw_requests", hours=(FIRST, FIRST))[0].source is None
+
+
+def test_an_upsert_into_a_table_of_an_earlier_version_gains_its_columns(tmp_path: Path) -> None:
+    table = TABLES["changes"]
+    change = Change(
+        change_id="c1", changed_at=hour_start(FIRST), kind="prompt", feature_id=None,
+        model_id=None, description="shorter", author="ann",
+    )  # fmt: skip
+    write_deltalake(str(tmp_path / "changes"), table.to_arrow([change]).drop_columns(["author"]))
+    lake = Lake(str(tmp_path))
+    lake.upsert("changes", [replace(change, change_id="c2")])
+    assert [(row.change_id, row.author) for row in lake.rows("changes")] == [
+        ("c1", None),
+        ("c2", "ann"),
+    ]

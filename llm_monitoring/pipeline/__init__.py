@@ -1,0 +1,1 @@
+"""Stages: read from the lake, decide, write. They know nothing of Dagster, click or web servers."""
