@@ -15,7 +15,8 @@ from llm_monitoring.incidents.evidence import Material, from_json
 from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature
 from llm_monitoring.reports.incident_page import Picture, incident_page
 
@@ -95,10 +96,19 @@ def write_report(monitoring: Monitoring, incident: Incident) -> Path:
         simulated=settings.simulated,
     )
     path = settings.reports / f"{incident.incident_id}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(page)
+    write_private(path, page)
     lake.upsert("incidents", [replace(incident, report_path=str(path))])
     return path
+
+
+def write_cases(monitoring: Monitoring) -> tuple[Path, int]:
+    """Write every regression case as JSON lines; returns where, and how many they are."""
+    cases = monitoring.lake.rows("regression_cases")
+    path = monitoring.settings.reports / "regression_cases.jsonl"
+    table = TABLES["regression_cases"].to_arrow(cases)
+    lines = table.to_pandas().to_json(orient="records", lines=True, date_format="iso")
+    write_private(path, lines.encode())
+    return path, len(cases)
 
 
 def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> dict[str, Any]:
