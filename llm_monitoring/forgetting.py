@@ -21,13 +21,16 @@ class Memory:
         self.salt = rows[0].salt if rows else secrets.token_hex(16)
         self._key = key
         self._known = {(row.kind, row.digest) for row in rows}
+        self._kinds = {row.kind for row in rows}
 
     def __bool__(self) -> bool:
         return bool(self._known)
 
     def knows(self, kind: str, value: str | None) -> bool:
         """This id is to be forgotten."""
-        return value is not None and (kind, self._digest(kind, value)) in self._known
+        if value is None or kind not in self._kinds:
+            return False
+        return (kind, self._digest(kind, value)) in self._known
 
     def is_about(self, row: Request | UserSignal) -> bool:
         """The row is about somebody forgotten."""

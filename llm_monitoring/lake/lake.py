@@ -370,6 +370,9 @@ def _retry_conflicts(write: Callable[[], int]) -> int:
 
 
 def _is_conflict(error: Exception) -> bool:
+    said = str(error).lower()
     return isinstance(error, CommitFailedError) or (
-        isinstance(error, DeltaError) and "conflict" in str(error).lower()
+        isinstance(error, DeltaError)
+        # An entry of the log that was to be read next was trimmed in between.
+        and ("conflict" in said or ("not found" in said and "_delta_log" in said))
     )

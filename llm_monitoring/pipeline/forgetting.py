@@ -192,8 +192,12 @@ def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> 
     memory = _memory(lake, settings)
     if not memory:
         return reading
-    kept = [row for row in reading.rows if not memory.is_about(row)]
-    gone = Counter((row.hour, row.source) for row in reading.rows if memory.is_about(row))
+    kept, gone = [], Counter[tuple[int, str]]()
+    for row in reading.rows:
+        if memory.is_about(row):
+            gone[row.hour, row.source] += 1
+        else:
+            kept.append(row)
     reads = [
         replace(
             read,
