@@ -22,6 +22,7 @@ class Memory:
         self._key = key
         self._known = {(row.kind, row.digest) for row in rows}
         self._kinds = {row.kind for row in rows}
+        self._asked_at = max((row.forgotten_at for row in rows), default=None)
 
     def __bool__(self) -> bool:
         return bool(self._known)
@@ -46,10 +47,15 @@ class Memory:
         quoted = rejected.excerpt.split('"')
         return any(self.knows(kind, text) for text in quoted for kind in KINDS)
 
-    def new(self, kind: str, values: Iterable[str], now: datetime) -> list[Forgotten]:
-        """Rows for ids that are not known yet."""
+    def new(self, kind: str, values: Iterable[str], now: datetime | None = None) -> list[Forgotten]:
+        """Rows for ids that are not known yet; without a time, that of those that are."""
+        asked_at = now or self._asked_at
+        if asked_at is None:
+            raise ValueError("nobody is forgotten yet: say when this was asked for")
         return [
-            Forgotten(kind=kind, digest=self._digest(kind, value), salt=self.salt, forgotten_at=now)
+            Forgotten(
+                kind=kind, digest=self._digest(kind, value), salt=self.salt, forgotten_at=asked_at
+            )
             for value in sorted(set(values))
             if not self.knows(kind, value)
         ]

@@ -44,11 +44,14 @@ def run_forget(
 
 def _remove(monitoring: Monitoring, traces: Traces) -> None:
     lake = monitoring.lake
-    changed = forgetting.forget(lake, monitoring.settings, traces, monitoring.now())
+    forgetting.remember(lake, monitoring.settings, traces, monitoring.now())
     for incident in traces.incidents:
         write_report(monitoring, incident)
-    if "regression_cases" in changed:
+    changed = ["incidents"] if traces.incidents else []
+    changed += forgetting.remove_traces(lake, traces)
+    if lake.version("regression_cases") is not None:
         write_cases(monitoring)
+    changed += forgetting.remove_requests(lake, traces)
     forgetting.purge_tables(lake)
     click.echo(f"Removed from {', '.join(changed) or 'no table'}, and every older version deleted.")
     click.echo("Windows, charts and counts that were measured stay as they are: they are numbers.")

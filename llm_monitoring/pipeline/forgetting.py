@@ -11,7 +11,7 @@ from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import Reading, files_naming
 from llm_monitoring.forgetting import Memory, beginnings, quotes_any
 from llm_monitoring.incidents.quotes import without_requests
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import Lake, Table
 from llm_monitoring.lake.erasing import (
     delete_rows,
     existing_tables,
@@ -23,6 +23,8 @@ from llm_monitoring.lake.scanning import Scan, scan
 from llm_monitoring.records import Incident, RejectedRow
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import secret
+
+REQUESTS = "raw_requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,35 +117,6 @@ def _with_rows(lake: Lake, traces: Traces) -> Traces:
     )
 
 
-def forget(lake: Lake, settings: Settings, traces: Traces, now: datetime) -> list[str]:
-    """Remove them from every table, and remember that they are forgotten.
-
-    What was measured stays: windows, charts, alerts are numbers. The older files of the tables are
-    still there until `purge_tables`.
-
-    Returns:
-        The tables that were changed.
-    """
-    remember(lake, settings, traces, now)
-    changed = []
-    requests = list(traces.requests)
-    for table in existing_tables(lake):
-        gone = delete_rows(lake, table.name, table.request, requests) if table.request else 0
-        for column in table.people:
-            ids = traces.users if column == "user_id" else traces.sessions
-            gone += delete_rows(lake, table.name, column, ids)
-        for column in table.mentions:
-            gone += unname(lake, table.name, column, requests)
-        changed += [table.name] if gone else []
-    if traces.rejected:
-        delete_rows(lake, "rejected_rows", "excerpt", traces.rejected)
-        changed.append("rejected_rows")
-    if traces.incidents:
-        lake.upsert("incidents", traces.incidents)
-        changed.append("incidents")
-    return changed
-
-
 def remember(lake: Lake, settings: Settings, traces: Traces, now: datetime) -> None:
     """Store digests, so that a log that is read again brings nothing back."""
     memory = _memory(lake, settings)
@@ -154,6 +127,39 @@ def remember(lake: Lake, settings: Settings, traces: Traces, now: datetime) -> N
     ]
     if rows:
         lake.upsert("forgotten", rows)
+
+
+def remove_traces(lake: Lake, traces: Traces) -> list[str]:
+    """Remove them from every table but the requests themselves; returns the tables changed.
+
+    Incidents are not among them: whoever writes their pages stores them, the page first.
+    """
+    others = [table for table in existing_tables(lake) if table.name != REQUESTS]
+    changed = [table.name for table in others if _remove_from(lake, table, traces)]
+    if delete_rows(lake, "rejected_rows", "excerpt", traces.rejected):
+        changed.append("rejected_rows")
+    return changed
+
+
+def remove_requests(lake: Lake, traces: Traces) -> list[str]:
+    """Remove the requests. To be done last: until then, all that was left undone is found again.
+
+    What was measured stays: windows, charts, alerts are numbers. The older files of the tables are
+    still there until `purge_tables`.
+    """
+    found = [table for table in existing_tables(lake) if table.name == REQUESTS]
+    return [table.name for table in found if _remove_from(lake, table, traces)]
+
+
+def _remove_from(lake: Lake, table: Table, traces: Traces) -> int:
+    requests = list(traces.requests)
+    gone = delete_rows(lake, table.name, table.request, requests) if table.request else 0
+    for column in table.people:
+        ids = traces.users if column == "user_id" else traces.sessions
+        gone += delete_rows(lake, table.name, column, ids)
+    for column in table.mentions:
+        gone += unname(lake, table.name, column, requests)
+    return gone
 
 
 def purge_tables(lake: Lake) -> None:
@@ -188,16 +194,20 @@ def logs_naming(settings: Settings, traces: Traces) -> list[Path]:
 
 
 def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> Reading[Any]:
-    """What was read, without rows about somebody forgotten; they are counted in its reads."""
+    """What was read, without rows about somebody forgotten; they are counted in its reads.
+
+    Requests that a forgotten user goes on making are remembered too: their signals name no user.
+    """
     memory = _memory(lake, settings)
     if not memory:
         return reading
-    kept, gone = [], Counter[tuple[int, str]]()
+    kept: list[Any] = []
+    left_out: list[Any] = []
     for row in reading.rows:
-        if memory.is_about(row):
-            gone[row.hour, row.source] += 1
-        else:
-            kept.append(row)
+        (left_out if memory.is_about(row) else kept).append(row)
+    if new := memory.new("request", (row.request_id for row in left_out)):
+        lake.upsert("forgotten", new)
+    gone = Counter((row.hour, row.source) for row in left_out)
     reads = [
         replace(
             read,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llm_monitoring.adapters.sources import read_requests, read_signals
+from llm_monitoring.adapters.sources import Reading, read_requests, read_signals
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Evidence, Triage, to_json
 from llm_monitoring.lake import Lake
@@ -99,9 +99,16 @@ def reference(request_id: str) -> InputReference:
     )  # fmt: skip
 
 
+def remove(lake: Lake, monitored: Settings, traces: Traces) -> list[str]:
+    forgetting.remember(lake, monitored, traces, NOW)
+    if traces.incidents:
+        lake.upsert("incidents", traces.incidents)
+    return forgetting.remove_traces(lake, traces) + forgetting.remove_requests(lake, traces)
+
+
 def forget_jane(lake: Lake, monitored: Settings) -> Traces:
     traces = forgetting.find_traces(lake, monitored, users=["user-jane"])
-    forgetting.forget(lake, monitored, traces, NOW)
+    remove(lake, monitored, traces)
     forgetting.purge_tables(lake)
     return forgetting.without_common_words(lake, traces)
 
@@ -177,13 +184,42 @@ def test_what_she_asks_later_stays_out_too_and_is_counted(
     assert ingest(lake, monitored).reads[0].forgotten == 5
 
 
+def test_her_later_requests_are_remembered_so_that_their_signals_stay_out(
+    product: tuple[Lake, Settings],
+) -> None:
+    lake, monitored = product
+    forget_jane(lake, monitored)
+    path = Path(monitored.sources.requests[0].path).parent / "log-2026-10-05T10"
+    write(path, [line(request_id="r-new", user_id="user-jane")])
+    ingest(lake, monitored)
+    reaction = signal("r-new", "correction", HOUR)
+    reading = Reading([reaction, signal("r-joe-1", "thumbs_up", HOUR)], [], [])
+    kept = forgetting.without_forgotten(lake, monitored, reading).rows
+    assert [row.request_id for row in kept] == ["r-joe-1"]
+
+
+def test_one_that_was_killed_on_the_way_is_finished_by_asking_again(
+    product: tuple[Lake, Settings],
+) -> None:
+    lake, monitored = product
+    traces = forgetting.find_traces(lake, monitored, users=["user-jane"])
+    forgetting.remember(lake, monitored, traces, NOW)
+    forgetting.remove_traces(lake, traces)
+    again = forgetting.find_traces(lake, monitored, users=["user-jane"])
+    assert again.requests == traces.requests
+    assert again.words == traces.words
+    assert again.incidents == traces.incidents
+    forget_jane(lake, monitored)
+    assert forgetting.prove(lake, monitored, traces).holding == ()
+
+
 def test_forgetting_twice_changes_nothing_more(product: tuple[Lake, Settings]) -> None:
     lake, monitored = product
     forget_jane(lake, monitored)
     remembered = lake.rows("forgotten")
     traces = forgetting.find_traces(lake, monitored, users=["user-jane"])
     assert (traces.requests, traces.rows, traces.incidents) == ({}, {}, ())
-    assert forgetting.forget(lake, monitored, traces, NOW) == []
+    assert remove(lake, monitored, traces) == []
     assert lake.rows("forgotten") == remembered
 
 
@@ -225,6 +261,6 @@ def test_an_empty_lake_holds_nobody(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     monitored = settings(tmp_path / "log-{date}T{hour}")
     traces = forgetting.find_traces(lake, monitored, users=["user-jane"])
-    assert forgetting.forget(lake, monitored, traces, NOW) == []
+    assert remove(lake, monitored, traces) == []
     assert json.dumps(traces.requests) == "{}"
     assert read_signals(monitored, HOUR, HOUR).rows == []
