@@ -52,3 +52,12 @@ def test_a_file_that_everybody_could_read_is_closed_when_it_is_written_anew(
     (tmp_path / "page.html").touch(0o644)
     write_private(tmp_path / "page.html", b"x")
     assert mode(tmp_path / "page.html") == "600"
+
+
+def test_dagsters_folder_is_its_owners_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llm_monitoring.cli.instance import dagster_home
+
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    assert mode(dagster_home(tmp_path / "monitoring.yaml")) == "700"

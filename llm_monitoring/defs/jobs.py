@@ -57,11 +57,12 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
     expired = expire(lake, retention, monitoring.now())
     for incident in expired.incidents:
         write_report(monitoring, incident)
-    if expired.has_fewer_cases:
+    if retention.regression_case_days is not None:
         write_cases(monitoring)
     context.log.info(
-        f"expired: {expired.versions}, words removed from rows of {expired.blanked} and from "
-        f"{len(expired.incidents)} incidents; given today's properties: {expired.configured}"
+        f"expired: {expired.versions}, {expired.cases} regression cases; words removed from rows "
+        f"of {expired.blanked} and from {len(expired.incidents)} incidents; given today's "
+        f"properties: {expired.configured}"
     )
     for table, counts in lake.maintain(retention.replaced_files_hours).items():
         context.log.info(f"{table}: {counts}")

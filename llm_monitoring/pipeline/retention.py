@@ -18,15 +18,15 @@ class Expired:
     Args:
         versions: table -> Delta version after its old rows were deleted.
         blanked: table -> rows whose words were removed.
-        incidents: that lost their quotes; their reports are to be written anew.
-        has_fewer_cases: regression cases were deleted; their file is to be written anew.
+        incidents: without their quotes; to be stored once their pages are written anew.
+        cases: regression cases deleted; their file is to be written anew.
         configured: tables of an earlier version that were given today's Delta properties.
     """
 
     versions: dict[str, int] = field(default_factory=dict)
     blanked: dict[str, int] = field(default_factory=dict)
     incidents: tuple[Incident, ...] = ()
-    has_fewer_cases: bool = False
+    cases: int = 0
     configured: tuple[str, ...] = ()
 
 
@@ -54,19 +54,13 @@ def expire(lake: Lake, retention: RetentionSettings, now: datetime) -> Expired:
 
 
 def _quiet_incidents(lake: Lake, resolved_before: datetime) -> tuple[Incident, ...]:
-    incidents = tuple(
-        quiet
-        for incident in lake.rows("incidents")
-        if (quiet := without_quotes(incident, resolved_before))
-    )
-    if incidents:
-        lake.upsert("incidents", incidents)
-    return incidents
+    found = (without_quotes(incident, resolved_before) for incident in lake.rows("incidents"))
+    return tuple(incident for incident in found if incident is not None)
 
 
-def _delete_cases(lake: Lake, retention: RetentionSettings, now: datetime) -> bool:
+def _delete_cases(lake: Lake, retention: RetentionSettings, now: datetime) -> int:
     if retention.regression_case_days is None or lake.version("regression_cases") is None:
-        return False
+        return 0
     before = now - timedelta(days=retention.regression_case_days)
     old = lake.rows("regression_cases", "created_at < $before", before=before)
-    return bool(delete_rows(lake, "regression_cases", "case_id", [case.case_id for case in old]))
+    return delete_rows(lake, "regression_cases", "case_id", [case.case_id for case in old])

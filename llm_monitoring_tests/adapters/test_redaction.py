@@ -2,6 +2,7 @@
 
 import sys
 import uuid
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from llm_monitoring.adapters import presidio
 from llm_monitoring.adapters.personal_data import PRESETS
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.settings.models import PrivacySettings, Redaction
+from llm_monitoring_tests.adapters.source_examples import settings
 
 EVERY = [Redaction(preset=name) for name in ("email", "keys", "iban", "card", "phone")]
 
@@ -168,3 +170,14 @@ def test_presidio_that_is_not_installed_is_told_with_what_to_install(
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     with pytest.raises(RuntimeError, match=r"llm-monitoring\[presidio\]"):
         Redactor([Redaction(presidio=["PERSON"])])
+
+
+def test_check_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, no_engine: None, tmp_path: Path
+) -> None:
+    from llm_monitoring.cli.check import findings
+
+    monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
+    asked = settings(tmp_path / "log", redaction=[{"presidio": ["PERSON"]}])
+    errors = [found.text for found in findings(asked, offline=True) if found.mark == "error"]
+    assert [text for text in errors if "llm-monitoring[presidio]" in text]

@@ -57,13 +57,13 @@ def test_each_table_loses_what_is_past_its_time_and_numbers_stay(lake: Lake) -> 
     assert [row.case_id for row in lake.rows("regression_cases")] == ["new"]
     assert len(lake.rows("window_metrics")) == 3
     assert done.blanked == {"raw_requests": 1}
-    assert done.has_fewer_cases
+    assert done.cases == 2
 
 
 def test_a_second_time_there_is_nothing_to_do(lake: Lake) -> None:
     expire(lake, SETTINGS, NOW)
     again = expire(lake, SETTINGS, NOW)
-    assert (again.blanked, again.incidents, again.has_fewer_cases) == ({}, (), False)
+    assert (again.blanked, again.incidents, again.cases) == ({}, (), 0)
 
 
 def test_by_default_words_go_with_their_rows_and_cases_are_kept(lake: Lake) -> None:
@@ -73,12 +73,13 @@ def test_by_default_words_go_with_their_rows_and_cases_are_kept(lake: Lake) -> N
     assert sorted(row.file for row in lake.rows("rejected_rows")) == ["middle", "new"]
 
 
-def test_closed_incidents_lose_their_quotes_in_the_lake(lake: Lake) -> None:
+def test_closed_incidents_are_handed_on_without_their_quotes(lake: Lake) -> None:
     closed = incident(resolved_at=NOW - timedelta(days=31), status="resolved")
     lake.append("incidents", [closed])
     (quiet,) = expire(lake, SETTINGS, NOW).incidents
     assert "question" not in quiet.evidence
-    assert lake.rows("incidents") == [quiet]
+    # Their pages come first: one that is killed before they are written hands them on again.
+    assert lake.rows("incidents") == [closed]
 
 
 def test_an_empty_lake_has_nothing_to_expire(tmp_path: Path) -> None:
