@@ -1,7 +1,7 @@
 """Forgetting a user: what is theirs is found, removed from every table, and stays out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -88,8 +88,8 @@ def find_traces(
     return _with_rows(lake, replace(traces, words=tuple(sorted(texts))))
 
 
-def _forms(ids: Sequence[str], stored: Any) -> list[str]:
-    return list(dict.fromkeys(form for each in ids for form in (each, stored(each))))
+def _forms(ids: Sequence[str], stored: Callable[[str], str | None]) -> list[str]:
+    return list(dict.fromkeys(form for each in ids for form in (each, stored(each)) if form))
 
 
 def _with_rows(lake: Lake, traces: Traces) -> Traces:

@@ -264,3 +264,13 @@ def test_an_empty_lake_holds_nobody(tmp_path: Path) -> None:
     assert remove(lake, monitored, traces) == []
     assert json.dumps(traces.requests) == "{}"
     assert read_signals(monitored, HOUR, HOUR).rows == []
+
+
+@pytest.mark.parametrize("odd", ["", "o'hara\"; drop view x; --", "%", "\x00", "ü" * 300])
+def test_an_odd_id_is_nobodys(product: tuple[Lake, Settings], odd: str) -> None:
+    lake, monitored = product
+    traces = forgetting.find_traces(lake, monitored, users=[odd], sessions=[odd], requests=[odd])
+    assert not [hour for hour in traces.requests.values() if hour]
+    assert traces.rows == {}
+    remove(lake, monitored, traces)
+    assert len(lake.rows("raw_requests")) == len(LOG)
