@@ -46,7 +46,7 @@ def _remove(monitoring: Monitoring, traces: Traces) -> None:
     lake = monitoring.lake
     forgetting.remember(lake, monitoring.settings, traces, monitoring.now())
     for incident in traces.incidents:
-        write_report(monitoring, incident)
+        write_report(monitoring, incident, leave_out=traces.cases)
     changed = ["incidents"] if traces.incidents else []
     changed += forgetting.remove_traces(lake, traces)
     if lake.version("regression_cases") is not None:

@@ -1,7 +1,7 @@
 """Working an incident: its records are loaded, its evidence gathered, its report written."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,15 +82,23 @@ def find_incident(lake: Lake, incident_id: str) -> Incident:
     return found[0]
 
 
-def write_report(monitoring: Monitoring, incident: Incident) -> Path:
-    """Write the incident's page and store where it is."""
+def write_report(
+    monitoring: Monitoring, incident: Incident, leave_out: Collection[str] = ()
+) -> Path:
+    """Write the incident's page, then store the incident with where it is.
+
+    Args:
+        incident: as it shall be stored.
+        leave_out: ids of regression cases that are about to be deleted.
+    """
     lake, settings = monitoring.lake, monitoring.settings
     members: list[Alert] = lake.rows("alerts", "incident_id = $id", id=incident.incident_id)
+    cases = lake.rows("regression_cases", "incident_id = $id", id=incident.incident_id)
     page = incident_page(
         incident,
         members,
         _pictures(monitoring, members),
-        lake.rows("regression_cases", "incident_id = $id", id=incident.incident_id),
+        [case for case in cases if case.case_id not in leave_out],
         product=settings.product,
         now=monitoring.now(),
         simulated=settings.simulated,

@@ -9,7 +9,7 @@ from llm_monitoring.defs.casework import find_incident, write_cases, write_repor
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents import steps
-from llm_monitoring.pipeline.retention import expire
+from llm_monitoring.pipeline.retention import delete_cases, expire
 from llm_monitoring.records import Incident
 
 HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
@@ -56,11 +56,12 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
     lake, retention = monitoring.lake, monitoring.settings.retention
     expired = expire(lake, retention, monitoring.now())
     for incident in expired.incidents:
-        write_report(monitoring, incident)
+        write_report(monitoring, incident, leave_out=expired.cases)
+    deleted = delete_cases(lake, expired.cases)
     if retention.regression_case_days is not None:
         write_cases(monitoring)
     context.log.info(
-        f"expired: {expired.versions}, {expired.cases} regression cases; words removed from rows "
+        f"expired: {expired.versions}, {deleted} regression cases; words removed from rows "
         f"of {expired.blanked} and from {len(expired.incidents)} incidents; given today's "
         f"properties: {expired.configured}"
     )

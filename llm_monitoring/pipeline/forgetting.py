@@ -38,7 +38,8 @@ class Traces:
         words: how their texts begin, where nobody else's begin so.
         shared: how many texts others wrote too; those are not looked for.
         rows: table -> rows about them.
-        incidents: that quote them, without the quotes.
+        cases: ids of regression cases made of their requests.
+        incidents: whose pages quote them, without the quotes.
         rejected: excerpts of rejected rows that name or quote them.
     """
 
@@ -48,6 +49,7 @@ class Traces:
     words: tuple[str, ...] = ()
     shared: int = 0
     rows: dict[str, int] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
     incidents: tuple[Incident, ...] = ()
     rejected: tuple[str, ...] = ()
 
@@ -99,14 +101,18 @@ def _with_rows(lake: Lake, traces: Traces) -> Traces:
         for table in existing_tables(lake)
         if table.request
     }
+    cases = lake.rows("regression_cases", "list_contains($ids, request_id)", ids=requests)
+    learned = {case.incident_id for case in cases}
     incidents = tuple(
-        changed
+        changed or incident
         for incident in lake.rows("incidents")
         if (changed := without_requests(incident, traces.requests))
+        or incident.incident_id in learned
     )
     return replace(
         traces,
         rows={name: count for name, count in rows.items() if count},
+        cases=tuple(case.case_id for case in cases),
         incidents=incidents,
         rejected=tuple(
             row.excerpt

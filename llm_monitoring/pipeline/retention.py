@@ -1,5 +1,6 @@
 """Retention: what is past its time goes, from every table that holds words or ids of users."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -7,7 +8,7 @@ from llm_monitoring.hours import hour_key
 from llm_monitoring.incidents.quotes import without_quotes
 from llm_monitoring.lake import Lake
 from llm_monitoring.lake.erasing import blank_words, configure, delete_rows, existing_tables
-from llm_monitoring.records import Incident
+from llm_monitoring.records import Incident, RegressionCase
 from llm_monitoring.settings.models import RetentionSettings
 
 
@@ -18,15 +19,16 @@ class Expired:
     Args:
         versions: table -> Delta version after its old rows were deleted.
         blanked: table -> rows whose words were removed.
-        incidents: without their quotes; to be stored once their pages are written anew.
-        cases: regression cases deleted; their file is to be written anew.
+        cases: ids of regression cases past their time; to be deleted once the pages are written.
+        incidents: whose pages quote too much, without quotes past their time; their pages are to
+            be written anew, and then they are to be stored.
         configured: tables of an earlier version that were given today's Delta properties.
     """
 
     versions: dict[str, int] = field(default_factory=dict)
     blanked: dict[str, int] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    cases: int = 0
     configured: tuple[str, ...] = ()
 
 
@@ -44,23 +46,34 @@ def expire(lake: Lake, retention: RetentionSettings, now: datetime) -> Expired:
             versions[table.name] = lake.delete(
                 table.name, f"hour < {last} and month <= {last // 10000}"
             )
+    cases = _old_cases(lake, retention, now)
     return Expired(
         versions,
         {name: rows for name, rows in blanked.items() if rows},
-        _quiet_incidents(lake, words_before),
-        _delete_cases(lake, retention, now),
+        tuple(case.case_id for case in cases),
+        _quiet_incidents(lake, words_before, {case.incident_id for case in cases}),
         tuple(configured),
     )
 
 
-def _quiet_incidents(lake: Lake, resolved_before: datetime) -> tuple[Incident, ...]:
-    found = (without_quotes(incident, resolved_before) for incident in lake.rows("incidents"))
-    return tuple(incident for incident in found if incident is not None)
+def delete_cases(lake: Lake, cases: Sequence[str]) -> int:
+    """Delete regression cases by their ids; returns how many there were."""
+    return delete_rows(lake, "regression_cases", "case_id", cases)
 
 
-def _delete_cases(lake: Lake, retention: RetentionSettings, now: datetime) -> int:
-    if retention.regression_case_days is None or lake.version("regression_cases") is None:
-        return 0
+def _quiet_incidents(
+    lake: Lake, resolved_before: datetime, learned_from: Collection[str]
+) -> tuple[Incident, ...]:
+    return tuple(
+        quiet or incident
+        for incident in lake.rows("incidents")
+        if (quiet := without_quotes(incident, resolved_before))
+        or incident.incident_id in learned_from
+    )
+
+
+def _old_cases(lake: Lake, retention: RetentionSettings, now: datetime) -> list[RegressionCase]:
+    if retention.regression_case_days is None:
+        return []
     before = now - timedelta(days=retention.regression_case_days)
-    old = lake.rows("regression_cases", "created_at < $before", before=before)
-    return delete_rows(lake, "regression_cases", "case_id", [case.case_id for case in old])
+    return lake.rows("regression_cases", "created_at < $before", before=before)

@@ -1,5 +1,6 @@
 """What is past its time goes, from every table that holds words or ids of users."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.retention import expire
+from llm_monitoring.pipeline.retention import delete_cases, expire
 from llm_monitoring.records import RegressionCase, RejectedRow
 from llm_monitoring.settings.models import RetentionSettings
 from llm_monitoring_tests.incidents.test_quotes import incident
@@ -54,16 +55,16 @@ def test_each_table_loses_what_is_past_its_time_and_numbers_stay(lake: Lake) -> 
     assert (middle.input_text, middle.user_id, middle.error) == (None, None, "429")
     assert (new.input_text, new.user_id) == ("hello", "jane")
     assert [row.file for row in lake.rows("rejected_rows")] == ["new"]
+    assert delete_cases(lake, done.cases) == 2
     assert [row.case_id for row in lake.rows("regression_cases")] == ["new"]
     assert len(lake.rows("window_metrics")) == 3
     assert done.blanked == {"raw_requests": 1}
-    assert done.cases == 2
 
 
 def test_a_second_time_there_is_nothing_to_do(lake: Lake) -> None:
-    expire(lake, SETTINGS, NOW)
+    delete_cases(lake, expire(lake, SETTINGS, NOW).cases)
     again = expire(lake, SETTINGS, NOW)
-    assert (again.blanked, again.incidents, again.cases) == ({}, (), 0)
+    assert (again.blanked, again.incidents, again.cases) == ({}, (), ())
 
 
 def test_by_default_words_go_with_their_rows_and_cases_are_kept(lake: Lake) -> None:
@@ -80,6 +81,13 @@ def test_closed_incidents_are_handed_on_without_their_quotes(lake: Lake) -> None
     assert "question" not in quiet.evidence
     # Their pages come first: one that is killed before they are written hands them on again.
     assert lake.rows("incidents") == [closed]
+
+
+def test_an_incident_whose_cases_go_gets_a_page_without_them(lake: Lake) -> None:
+    learned = replace(incident(), incident_id="i")
+    lake.append("incidents", [learned])
+    done = expire(lake, SETTINGS, NOW)
+    assert (done.incidents, done.cases) == ((learned,), ("middle", "old"))
 
 
 def test_an_empty_lake_has_nothing_to_expire(tmp_path: Path) -> None:
