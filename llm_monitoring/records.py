@@ -86,6 +86,9 @@ class SourceRead:
     duplicates: Annotated[int, "rows replaced by a later row with the same id"]
     unpriced: Annotated[int, "requests of unknown cost, but those that failed without tokens"]
     skipped: Annotated[int, "spans that are not requests: embeddings, tools, agents"]
+    forgotten: Annotated[
+        int | None, "rows left out because somebody is forgotten; None: not counted yet"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,3 +380,13 @@ class RegressionCase:
     expectation: Annotated[str, "what a good answer does, in words"]
     judge_reason: Annotated[str | None, "why the judge flagged it"]
     created_at: Annotated[datetime, "when the case was learned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """One user, session or request that must never be stored again; its id is not kept."""
+
+    kind: Annotated[str, "user, session or request"]
+    digest: Annotated[str, "SHA-256 of salt and id, keyed with `privacy.key_env` where it is set"]
+    salt: Annotated[str, "random, one for the lake"]
+    forgotten_at: Annotated[datetime, "when it was first asked for"]

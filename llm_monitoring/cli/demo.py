@@ -65,6 +65,8 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
 def _log_to(path: Path) -> Path:
     """The log channel writes here, not into the progress bar."""
     logger = logging.getLogger("llm_monitoring.alerts")
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
     logger.addHandler(logging.FileHandler(path, mode="w"))
     logger.propagate = False
     return path

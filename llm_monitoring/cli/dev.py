@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from llm_monitoring.cli.instance import dagster_home
+from llm_monitoring.private_files import make_private
 from llm_monitoring.settings import Settings
 
 HOST = "127.0.0.1"
@@ -25,7 +26,7 @@ def run_dev(config: Path, settings: Settings, port: int, reports_port: int) -> i
         "DAGSTER_HOME": str(home),
         "LLM_MONITORING_CONFIG": str(config),
     }
-    settings.reports.mkdir(parents=True, exist_ok=True)
+    make_private(settings.reports)
     served = [sys.executable, "-m", "http.server", str(reports_port), "--bind", HOST]
     reports = subprocess.Popen(
         [*served, "--directory", str(settings.reports)],

@@ -175,6 +175,27 @@ def dev(config: Path, port: int, reports_port: int) -> None:
     sys.exit(run_dev(config.resolve(), settings, port, reports_port))
 
 
+@main.command()
+@CONFIG
+@click.option("--user", "users", multiple=True, metavar="ID", help="As the logs name the user.")
+@click.option("--session", "sessions", multiple=True, metavar="ID", help="One session.")
+@click.option("--request", "requests", multiple=True, metavar="ID", help="One request.")
+@click.option("--dry-run", is_flag=True, help="Only say what is held.")
+def forget(config: Path, dry_run: bool, **who: tuple[str, ...]) -> None:
+    """Delete a user's requests, texts and ids from lake and reports, and prove it.
+
+    Exit code 1: some file still holds an id or a text; it is named.
+    """
+    if not any(who.values()):
+        raise click.UsageError("say whom: --user, --session or --request")
+    _settings(config)
+    os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
+    from llm_monitoring.cli.forget import run_forget  # noqa: PLC0415
+
+    with _told():
+        sys.exit(run_forget(config.resolve(), dry_run=dry_run, **who))
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """A mistaken question is told in a line, not with a traceback."""

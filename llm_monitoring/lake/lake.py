@@ -20,6 +20,7 @@ from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from llm_monitoring.lake.schema import TABLES, Table
+from llm_monitoring.private_files import make_private
 
 QUERIES = Path(__file__).with_name("queries")
 UNKNOWN_FILE_HOURS = 24  # no write takes a day: an older file in no log was left by a dead writer
@@ -70,6 +71,11 @@ class Lake:
         """Delta version of a table; None: nothing was written yet."""
         table = self._open(name)
         return None if table is None else table.version()
+
+    def properties(self, name: str) -> dict[str, str]:
+        """Delta properties of a table; none where nothing was written yet."""
+        table = self._open(name)
+        return {} if table is None else dict(table.metadata().configuration)
 
     # ---------------------------------------------------------------- writing
 
@@ -143,12 +149,20 @@ class Lake:
     def delete(self, name: str, predicate: str) -> int:
         """Delete the rows a SQL predicate names; returns the Delta version."""
 
-        def delete() -> int:
+        return self.change(name, lambda table: table.delete(predicate))
+
+    def change(self, name: str, operation: Callable[[DeltaTable], object]) -> int:
+        """One Delta operation, done again on top of whoever got there first; returns the version.
+
+        What an operation is given as text, such as a predicate, stays in the log: never an id.
+        """
+
+        def changed() -> int:
             target = self._create(TABLES[name])
-            target.delete(predicate)
+            operation(target)
             return target.version()
 
-        return _retry_conflicts(delete)
+        return _retry_conflicts(changed)
 
     # ---------------------------------------------------------------- reading
 
@@ -266,11 +280,14 @@ class Lake:
             return None
 
     def _create(self, table: Table) -> DeltaTable:
+        if self.is_local:
+            make_private(Path(self.uri))
         return DeltaTable.create(
             self._location(table.name),
             schema=table.stored_schema,
             mode="ignore",
             partition_by=[table.partition] if table.partition else None,
+            configuration=table.configuration,
             storage_options=self.storage_options,
         )
 
@@ -353,6 +370,9 @@ def _retry_conflicts(write: Callable[[], int]) -> int:
 
 
 def _is_conflict(error: Exception) -> bool:
+    said = str(error).lower()
     return isinstance(error, CommitFailedError) or (
-        isinstance(error, DeltaError) and "conflict" in str(error).lower()
+        isinstance(error, DeltaError)
+        # An entry of the log that was to be read next was trimmed in between.
+        and ("conflict" in said or ("not found" in said and "_delta_log" in said))
     )

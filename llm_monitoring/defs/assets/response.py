@@ -12,14 +12,18 @@ from llm_monitoring.control import chart_count
 from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
-from llm_monitoring.defs.casework import investigate_incident, report_metadata, write_report
+from llm_monitoring.defs.casework import (
+    investigate_incident,
+    report_metadata,
+    write_cases,
+    write_report,
+)
 from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
-from llm_monitoring.lake import TABLES
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Delivery, Incident
 
@@ -106,13 +110,9 @@ def incidents(
 @dg.asset(group_name="response", deps=[incidents], kinds={"deltalake"})
 def regression_cases(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     """One row is one failing case, ready for an eval suite; written out as JSON lines too."""
-    cases = monitoring.lake.rows("regression_cases")
-    path = monitoring.settings.reports / "regression_cases.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = TABLES["regression_cases"].to_arrow(cases)
-    table.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
+    path, count = write_cases(monitoring)
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": len(cases), "path": dg.MetadataValue.path(str(path))}
+        metadata={"dagster/row_count": count, "path": dg.MetadataValue.path(str(path))}
     )
 
 
