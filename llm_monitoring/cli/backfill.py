@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +15,7 @@ from rich.progress import (
 )
 
 from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.cli.terminal import PlainConsole
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.hours import hours_between, shift
@@ -76,5 +76,5 @@ def progress_bar() -> Progress:
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=PlainConsole(stderr=True),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.cli.times import hour_of
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import ConfigurationError, Settings, load_settings
@@ -48,7 +49,7 @@ def check(config: Path, offline: bool) -> None:
 
     results = list(findings(settings, offline=offline))
     for result in results:
-        click.echo(f"{result.mark:<5} {result.text}")
+        say(f"{result.mark:<5} {result.text}")
     sys.exit(1 if any(result.mark == "error" for result in results) else 0)
 
 
@@ -70,20 +71,25 @@ def backfill(config: Path, first: str, last: str) -> None:
 @main.command()
 @CONFIG
 @click.argument("statement")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True,
+    help="Of time that it may take.",
+)  # fmt: skip
 @FORMAT
-def sql(config: Path, statement: str, style: str) -> None:
-    """Ask the lake one question: a SELECT over its tables, read-only.
+def sql(config: Path, statement: str, seconds: float, style: str) -> None:
+    """Ask the lake one question: a SELECT over its tables, which reads nothing else.
 
-    A statement of - is read from standard input.
+    A statement of - is read from standard input. `show tables` and `describe raw_requests` tell
+    what there is.
     """
     from llm_monitoring.cli.query import open_lake, print_table  # noqa: PLC0415
 
     text = sys.stdin.read() if statement == "-" else statement
     try:
-        print_table(open_lake(_settings(config)).run(text), style)
+        print_table(open_lake(_settings(config)).ask(text, seconds=seconds), style)
     except Exception as error:
-        # DuckDB's own message says what is wrong with the statement and where.
-        raise click.ClickException(str(error)) from error
+        # DuckDB's own message says what is wrong with the statement and where; it quotes data.
+        raise Refused(str(error)) from error
 
 
 @main.command()
@@ -181,14 +187,14 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise click.ClickException(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _settings(config: Path) -> Settings:
     try:
         return load_settings(config)
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _hour(text: str, *, is_end: bool) -> int:
