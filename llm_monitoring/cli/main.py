@@ -30,6 +30,7 @@ FORMAT = click.option(
 FROM = click.option(
     "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
 )
+PORT = click.IntRange(0, 65535)
 TO = click.option("--to", "last", required=True, help="Last hour, UTC; a date is its last hour.")
 
 
@@ -171,14 +172,34 @@ def demo(folder: Path, days: int, seed: int) -> None:
 
 @main.command()
 @CONFIG
-@click.option("--port", type=int, default=3000, show_default=True, help="Of Dagster.")
-@click.option("--reports-port", type=int, default=3001, show_default=True, help="Of the reports.")
-def dev(config: Path, port: int, reports_port: int) -> None:
+@click.option(
+    "--port", type=PORT, default=3000, show_default=True, envvar="LLM_MONITORING_PORT",
+    show_envvar=True, help="Of Dagster; 0 takes any that is free.",
+)  # fmt: skip
+@click.option(
+    "--reports-port", type=PORT, default=3001, show_default=True, show_envvar=True,
+    envvar="LLM_MONITORING_REPORTS_PORT", help="Of the reports.",
+)  # fmt: skip
+@click.option(
+    "--allowed-host", "allowed_hosts", multiple=True, metavar="HOST", show_envvar=True,
+    envvar="LLM_MONITORING_ALLOWED_HOSTS",
+    help="Name that people reach it by through a proxy; may be given repeatedly. Requests to other "
+    "names than this and the local ones are refused.",
+)  # fmt: skip
+def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = _settings(config)
     from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
 
-    sys.exit(run_dev(config.resolve(), settings, port, reports_port))
+    sys.exit(
+        run_dev(
+            config.resolve(),
+            settings,
+            port=port,
+            reports_port=reports_port,
+            allowed_hosts=allowed_hosts,
+        )
+    )
 
 
 @contextmanager
