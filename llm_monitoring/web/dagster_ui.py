@@ -14,7 +14,7 @@ from dagster_webserver.cli import (
     DEFAULT_POOL_RECYCLE,
 )
 from dagster_webserver.version import __version__
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -58,7 +58,9 @@ class OnlyPosts:
             is_page = scope["method"] == "GET" and "text/html" in Headers(scope=scope).get(
                 "accept", ""
             )
-            if scope["query_string"] or not (is_page or scope["method"] == "POST"):
+            # The pages themselves put the name of what they ask into the address.
+            in_address = "query" in QueryParams(scope["query_string"])
+            if in_address or not (is_page or scope["method"] == "POST"):
                 refusal = PlainTextResponse("GraphQL is taken by POST, from its body only\n", 405)
                 await refusal(scope, receive, send)
                 return

@@ -1,5 +1,6 @@
 """Dagster's own application: what any web page could do with it, and can no more."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from urllib.parse import quote
 
 import dagster as dg
 import pytest
+from starlette.responses import HTMLResponse
 from starlette.testclient import TestClient
 
 from llm_monitoring.web.dagster_ui import OnlyPosts, dagster_app
 from llm_monitoring.web.guard import Guard
+from llm_monitoring_tests.chromium import needs_chromium, opened, served
 
 OURS = "http://127.0.0.1:3000"
 MUTATION = 'mutation { setConcurrencyLimit(concurrencyKey: "owned", limit: 3) }'
@@ -59,4 +62,64 @@ def test_the_pages_work_as_they_did(app: OnlyPosts) -> None:
     guarded = TestClient(Guard(app), base_url=OURS)
     assert "<!doctype html>" in guarded.get("/").text.lower()
     assert "GraphiQL" in guarded.get("/graphql", headers={"accept": "text/html"}).text
-    assert guarded.post("/graphql", json={"query": "{version}"}).json()["data"]["version"]
+    asked = guarded.post("/graphql?op=Version", json={"query": "{version}"})
+    assert asked.json()["data"]["version"]
+
+
+ATTACK = """<!doctype html><title>begun</title><body><script>
+const get = TARGET + '?query=' + encodeURIComponent(MUTATION), told = [];
+const element = (name, how) => new Promise(done => {
+  const made = Object.assign(document.createElement(name), how);
+  made.onload = made.onerror = () => done(name);
+  document.body.append(made);
+});
+const later = () => new Promise(done => setTimeout(done, 150, 'nothing'));
+const socket = () => new Promise(done => {
+  const made = new WebSocket(TARGET.replace('http', 'ws'), 'graphql-ws');
+  made.onopen = () => done('OPENED');
+  made.onerror = () => done('closed');
+});
+const form = () => {
+  const made = Object.assign(document.createElement('form'), {
+    method: 'post', enctype: 'text/plain', action: get, target: 'frame'});
+  document.body.append(Object.assign(document.createElement('iframe'), {name: 'frame'}), made);
+  made.submit();
+};
+const attacks = [
+  () => fetch(get, {mode: 'no-cors'}),
+  () => fetch(get, {mode: 'no-cors', method: 'POST'}),
+  () => fetch(TARGET, {mode: 'no-cors', method: 'POST', body: JSON.stringify({query: MUTATION})}),
+  () => fetch(TARGET).then(answer => answer.text()),
+  () => element('img', {src: get}), () => element('script', {src: get}),
+  () => element('iframe', {src: get}), socket, form,
+];
+(async () => {
+  for (const attack of attacks)
+    try { told.push(await Promise.race([attack(), later()])); }
+    catch (error) { told.push(error.name); }
+  document.title = 'ended ' + told;
+})();
+</script>"""
+
+
+@needs_chromium
+def test_a_page_of_another_port_can_do_nothing(app: OnlyPosts, tmp_path: Path) -> None:
+    for name, target, owned in (("ours", Guard(app), set()), ("stock", app.app, {"owned"})):
+        with served(target) as address:
+            page = ATTACK.replace("TARGET", f"'{address}/graphql'").replace(
+                "MUTATION", json.dumps(MUTATION)
+            )
+            with served(HTMLResponse(page)) as elsewhere:
+                document = opened(elsewhere, tmp_path / name)
+        title = document.partition("<title>")[2].partition("</title>")[0]
+        assert title.startswith("ended")
+        assert owned or "OPENED" not in title
+        assert pools() == owned
+
+
+@needs_chromium
+def test_a_browser_shows_the_pages(app: OnlyPosts, tmp_path: Path) -> None:
+    with served(Guard(app)) as address:
+        document = opened(f"{address}/locations", tmp_path / "profile")
+    assert "Application error" not in document
+    assert "Code locations" in document
