@@ -14,8 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.instance import open_instance
-from llm_monitoring.cli.terminal import PlainConsole
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.hours import hours_between, shift

@@ -24,9 +24,9 @@ from llm_monitoring.cli.backtest_report import (
     print_report,
     result_document,
 )
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.labels import read_incidents
 from llm_monitoring.cli.query import open_lake, print_json, print_table
-from llm_monitoring.cli.terminal import PlainConsole
 from llm_monitoring.control import group
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import ALL_FEATURES

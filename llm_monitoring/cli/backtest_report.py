@@ -14,7 +14,7 @@ from llm_monitoring.backtesting import (
     RuleResult,
     median_delay,
 )
-from llm_monitoring.cli.terminal import PlainConsole
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.control import Series
 from llm_monitoring.hours import hour_start, hours_between
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME

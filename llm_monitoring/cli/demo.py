@@ -12,8 +12,8 @@ import dagster as dg
 from rich.table import Table
 
 from llm_monitoring.cli.backfill import chunks, progress_bar, run_job
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.instance import open_instance
-from llm_monitoring.cli.terminal import PlainConsole
 from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
 from llm_monitoring.defs.resources import monitoring_resource

@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.backtesting import check_metric
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.query import open_lake, print_json, print_table
-from llm_monitoring.cli.terminal import PlainConsole
 from llm_monitoring.control import (
     OUTAGE_SHARE,
     Series,

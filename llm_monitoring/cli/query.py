@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from rich.table import Table
 
-from llm_monitoring.cli.terminal import PlainConsole
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.lake import Lake
 from llm_monitoring.plain_text import safe_json, spreadsheet_cell
 from llm_monitoring.settings import Settings

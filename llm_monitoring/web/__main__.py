@@ -1,6 +1,7 @@
 """Serve Dagster and the reports on two sockets that are listening already."""
 
 import argparse
+import contextlib
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,7 +45,9 @@ def main() -> None:
             ByPort(dict(zip(ports, apps, strict=True))),
             lifespan="off", log_level="warning", proxy_headers=False, server_header=False,
         )  # fmt: skip
-        uvicorn.Server(config).run(sockets)
+        # It ends as asked, and then tells of the asking once more.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets)
 
 
 if __name__ == "__main__":
