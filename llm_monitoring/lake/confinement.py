@@ -18,7 +18,7 @@ def check_is_select(connection: duckdb.DuckDBPyConnection, statement: str) -> No
     parsed = connection.extract_statements(statement)
     if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
         raise ValueError("expected exactly one SELECT statement")
-    if re.search(r"\bquery(_table)?\W*\(", statement, re.IGNORECASE):
+    if re.search(r'\bquery(_table)?["\s]*\(', statement, re.IGNORECASE):
         # Views are made of the tables that a statement names: it would be told of an empty one.
         raise ValueError("name tables plainly: query() and query_table() are refused")
 

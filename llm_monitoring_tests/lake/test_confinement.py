@@ -77,7 +77,7 @@ def test_neither_environment_nor_secrets_can_be_read(
     "statement",
     [
         "from raw_requests limit 5", "table raw_requests", "describe raw_requests",
-        "select count(*) as n from RAW_REQUESTS", 'from "raw_requests"',
+        "select count(*) as query, (1 + 1) as n from RAW_REQUESTS", 'from "raw_requests"',
         "with r as (from raw_requests) select upper(feature_id) from r",
         "summarize raw_requests", "select [1, 2], {'a': 1}, now(), '1' || strftime(now(), '%d')",
     ],
