@@ -33,7 +33,8 @@ class Unit:
 
 def name_text(name: str, longest: int = 80) -> str:
     """A logged name as it may go out: no markup, mention or link survives in it."""
-    return re.sub(r"[^\w.:/+-]|:(?=//)", "?", name, flags=re.ASCII)[:longest]
+    flags = re.ASCII | re.IGNORECASE
+    return re.sub(r"[^\w.:/+-]|:(?=//)|(?<=www)\.", "?", name, flags=flags)[:longest]
 
 
 def value_text(value: float, unit: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.cli.times import hour_of
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import ConfigurationError, Settings, load_settings
@@ -29,6 +30,7 @@ FORMAT = click.option(
 FROM = click.option(
     "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
 )
+PORT = click.IntRange(0, 65535)
 TO = click.option("--to", "last", required=True, help="Last hour, UTC; a date is its last hour.")
 
 
@@ -48,7 +50,7 @@ def check(config: Path, offline: bool) -> None:
 
     results = list(findings(settings, offline=offline))
     for result in results:
-        click.echo(f"{result.mark:<5} {result.text}")
+        say(f"{result.mark:<5} {result.text}")
     sys.exit(1 if any(result.mark == "error" for result in results) else 0)
 
 
@@ -70,20 +72,25 @@ def backfill(config: Path, first: str, last: str) -> None:
 @main.command()
 @CONFIG
 @click.argument("statement")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True,
+    help="Of time that it may take.",
+)  # fmt: skip
 @FORMAT
-def sql(config: Path, statement: str, style: str) -> None:
-    """Ask the lake one question: a SELECT over its tables, read-only.
+def sql(config: Path, statement: str, seconds: float, style: str) -> None:
+    """Ask the lake one question: a SELECT over its tables, which reads nothing else.
 
-    A statement of - is read from standard input.
+    A statement of - is read from standard input. `show tables` and `describe raw_requests` tell
+    what there is.
     """
     from llm_monitoring.cli.query import open_lake, print_table  # noqa: PLC0415
 
     text = sys.stdin.read() if statement == "-" else statement
     try:
-        print_table(open_lake(_settings(config)).run(text), style)
+        print_table(open_lake(_settings(config)).ask(text, seconds=seconds), style)
     except Exception as error:
-        # DuckDB's own message says what is wrong with the statement and where.
-        raise click.ClickException(str(error)) from error
+        # DuckDB's own message says what is wrong with the statement and where; it quotes data.
+        raise Refused(str(error)) from error
 
 
 @main.command()
@@ -165,14 +172,34 @@ def demo(folder: Path, days: int, seed: int) -> None:
 
 @main.command()
 @CONFIG
-@click.option("--port", type=int, default=3000, show_default=True, help="Of Dagster.")
-@click.option("--reports-port", type=int, default=3001, show_default=True, help="Of the reports.")
-def dev(config: Path, port: int, reports_port: int) -> None:
+@click.option(
+    "--port", type=PORT, default=3000, show_default=True, envvar="LLM_MONITORING_PORT",
+    show_envvar=True, help="Of Dagster; 0 takes any that is free.",
+)  # fmt: skip
+@click.option(
+    "--reports-port", type=PORT, default=3001, show_default=True, show_envvar=True,
+    envvar="LLM_MONITORING_REPORTS_PORT", help="Of the reports.",
+)  # fmt: skip
+@click.option(
+    "--allowed-host", "allowed_hosts", multiple=True, metavar="HOST", show_envvar=True,
+    envvar="LLM_MONITORING_ALLOWED_HOSTS",
+    help="Name that people reach it by through a proxy; may be given repeatedly. Requests to other "
+    "names than this and the local ones are refused.",
+)  # fmt: skip
+def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = _settings(config)
     from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
 
-    sys.exit(run_dev(config.resolve(), settings, port, reports_port))
+    sys.exit(
+        run_dev(
+            config.resolve(),
+            settings,
+            port=port,
+            reports_port=reports_port,
+            allowed_hosts=allowed_hosts,
+        )
+    )
 
 
 @main.command()
@@ -202,14 +229,14 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise click.ClickException(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _settings(config: Path) -> Settings:
     try:
         return load_settings(config)
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _hour(text: str, *, is_end: bool) -> int:

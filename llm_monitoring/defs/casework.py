@@ -1,6 +1,5 @@
 """Working an incident: its records are loaded, its evidence gathered, its report written."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
 from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.plain_text import markdown
 from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature
 from llm_monitoring.reports.incident_page import Picture, incident_page
@@ -131,13 +131,8 @@ def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> d
         "severity": incident.severity,
         "status": f"{incident.status}, step {incident.step}",
         "alerts": len(incident.alerts),
-        "recommended": dg.MetadataValue.md("\n".join(f"- {_plain(r.text)}" for r in responses)),
+        "recommended": dg.MetadataValue.md("\n".join(f"- {markdown(r.text)}" for r in responses)),
     }
-
-
-def _plain(text: str) -> str:
-    """Our own words may quote logged ones; nothing in them is Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", text)
 
 
 def _incident_period(incident: Incident) -> _Period:

@@ -24,6 +24,7 @@ from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
+from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Delivery, Incident
 
@@ -61,7 +62,8 @@ def alerts(
             "incidents_opened_or_joined": changed,
             "firing": len(open_alerts),
             "summaries": dg.MetadataValue.md(
-                "\n".join(f"- **{a.severity}** {a.summary}" for a in open_alerts) or "none firing"
+                "\n".join(f"- **{a.severity}** {markdown(a.summary)}" for a in open_alerts)
+                or "none firing"
             ),
             "expected_by_chance": alerting.expected_by_chance(
                 settings.control.false_alarms_per_week, chart_count(settings)
