@@ -34,7 +34,7 @@ def signal_of(
         return Signal(kind="withheld", reason=f"{seen} is charted")
     grave = [row for row in failures if severity_of(LAYER, row.name) == "page"]
     if grave:
-        return Signal(kind="fail", reason=_complaint(grave))
+        return Signal(kind="fail", reason=complaint(grave))
     if keep_failing:
         return Signal(kind="fail", reason=f"{keep_failing} messages keep failing")
     return Signal(kind="well", reason=None)
@@ -81,7 +81,7 @@ def _mended_hour(run: Sequence[Failure]) -> int | None:
 def _episode(run: Sequence[Failure], simulated: bool) -> Episode:
     is_open = any(row.mended_at is None for row in run)
     first, last = hours.hour_key(run[0].failed_at), hours.hour_key(run[-1].failed_at)
-    parts = ["monitoring: " + _complaint(run), f"since {run[0].failed_at:%Y-%m-%d %H:%M} UTC"]
+    parts = ["monitoring: " + complaint(run), f"since {run[0].failed_at:%Y-%m-%d %H:%M} UTC"]
     return Episode(
         layer=LAYER,
         subject=f"{LAYER}/{run[0].kind}/{run[0].name}",
@@ -99,7 +99,7 @@ def _episode(run: Sequence[Failure], simulated: bool) -> Episode:
     )
 
 
-def _complaint(run: Sequence[Failure]) -> str:
+def complaint(run: Sequence[Failure]) -> str:
     """What fails, in words; while some of it is open, only that."""
     rows = [row for row in run if row.mended_at is None] or list(run)
     newest = rows[-1]
