@@ -15,6 +15,7 @@ from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
 from llm_monitoring.defs.casework import investigate_incident, report_metadata, write_report
 from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
+from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
@@ -36,6 +37,7 @@ ON_TIME = "incidents_on_time"
     deps=[control_charts, provider_drift],
     pool="alerts",
     kinds={"deltalake"},
+    freshness_policy=HOURLY,
     check_specs=[
         dg.AssetCheckSpec(DELIVERED, asset="alerts", description="No message keeps failing.")
     ],
