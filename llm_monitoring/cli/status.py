@@ -68,7 +68,7 @@ def dagster_status(home: Path, now: datetime) -> list[StatusLine]:
 
 
 def _home(config: Path) -> Path:
-    return Path(os.environ.get("DAGSTER_HOME") or config.resolve().parent / ".dagster")
+    return Path(os.environ.get("DAGSTER_HOME") or config.resolve().parent / ".dagster").resolve()
 
 
 def _has_other_storage(home: Path) -> bool:

@@ -33,7 +33,7 @@ UNDER_WAY = [
 
 @dg.sensor(
     job_name=ALERTS_JOB,
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=90,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Failed runs, failing sensors and schedules, and every charted hour start the "
     "run of the alerts, which ends with the heartbeat.",
@@ -45,19 +45,19 @@ def self_check(
     now = monitoring.now()
     if _is_alerts_run_near(context.instance, now):
         return dg.SkipReason("the alerts are about to be run, or failed just now")
-    reason = watch.reason_to_look(monitoring.lake, now, look(context.instance, monitoring))
+    lake, memory = monitoring.lake, watch.recall(monitoring.lake, now)
+    seen = look(context.instance, memory, now)
+    reason = watch.reason_to_look(lake, monitoring.settings, now, memory, seen)
     if reason is None:
         return dg.SkipReason("the monitor is well")
     return dg.RunRequest(tags={"llm_monitoring/because": reason[:200]})
 
 
-def look(instance: dg.DagsterInstance, monitoring: Monitoring) -> Seen:
+def look(instance: dg.DagsterInstance, memory: watch.Memory, now: datetime) -> Seen:
     """Runs, sensors and schedules as they are now."""
-    now, lake = monitoring.now(), monitoring.lake
-    known = watch.known_failures(lake, now)
+    last, known = memory.last, memory.known
     failed = list(_failed_runs(instance, {row.failure_id for row in known}, now))
     is_open = [row.failed_at for row in known if row.mended_at is None and row.kind == "run"]
-    last = watch.last_heartbeat(lake)
     if is_open and last is not None:
         # What made it good before then was seen then.
         is_open = [max(min(is_open), last.alerts_at - OVERLAP)]
@@ -80,7 +80,7 @@ def _is_alerts_run_near(instance: dg.DagsterInstance, now: datetime) -> bool:
         record.dagster_run.status in UNDER_WAY
         or (
             record.dagster_run.status is dg.DagsterRunStatus.FAILURE
-            and now - _ended_at(record) < AGAIN_AFTER
+            and abs(now - _ended_at(record)) < AGAIN_AFTER
         )
         for record in records
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from llm_monitoring.adapters.heartbeat import beat
@@ -14,7 +15,21 @@ from llm_monitoring.settings import Settings
 LAST_HOUR = 9999123123  # later than any
 BREAK = timedelta(hours=2)  # without a run of the alerts for so long, the monitor was away
 LOOKED_BACK = timedelta(days=7)  # runs that failed longer ago are not looked for any more
+SOON = timedelta(minutes=15)
 HOURLY = timedelta(minutes=75)  # an hour, and the time an hour's run may take
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier runs of the alerts stored."""
+
+    last: Heartbeat | None  # None: no sensor has started the alerts yet
+    known: list[Failure]  # open ones, and those that a look at the runs would find again
+
+
+def recall(lake: Lake, now: datetime) -> Memory:
+    """What the lake holds of the monitor itself."""
+    return Memory(last_heartbeat(lake), known_failures(lake, now))
 
 
 def last_heartbeat(lake: Lake) -> Heartbeat | None:
@@ -77,15 +92,23 @@ def note_failures(
     return changed
 
 
-def reason_to_look(lake: Lake, now: datetime, seen: Seen) -> str | None:
+def reason_to_look(
+    lake: Lake, settings: Settings, now: datetime, memory: Memory, seen: Seen
+) -> str | None:
     """Why the alerts should be run now, by what is known of the monitor itself; None: no reason."""
-    last = last_heartbeat(lake)
-    if last is None or now - last.alerts_at >= HOURLY:
+    last, known = memory.last, memory.known
+    # One in the future was stamped by a clock that was put right since.
+    if last is None or not timedelta(0) <= now - last.alerts_at < HOURLY:
         return "the hourly look at the alerts"
-    newest = newest_charted(lake, last.hour or 0)
-    if newest is not None and newest > (last.hour or 0):
+    newest = newest_charted(lake, last.hour or 0) or last.hour or 0
+    if newest > (last.hour or 0):
         return f"hour {newest} is charted"
-    changed = update_failures(known_failures(lake, now), seen, now)
+    if now - last.alerts_at >= SOON:
+        if last.outcome == "undelivered":
+            return "the heartbeat was not heard"
+        if newest < due_hour(settings, now) and all(row.mended_at for row in known):
+            return "no hour is charted in time"
+    changed = update_failures(known, seen, now)
     if changed:
         verb = "was made good" if changed[0].mended_at else "fails"
         return f"{changed[0].kind} {changed[0].name} {verb}"
@@ -141,7 +164,8 @@ def _send(settings: Settings, signal: Signal) -> tuple[str, str | None]:
 
 def _on_duty_since(lake: Lake, now: datetime) -> datetime:
     last = last_heartbeat(lake)
-    return now if last is None or now - last.alerts_at > BREAK else last.on_duty_since
+    has_gone_on = last is not None and timedelta(0) <= now - last.alerts_at <= BREAK
+    return last.on_duty_since if last is not None and has_gone_on else now
 
 
 def _patience(settings: Settings) -> timedelta:

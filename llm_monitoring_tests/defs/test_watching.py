@@ -28,6 +28,7 @@ from llm_monitoring.defs.assets import response, windows
 from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.defs.watching import AGAIN_AFTER, SENSOR_TAG, look, self_check
 from llm_monitoring.hours import hour_start, shift
+from llm_monitoring.pipeline.watch import recall
 from llm_monitoring_tests.product import START, Product
 from llm_monitoring_tests.receiver import Receiver
 
@@ -140,7 +141,8 @@ def test_a_decision_that_was_refused_is_no_failure_of_the_monitor(fresh: Product
         tags={"dagster/max_retries": "0"},
     )
     assert not result.success
-    assert look(fresh.instance, fresh.monitoring).runs == []
+    now = fresh.monitoring.now()
+    assert look(fresh.instance, recall(fresh.monitoring.lake, now), now).runs == []
 
 
 def test_upkeep_that_fails_is_a_ticket(fresh: Product, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +220,28 @@ def test_the_alerts_are_looked_at_once_an_hour_and_after_each_charted_hour(fresh
     assert asked(fresh.at(moment(3.5))) == "the hourly look at the alerts"
     fresh.run_hour(2)
     assert asked(fresh.at(moment(3.2))) == f"hour {shift(START, 2)} is charted"
+
+
+def test_a_late_hour_or_a_heartbeat_that_was_not_heard_is_looked_at_sooner(
+    fresh: Product, receiver: Receiver
+) -> None:
+    watched = fresh.with_settings("watched", {"heartbeat": {"url_env": "TEST_HEARTBEAT"}})
+    fresh.run_hours(0, 1)
+    watched.at(moment(3.9)).run("reconcile_alerts", tags=ON_DUTY)
+    assert asked(watched.at(moment(4.1))) is None
+    assert asked(watched.at(moment(5.1))) == "no hour is charted in time"
+    receiver.status = 503
+    watched.at(moment(3.95)).run("reconcile_alerts", tags=ON_DUTY)
+    assert asked(watched.at(moment(4.21))) == "the heartbeat was not heard"
+
+
+def test_after_a_clock_that_ran_ahead_the_alerts_are_looked_at_at_once(fresh: Product) -> None:
+    fresh.run_hours(0, 1)
+    fresh.at(moment(4.2)).run("reconcile_alerts", tags=ON_DUTY)
+    right = fresh.at(moment(2.2))
+    assert asked(right) == "the hourly look at the alerts"
+    right.run("reconcile_alerts", tags=ON_DUTY)
+    assert asked(right) is None
 
 
 def test_a_failed_run_starts_the_alerts_and_so_does_what_makes_it_good(

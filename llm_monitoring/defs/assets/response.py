@@ -24,7 +24,7 @@ from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
 from llm_monitoring.lake import TABLES
-from llm_monitoring.pipeline.watch import failure_heard, note_failures, vouch
+from llm_monitoring.pipeline.watch import failure_heard, note_failures, recall, vouch
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
 
@@ -189,7 +189,8 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
 
 
 def _note_failures(instance: dg.DagsterInstance, monitoring: Monitoring, *, on_duty: bool) -> None:
-    now, seen = monitoring.now(), look(instance, monitoring)
+    now = monitoring.now()
+    seen = look(instance, recall(monitoring.lake, now), now)
     seen = replace(seen, runs=[*seen.runs, this_run(now)])
     note_failures(monitoring.lake, monitoring.settings, now, seen, on_duty=on_duty)
 
