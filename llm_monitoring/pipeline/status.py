@@ -22,12 +22,16 @@ from llm_monitoring.pipeline.watch import (
 from llm_monitoring.records import Delivery
 from llm_monitoring.settings import Settings
 
+Mark = Literal["ok", "warn", "error"]
+Told = tuple[Mark, str]
+Look = Callable[[Lake, Settings, datetime], Told]
+
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
     """One subject."""
 
-    mark: Literal["ok", "warn", "error"]
+    mark: Mark
     subject: str
     text: str
 
@@ -35,10 +39,6 @@ class StatusLine:
 def lake_status(lake: Lake, settings: Settings, now: datetime) -> list[StatusLine]:
     """Every subject; one that cannot be read is a line that says so."""
     return [_told(subject, look, lake, settings, now) for subject, look in SUBJECTS.items()]
-
-
-Look = Callable[[Lake, Settings, datetime], tuple[Literal["ok", "warn", "error"], str]]
-Told = tuple[Literal["ok", "warn", "error"], str]
 
 
 def _told(subject: str, look: Look, lake: Lake, settings: Settings, now: datetime) -> StatusLine:
@@ -114,7 +114,7 @@ def _heartbeat(lake: Lake, settings: Settings, now: datetime) -> Told:
     if last is None:
         return "error", "never sent"
     words = f"{last.outcome.replace('_', ' ')} {age_text(now - last.alerts_at)} ago"
-    mark: Literal["ok", "error"] = "ok" if last.outcome == "sent" else "error"
+    mark: Mark = "ok" if last.outcome == "sent" else "error"
     return mark, f"{words}: {last.reason}" if last.reason else words
 
 
