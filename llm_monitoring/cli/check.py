@@ -129,6 +129,7 @@ def _redaction(settings: Settings) -> Iterator[Result]:
 
 def _secrets(settings: Settings) -> Iterator[Result]:
     names = {channel.url_env for channel in settings.channels}
+    names.add(settings.heartbeat.url_env)
     names |= {model.api_key_env for model in settings.probes.models}
     for name in sorted(filter(None, names)):
         try:

@@ -56,6 +56,18 @@ def check(config: Path, offline: bool) -> None:
 
 @main.command()
 @CONFIG
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text",
+              show_default=True)  # fmt: skip
+def status(config: Path, style: str) -> None:
+    """Say whether the monitor itself is well; the exit code is 1 if something is wrong with it."""
+    from llm_monitoring.cli.status import print_status, status_lines  # noqa: PLC0415
+
+    lines = list(status_lines(config, datetime.now(UTC)))
+    sys.exit(0 if print_status(lines, style) else 1)
+
+
+@main.command()
+@CONFIG
 @FROM
 @TO
 def backfill(config: Path, first: str, last: str) -> None:

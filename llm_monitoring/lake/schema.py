@@ -213,6 +213,8 @@ _TABLES = (
     Table("provider_drift", records.ProviderDrift, ("week", "requested_model", "test")),
     Table("alerts", records.Alert, ("fingerprint",)),
     Table("deliveries", records.Delivery, ("delivery_id",)),
+    Table("failures", records.Failure, ("failure_id",)),
+    Table("heartbeats", records.Heartbeat, ("alerts_at",)),
     Table(
         "incidents", records.Incident, ("incident_id",), kept="closed", words={"evidence": "'{}'"}
     ),

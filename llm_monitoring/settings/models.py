@@ -211,6 +211,13 @@ class ChannelSettings(Strict):
         return self
 
 
+class HeartbeatSettings(Strict):
+    """What an outside watcher is told, and from when on an hour is late."""
+
+    url_env: EnvironmentName | None = None  # variable that holds the address; None: no heartbeat
+    late_hours: int = Field(2, ge=1, le=48)  # an hour is charted this long after its end, at most
+
+
 class IncidentSettings(Strict):
     """How alerts become incidents."""
 
@@ -322,6 +329,7 @@ class Settings(Strict):
     control: ControlSettings = ControlSettings()
     probes: ProbeSettings = ProbeSettings()
     channels: list[ChannelSettings] = [ChannelSettings(name="log", kind="log")]
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     incidents: IncidentSettings = IncidentSettings()
     prices: list[PriceOverride] = []
     retention: RetentionSettings = RetentionSettings()

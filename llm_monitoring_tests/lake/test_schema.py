@@ -37,6 +37,8 @@ NAMES = {
         incident_id
     """,
     "deliveries": "delivery_id fingerprint kind channel status error",
+    "failures": "failure_id kind name partition reason",
+    "heartbeats": "outcome reason",
     "incidents": """
         incident_id title severity status step feature_id model_id alerts acknowledged_by
         verdict verdict_by verdict_note resolved_by report_path

@@ -268,6 +268,7 @@ DOCUMENTED = {
     "probes.models": "ModelSettings",
     "probes.probes": "Probe",
     "channels": "ChannelSettings",
+    "heartbeat": "HeartbeatSettings",
     "incidents": "IncidentSettings",
     "prices": "PriceOverride",
     "retention": "RetentionSettings",
