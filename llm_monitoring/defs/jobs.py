@@ -25,10 +25,11 @@ HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
 )
 hours_job = dg.define_asset_job(
     "hours",
-    # The cost check has a schedule of its own.
-    selection=dg.AssetSelection.assets(*HOURLY_ASSETS)
-    - dg.AssetSelection.checks(spend_within_budget),
-    description="Ingest, judge, measure and chart an hour or a range of hours.",
+    # Ledger and cost check are steps of it: starting a process costs more than their work.
+    selection=dg.AssetSelection.assets(*HOURLY_ASSETS, requests.changes)
+    | dg.AssetSelection.checks(spend_within_budget),
+    description="Ingest, judge, measure and chart an hour or a range of hours, read the change "
+    "ledger again, and check the cost.",
 )
 weeks_job = dg.define_asset_job(
     "weeks",
