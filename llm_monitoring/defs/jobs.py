@@ -59,8 +59,11 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
     lake, retention = monitoring.lake, monitoring.settings.retention
     oldest = monitoring.now() - timedelta(days=retention.raw_days)
     context.log.info(f"expired: {lake.expire(hour_key(oldest))}")
-    for table, counts in lake.maintain(retention.replaced_files_hours).items():
-        context.log.info(f"{table}: {counts}")
+    done = lake.maintain(retention.replaced_files_hours)
+    context.log.info("\n".join(f"{table}: {counts}" for table, counts in done.items()))
+    failed = {table: counts["error"] for table, counts in done.items() if "error" in counts}
+    if failed:
+        raise dg.Failure(f"could not be maintained, all others were: {failed}")
 
 
 @dg.job(description="Retention, compaction, checkpoints and vacuum of every table.")
