@@ -10,6 +10,7 @@ from llm_monitoring.defs.baselines import rebaseline
 from llm_monitoring.defs.casework import find_incident, write_report
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.run_retention import delete_old_runs
 from llm_monitoring.hours import hour_key
 from llm_monitoring.incidents import steps
 from llm_monitoring.records import Incident
@@ -66,10 +67,18 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
         raise dg.Failure(f"could not be maintained, all others were: {failed}")
 
 
-@dg.job(description="Retention, compaction, checkpoints and vacuum of every table.")
+@dg.op
+def forget_old_runs(context: dg.OpExecutionContext, monitoring: Monitoring) -> None:
+    """Delete Dagster's runs past their retention, with their events and logs."""
+    oldest = monitoring.now() - timedelta(days=monitoring.settings.retention.runs_days)
+    context.log.info(f"runs deleted: {delete_old_runs(context.instance, oldest)}")
+
+
+@dg.job(description="Retention of rows and runs; compaction, checkpoints and vacuum of tables.")
 def maintenance() -> None:
-    """Upkeep of the lake."""
+    """Upkeep of the lake and of Dagster's own storage."""
     maintain_lake()
+    forget_old_runs()
 
 
 class Step(dg.Config):

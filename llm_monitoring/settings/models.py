@@ -230,10 +230,11 @@ class PriceOverride(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long the lake keeps what it holds."""
+    """How long the lake keeps what it holds, and Dagster its runs."""
 
     raw_days: int = Field(90, ge=1)  # requests, signals, samples, judgements, input features
     replaced_files_hours: int = Field(168, ge=0)
+    runs_days: int = Field(60, ge=1)  # Dagster's finished runs, with their events and logs
 
 
 class Redaction(Strict):
