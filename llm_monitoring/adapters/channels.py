@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import apprise
 import httpx
 import stamina
 
@@ -83,6 +82,8 @@ class AppriseChannel:
         self.address = address or ""
 
     def send(self, text: str, payload: Mapping[str, Any]) -> None:
+        import apprise  # noqa: PLC0415 a fifth of a second, for those who use it
+
         services = apprise.Apprise()
         if not services.add(self.address):
             raise DeliveryError("apprise does not understand the address")
@@ -90,7 +91,7 @@ class AppriseChannel:
         # Text, so that apprise escapes it for services that take HTML or Markdown.
         sent = services.notify(
             body=text,
-            notify_type=NOTIFY_TYPES.get(severity, apprise.NotifyType.WARNING),
+            notify_type=apprise.NotifyType(NOTIFY_TYPES.get(severity, "warning")),
             body_format=apprise.NotifyFormat.TEXT,
         )
         if not sent:
@@ -136,11 +137,7 @@ def _addresses_unlogged() -> Iterator[None]:
             logger.removeFilter(drop)
 
 
-NOTIFY_TYPES = {
-    "info": apprise.NotifyType.INFO,
-    "ticket": apprise.NotifyType.WARNING,
-    "page": apprise.NotifyType.FAILURE,
-}
+NOTIFY_TYPES = {"info": "info", "ticket": "warning", "page": "failure"}  # apprise's words
 CHANNELS: dict[str, type[Channel]] = {
     "log": LogChannel,
     "webhook": WebhookChannel,

@@ -10,7 +10,6 @@ from llm_monitoring.defs.baselines import rebaseline
 from llm_monitoring.defs.casework import find_incident, write_report
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.run_retention import delete_old_runs
 from llm_monitoring.hours import hour_key
 from llm_monitoring.incidents import steps
 from llm_monitoring.records import Incident
@@ -70,6 +69,9 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
 @dg.op
 def forget_old_runs(context: dg.OpExecutionContext, monitoring: Monitoring) -> None:
     """Delete Dagster's runs past their retention, with their events and logs."""
+    # Dagster's storage classes take a second to import, and only this op names them.
+    from llm_monitoring.defs.run_retention import delete_old_runs  # noqa: PLC0415
+
     oldest = monitoring.now() - timedelta(days=monitoring.settings.retention.runs_days)
     context.log.info(f"runs deleted: {delete_old_runs(context.instance, oldest)}")
 
