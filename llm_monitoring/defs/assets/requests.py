@@ -10,7 +10,6 @@ from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
-from llm_monitoring.lake import TABLES
 from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
 from llm_monitoring.sampling import sample
@@ -143,7 +142,6 @@ def _store(
             "duplicates": sum(read.duplicates for read in reads),
             "unpriced": sum(read.unpriced for read in reads),
             "skipped": sum(read.skipped for read in reads),
-            "columns": ", ".join(TABLES[table].schema.names),
         }
     )
 
