@@ -22,6 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from llm_monitoring.lake.schema import TABLES, Table
 
 QUERIES = Path(__file__).with_name("queries")
+MONTH = re.compile(r"/month=(\d+)/")
 UNKNOWN_FILE_HOURS = 24  # no write takes a day: an older file in no log was left by a dead writer
 Result = TypeVar("Result")
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -71,6 +72,30 @@ class Lake:
         """Delta version of a table; None: nothing was written yet."""
         table = self._open(name)
         return None if table is None else table.version()
+
+    def changed_since(self, name: str, version: int | None) -> int | None:
+        """First hour a table partitioned by month may hold other rows for than at a version.
+
+        Args:
+            version: None: never seen.
+
+        Returns:
+            Hour key of the beginning of a month; 0: any hour may have changed; None: none has.
+        """
+        now = self._open(name)
+        if now is None or now.version() == version:
+            return None
+        if version is None or version > now.version():
+            return 0
+        try:
+            then = DeltaTable(
+                self._location(name), version=version, storage_options=self.storage_options
+            )
+        except DeltaError:  # its log was cleaned up
+            return 0
+        changed = set(now.file_uris()) ^ set(then.file_uris())
+        months = [int(found[1]) for file in changed if (found := MONTH.search(file))]
+        return min(months) * 10000 + 100 if months else None  # the first, at midnight
 
     # ---------------------------------------------------------------- writing
 

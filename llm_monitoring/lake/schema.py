@@ -152,6 +152,7 @@ _TABLES = (
     ),
     Table("provider_drift", records.ProviderDrift, ("week", "requested_model", "test")),
     Table("alerts", records.Alert, ("fingerprint",)),
+    Table("alert_readings", records.AlertReading, ("table",)),
     Table("deliveries", records.Delivery, ("delivery_id",)),
     Table("incidents", records.Incident, ("incident_id",)),
     Table("regression_cases", records.RegressionCase, ("case_id",)),
