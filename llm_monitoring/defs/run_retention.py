@@ -100,5 +100,6 @@ def _give_back_space(instance: dg.DagsterInstance) -> None:
         )
         if free > pages / 2 and (pages - free) * size <= VACUUM_BYTES:
             database.execute("vacuum")
+            database.execute("pragma wal_checkpoint(truncate)")
     finally:
         database.close()
