@@ -53,7 +53,7 @@ def late_hours() -> int:
 def hourly_cost_check(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Spend and cost per request against chart and budget, where the closed hour's run did not.
 
-    That run checks the cost as its last step; a run of its own would cost a process an hour.
+    That run checks the cost too; a run of its own would cost a process an hour.
     """
     moment = context.scheduled_execution_time
     if closed_hours(moment) is None:
