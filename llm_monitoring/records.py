@@ -325,6 +325,14 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertReading:
+    """Up to which version the alerts have read a table; what changed since is read again."""
+
+    table: Annotated[str, "table that was read"]
+    version: Annotated[int, "its Delta version"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One message to one channel: the outbox and its history."""
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import apprise
 import httpx
 import stamina
 
@@ -80,6 +79,8 @@ class AppriseChannel:
         self.address = address or ""
 
     def send(self, text: str, payload: Mapping[str, Any]) -> None:
+        import apprise  # noqa: PLC0415 a fifth of a second, for those who use it
+
         services = apprise.Apprise()
         if not services.add(self.address):
             raise DeliveryError("apprise does not understand the address")
@@ -87,7 +88,7 @@ class AppriseChannel:
         # Text, so that apprise escapes it for services that take HTML or Markdown.
         sent = services.notify(
             body=text,
-            notify_type=NOTIFY_TYPES.get(severity, apprise.NotifyType.WARNING),
+            notify_type=apprise.NotifyType(NOTIFY_TYPES.get(severity, "warning")),
             body_format=apprise.NotifyFormat.TEXT,
         )
         if not sent:
@@ -117,11 +118,7 @@ def deliver(channel: ChannelSettings, text: str, payload: Mapping[str, Any]) -> 
     return None
 
 
-NOTIFY_TYPES = {
-    "info": apprise.NotifyType.INFO,
-    "ticket": apprise.NotifyType.WARNING,
-    "page": apprise.NotifyType.FAILURE,
-}
+NOTIFY_TYPES = {"info": "info", "ticket": "warning", "page": "failure"}  # apprise's words
 CHANNELS: dict[str, type[Channel]] = {
     "log": LogChannel,
     "webhook": WebhookChannel,

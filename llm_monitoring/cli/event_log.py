@@ -5,6 +5,7 @@ month of hours would spend minutes on nothing else. Files and schema are the sam
 reads what was written here.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -13,16 +14,20 @@ from typing import Any
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+)
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
 
 BUSY_SECONDS = 60
+KEPT_OPEN = 8  # files; each run has one, and the daemon sees thousands of runs
 
 
 class PooledSqliteEventLogStorage(SqliteEventLogStorage):
-    """One engine for each database file, for as long as the process lives."""
+    """One engine for each database file: of the index always, of runs for those used last."""
 
     @classmethod
     def from_config_value(
@@ -47,6 +52,11 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             known.add(table_name)
         return table_name in known
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """As stock does, and those who watch the run's file hear of it."""
+        super().store_event(event)
+        self._touch(event.run_id)
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Materialisations of a range, planned or done, in one transaction; stock has one each."""
         for is_batch, group in groupby(events, lambda e: e.dagster_event_type in ASSET_EVENTS):
@@ -60,6 +70,7 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         rows = [self._event_to_row(event) for event in batch]
         with self.run_connection(batch[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
+        self._touch(batch[0].run_id)
         insert = SqlEventLogStorageTable.insert().returning(
             SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
         )
@@ -74,16 +85,29 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
             for event, at in latest.values():
                 self._store_asset_event(connection, event, at)
 
+    def _touch(self, run_id: str) -> None:
+        # While a connection stays open, events stand in a file beside the one that is watched.
+        os.utime(self.path_for_shard(run_id))
+
     def _engine(self, shard: str) -> Engine:
+        """The engine of a file; of those of runs, the ones used last stay open."""
         engines: dict[str, Engine] = self.__dict__.setdefault("_engines", {})
-        if shard not in engines:
-            engines[shard] = create_engine(
-                self.conn_string_for_shard(shard),
-                poolclass=QueuePool,
-                connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-            )
-            listen(engines[shard], "connect", _write_without_waiting)
-        return engines[shard]
+        engine = engines.pop(shard, None) or self._open(shard)
+        engines[shard] = engine
+        runs = [name for name in engines if name != INDEX_SHARD_NAME]
+        for old in runs[:-KEPT_OPEN]:
+            engines.pop(old).dispose()
+            self._initialized_dbs.discard(old)
+        return engine
+
+    def _open(self, shard: str) -> Engine:
+        engine = create_engine(
+            self.conn_string_for_shard(shard),
+            poolclass=QueuePool,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        )
+        listen(engine, "connect", _write_without_waiting)
+        return engine
 
     def dispose(self) -> None:
         """Close every connection, then what the storage itself holds."""

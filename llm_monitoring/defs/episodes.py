@@ -5,7 +5,9 @@ import math
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.alerts.digest import digest_hours
+from llm_monitoring.alerts.horizon import EVERYTHING
 from llm_monitoring.control import chart_run_length, ticket_margin
+from llm_monitoring.defs.lake_state import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Baseline, ChartPoint
@@ -14,14 +16,23 @@ from llm_monitoring.settings import Settings
 DIGEST_WEEKS = 4
 
 
-def read_episodes(lake: Lake, settings: Settings, newest: int) -> list[alerting.Episode]:
-    """Every episode of charts, of provider drift, of the data, and of the monitor itself."""
-    points: list[ChartPoint] = TABLES["control_charts"].to_records(lake.query("episode_points"))
+def read_episodes(
+    lake: Lake, settings: Settings, newest: int, since: int = EVERYTHING
+) -> list[alerting.Episode]:
+    """Every episode of charts, of provider drift, of the data, and of the monitor itself.
+
+    Args:
+        since: first hour that is read of charts and data; none of their episodes begins before.
+    """
+    hours = (since, LAST_HOUR)
+    points: list[ChartPoint] = TABLES["control_charts"].to_records(
+        lake.query("episode_points", hours=hours, since=since)
+    )
     charts = _chart_episodes(lake, settings, newest, points)
     provider = alerting.provider_episodes(
         lake.rows("provider_drift"), newest_hour=newest, simulated=settings.simulated
     )
-    findings = _data_findings(lake, settings, points)
+    findings = _data_findings(lake, settings, points, hours)
     data = alerting.data_episodes(findings, newest_hour=newest, simulated=settings.simulated)
     monitor = alerting.failure_episodes(lake.rows("failures"), simulated=settings.simulated)
     return [*charts, *provider, *data, *monitor]
@@ -30,12 +41,11 @@ def read_episodes(lake: Lake, settings: Settings, newest: int) -> list[alerting.
 def _chart_episodes(
     lake: Lake, settings: Settings, newest: int, points: list[ChartPoint]
 ) -> list[alerting.Episode]:
-    judges = lake.run("select distinct epoch, judge from judgements").to_pylist()
     return alerting.chart_episodes(
         points,
         BY_NAME,
         newest_hour=newest,
-        judges={row["epoch"]: row["judge"] for row in judges},
+        judges=_judges(lake, points),
         thresholds=settings.control.thresholds,
         run_length=lambda row: chart_run_length(settings, row.feature_id, row.chart),
         page_margin=ticket_margin(settings),
@@ -44,16 +54,35 @@ def _chart_episodes(
     )
 
 
+def _judges(lake: Lake, points: list[ChartPoint]) -> dict[str, str]:
+    """Epoch -> who judged; of each epoch only the newest window with judgements is read."""
+    newest = {
+        point.epoch: point.hour
+        for point in sorted(points, key=lambda point: point.hour)
+        if point.epoch is not None and point.n > 0
+    }
+    found = [
+        lake.run(
+            "select distinct epoch, judge from judgements where epoch = $epoch",
+            hours=(hour, hour),
+            epoch=epoch,
+        ).to_pylist()
+        for epoch, hour in newest.items()
+    ]
+    return {row["epoch"]: row["judge"] for rows in found for row in rows}
+
+
 def _data_findings(
-    lake: Lake, settings: Settings, points: list[ChartPoint]
+    lake: Lake, settings: Settings, points: list[ChartPoint], hours: tuple[int, int]
 ) -> list[alerting.DataFinding]:
-    busy = lake.query("busy_features").to_pylist()
+    busy = lake.query("busy_features", hours=hours, since=hours[0]).to_pylist()
+    reads = lake.rows("source_reads", hours=hours)
     control = settings.control
     return [
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
-        *alerting.find_rejects(lake.rows("source_reads"), control.maximum_reject_ratio),
+        *alerting.find_rejects(reads, control.maximum_reject_ratio),
         *alerting.find_low_coverage(
-            lake.rows("window_metrics", "metric = 'unscored_rate'"),
+            lake.rows("window_metrics", "metric = 'unscored_rate'", hours=hours),
             control.minimum_judge_coverage_ratio,
         ),
     ]

@@ -1,5 +1,7 @@
 """Jobs: the hours, the weeks, the upkeep of the lake, and what people do with an incident."""
 
+from datetime import timedelta
+
 import dagster as dg
 from pydantic import Field
 
@@ -23,10 +25,11 @@ HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
 )
 hours_job = dg.define_asset_job(
     "hours",
-    # The cost check has a schedule of its own.
-    selection=dg.AssetSelection.assets(*HOURLY_ASSETS)
-    - dg.AssetSelection.checks(spend_within_budget),
-    description="Ingest, judge, measure and chart an hour or a range of hours.",
+    # Ledger and cost check are steps of it: starting a process costs more than their work.
+    selection=dg.AssetSelection.assets(*HOURLY_ASSETS, requests.changes)
+    | dg.AssetSelection.checks(spend_within_budget),
+    description="Ingest, judge, measure and chart an hour or a range of hours, read the change "
+    "ledger again, and check the cost.",
 )
 weeks_job = dg.define_asset_job(
     "weeks",
@@ -65,14 +68,28 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
         f"of {expired.blanked} and from {len(expired.incidents)} incidents; given today's "
         f"properties: {expired.configured}"
     )
-    for table, counts in lake.maintain(retention.replaced_files_hours).items():
-        context.log.info(f"{table}: {counts}")
+    done = lake.maintain(retention.replaced_files_hours)
+    context.log.info("\n".join(f"{table}: {counts}" for table, counts in done.items()))
+    failed = {table: counts["error"] for table, counts in done.items() if "error" in counts}
+    if failed:
+        raise dg.Failure(f"could not be maintained, all others were: {failed}")
 
 
-@dg.job(description="Retention, compaction, checkpoints and vacuum of every table.")
+@dg.op
+def forget_old_runs(context: dg.OpExecutionContext, monitoring: Monitoring) -> None:
+    """Delete Dagster's runs past their retention, with their events and logs."""
+    # Dagster's storage classes take a second to import, and only this op names them.
+    from llm_monitoring.defs.run_retention import delete_old_runs  # noqa: PLC0415
+
+    oldest = monitoring.now() - timedelta(days=monitoring.settings.retention.runs_days)
+    context.log.info(f"runs deleted: {delete_old_runs(context.instance, oldest)}")
+
+
+@dg.job(description="Retention of rows and runs; compaction, checkpoints and vacuum of tables.")
 def maintenance() -> None:
-    """Upkeep of the lake."""
+    """Upkeep of the lake and of Dagster's own storage."""
     maintain_lake()
+    forget_old_runs()
 
 
 class Step(dg.Config):

@@ -11,7 +11,6 @@ from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.reports.incident_page import Picture
 from llm_monitoring.reports.inline import markdown_image
-from llm_monitoring.reports.pictures import chart_picture
 from llm_monitoring.reports.sparklines import sparkline
 
 SHOWN_HOURS = 14 * 24
@@ -22,7 +21,7 @@ def chart_metadata(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
     """Full picture of the chart as it stood at this point, a click away."""
     points = chart_history(monitoring, point.chart_id, point.hour)
     labels = _labels(monitoring, point)
-    picture = chart_picture(points, monitoring.lake.rows("changes"), **labels)
+    picture = _picture(points, monitoring.lake.rows("changes"), **labels)
     return {f"{labels['title']}: chart": dg.MetadataValue.md(markdown_image(picture, "chart"))}
 
 
@@ -45,8 +44,8 @@ def chart_pictures(monitoring: Monitoring, point: ChartPoint) -> Picture:
     changes, labels = monitoring.lake.rows("changes"), _labels(monitoring, point)
     return Picture(
         description=point.chart_id,
-        light=chart_picture(points, changes, **labels),
-        dark=chart_picture(points, changes, **labels, dark=True),
+        light=_picture(points, changes, **labels),
+        dark=_picture(points, changes, **labels, dark=True),
     )
 
 
@@ -58,6 +57,13 @@ def chart_history(monitoring: Monitoring, chart_id: str, last: int) -> list[Char
         hours=(shift(last, -SHOWN_HOURS), last),
         chart_id=chart_id,
     )
+
+
+def _picture(*what: Any, **how: Any) -> bytes:
+    # matplotlib takes a second to import; most runs draw nothing.
+    from llm_monitoring.reports.pictures import chart_picture  # noqa: PLC0415
+
+    return chart_picture(*what, **how)
 
 
 def _labels(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:

@@ -1,15 +1,20 @@
 """What runs by the clock: the hour that closed, the cost check, the weekly probes, the upkeep.
 
+One run an hour: it ingests, judges, measures and charts, reads the change ledger, checks the cost.
+
 The hour that closed is run together with the hours before it whose rows and signals may still have
 come late; a re-run replaces them and pays no judge twice.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import dagster as dg
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
+)
 
-from llm_monitoring.defs.cost_check import cost_check_job
-from llm_monitoring.defs.jobs import hours_job, ledger_job, maintenance, weeks_job
+from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
+from llm_monitoring.defs.jobs import hours_job, maintenance, weeks_job
 from llm_monitoring.defs.partitions import SETTINGS, WEEKS, range_tags
 from llm_monitoring.hours import HOUR, hour_key
 
@@ -43,11 +48,29 @@ def late_hours() -> int:
 
 
 @dg.schedule(
-    job=cost_check_job, cron_schedule="15 * * * *", execution_timezone="UTC", default_status=RUNNING
+    job=cost_check_job, cron_schedule="45 * * * *", execution_timezone="UTC", default_status=RUNNING
 )
-def hourly_cost_check() -> dg.RunRequest:
-    """Spend and cost per request against chart and budget, and what moved them."""
+def hourly_cost_check(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Spend and cost per request against chart and budget, where the closed hour's run did not.
+
+    That run checks the cost too; a run of its own would cost a process an hour.
+    """
+    moment = context.scheduled_execution_time
+    if closed_hours(moment) is None:
+        return dg.SkipReason("no monitored hour has just closed")
+    checked = last_cost_check(context.instance)
+    if checked is not None and checked >= moment.replace(minute=0, second=0, microsecond=0):
+        return dg.SkipReason(f"the closed hour's run checked the cost at {checked:%H:%M} UTC")
     return dg.RunRequest()
+
+
+def last_cost_check(instance: dg.DagsterInstance) -> datetime | None:
+    """When the cost was last checked; None: never."""
+    key = next(iter(spend_within_budget.check_keys))
+    records = instance.event_log_storage.get_asset_check_execution_history(
+        key, limit=1, status=COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
+    )
+    return datetime.fromtimestamp(records[0].create_timestamp, UTC) if records else None
 
 
 @dg.schedule(
@@ -70,14 +93,4 @@ def daily_maintenance() -> dg.RunRequest:
     return dg.RunRequest()
 
 
-@dg.schedule(
-    job=ledger_job, cron_schedule="0 * * * *", execution_timezone="UTC", default_status=RUNNING
-)
-def hourly_ledger() -> dg.RunRequest:
-    """What people changed since."""
-    return dg.RunRequest()
-
-
-SCHEDULES = (
-    closed_hour, hourly_cost_check, weekly_probes, daily_maintenance, hourly_ledger,
-)  # fmt: skip
+SCHEDULES = (closed_hour, hourly_cost_check, weekly_probes, daily_maintenance)

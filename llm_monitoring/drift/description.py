@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from llm_monitoring.drift.reference import Vectors
 from llm_monitoring.stats.distances import GTest, g_test
@@ -46,7 +46,8 @@ def describe_novel(
         return []
     picked = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), LARGEST_SAMPLE)).astype(int))
     vectors = embeddings[picked].astype(np.float64)
-    labels = fcluster(linkage(vectors, "average", "cosine"), SAME_TOPIC, "distance")
+    tree = scipy.cluster.hierarchy.linkage(vectors, "average", "cosine")
+    labels = scipy.cluster.hierarchy.fcluster(tree, SAME_TOPIC, "distance")
     sizes = [(label, n) for label, n in Counter(labels.tolist()).most_common(max_clusters) if n > 1]
     return [
         NovelGroup(

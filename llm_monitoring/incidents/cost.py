@@ -12,15 +12,30 @@ is exact and treats before and after alike, so the parts sum to the change witho
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
 
-from llm_monitoring.records import Request
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpend:
+    """What one feature spent on one model in one period, as sums over its requests."""
+
+    feature_id: str
+    model_id: str
+    priced: int  # requests of known cost
+    unknown: int  # requests of unknown cost, but those that failed without tokens
+    cost_usd: float  # of the priced ones
+    requests: int  # priced ones whose tokens are known too; the sums below are over these
+    requests_usd: float  # total cost
+    input_tokens: float  # total
+    output_tokens: float  # total
+    input_input: float  # total of input tokens squared
+    input_output: float  # total of input tokens times output tokens
+    output_output: float  # total of output tokens squared
+    input_usd: float  # total of input tokens times cost
+    output_usd: float  # total of output tokens times cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCost:
-    """Requests to one model in one period; only priced ones."""
+    """Requests to one model in one period; only those of known cost and tokens."""
 
     model_id: str
     requests: int
@@ -62,18 +77,14 @@ class CostMovement:
         return f"{self.before_usd:.4g} -> {self.after_usd:.4g} USD ({change:+.4g}): {told}."
 
 
-def model_costs(requests: Iterable[Request]) -> list[ModelCost]:
+def model_costs(spends: Iterable[ModelSpend]) -> list[ModelCost]:
     """Costs per model, with the token prices its requests reveal.
 
     Two unknown prices fit all requests of a model; least squares finds them exactly where the cost
     is tokens times price. Where the requests cannot tell (all alike, or a price would be negative)
     an output token counts as OUTPUT_TOKEN_RATIO input tokens.
     """
-    groups: dict[str, list[Request]] = {}
-    for request in requests:
-        if request.cost_usd is not None and request.input_tokens is not None:
-            groups.setdefault(request.model_id, []).append(request)
-    return [_model_cost(model, rows) for model, rows in sorted(groups.items())]
+    return [_model_cost(spend) for spend in spends if spend.requests]
 
 
 def cost_movement(before: Sequence[ModelCost], after: Sequence[ModelCost]) -> CostMovement:
@@ -166,28 +177,31 @@ def _nothing(before: float | None, after: float | None) -> CostMovement:
     )  # fmt: skip
 
 
-def _model_cost(model: str, rows: Sequence[Request]) -> ModelCost:
-    tokens = np.array([(r.input_tokens or 0, r.output_tokens or 0) for r in rows], dtype=float)
-    costs = np.array([r.cost_usd or 0.0 for r in rows])
-    price_in, price_out = _prices(tokens, costs)
+def _model_cost(spend: ModelSpend) -> ModelCost:
+    price_in, price_out = _prices(spend)
     return ModelCost(
-        model_id=model,
-        requests=len(rows),
-        input_tokens=float(tokens[:, 0].sum()),
-        output_tokens=float(tokens[:, 1].sum()),
-        cost_usd=float(costs.sum()),
+        model_id=spend.model_id,
+        requests=spend.requests,
+        input_tokens=spend.input_tokens,
+        output_tokens=spend.output_tokens,
+        cost_usd=spend.requests_usd,
         input_usd_per_token=price_in,
         output_usd_per_token=price_out,
     )
 
 
-def _prices(tokens: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple[float, float]:
-    found, _, rank, _ = np.linalg.lstsq(tokens, costs, rcond=1e-6)
-    if rank == 2 and found.min() >= 0:
-        return float(found[0]), float(found[1])
-    weighted = float(tokens.sum(axis=0) @ np.array([1.0, OUTPUT_TOKEN_RATIO]))
-    price = float(costs.sum()) / weighted if weighted else 0.0
+def _prices(s: ModelSpend) -> tuple[float, float]:
+    """The normal equations of cost = input tokens * price in + output tokens * price out."""
+    determinant = s.input_input * s.output_output - s.input_output**2
+    if determinant > SMALLEST_ANGLE * s.input_input * s.output_output:
+        price_in = (s.input_usd * s.output_output - s.output_usd * s.input_output) / determinant
+        price_out = (s.output_usd * s.input_input - s.input_usd * s.input_output) / determinant
+        if min(price_in, price_out) >= 0:
+            return price_in, price_out
+    weighted = s.input_tokens + OUTPUT_TOKEN_RATIO * s.output_tokens
+    price = s.requests_usd / weighted if weighted else 0.0
     return price, OUTPUT_TOKEN_RATIO * price
 
 
 OUTPUT_TOKEN_RATIO = 4.0  # usual ratio of the price lists; only where requests cannot tell
+SMALLEST_ANGLE = 1e-9  # squared sine between the token columns; below it they are one column

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from llm_monitoring.incidents.evidence import Material, Observation, Scope, Segment
 from llm_monitoring.stats.multiplicity import holm
@@ -172,17 +172,17 @@ def _test(
         return _test_share(len(x), len(y), len(before.values), len(after.values))
     if kind == "rate":
         table = [[x.sum(), len(x) - x.sum()], [y.sum(), len(y) - y.sum()]]
-        return "Fisher", float(stats.fisher_exact(np.array(table, dtype=np.int64)).pvalue)
+        return "Fisher", float(scipy.stats.fisher_exact(np.array(table, dtype=np.int64)).pvalue)
     if np.ptp(np.concatenate([x, y])) == 0:
         return "Mann-Whitney", 1.0
-    return "Mann-Whitney", float(stats.mannwhitneyu(x, y).pvalue)
+    return "Mann-Whitney", float(scipy.stats.mannwhitneyu(x, y).pvalue)
 
 
 def _test_counts(x: int, y: int, windows_x: int, windows_y: int) -> tuple[str | None, float | None]:
     if x + y == 0:
         return None, None
     expected = windows_y / (windows_x + windows_y)
-    return "binomial", float(stats.binomtest(y, x + y, expected).pvalue)
+    return "binomial", float(scipy.stats.binomtest(y, x + y, expected).pvalue)
 
 
 def _test_share(x: int, y: int, all_x: int, all_y: int) -> tuple[str | None, float | None]:
@@ -190,7 +190,7 @@ def _test_share(x: int, y: int, all_x: int, all_y: int) -> tuple[str | None, flo
     if min(all_x, all_y) < MINIMUM_ROWS:
         return None, None
     table = np.array([[x, all_x - x], [y, all_y - y]], dtype=np.int64)
-    return "Fisher on share", float(stats.fisher_exact(table).pvalue)
+    return "Fisher on share", float(scipy.stats.fisher_exact(table).pvalue)
 
 
 def _adjusted(segments: Sequence[Segment]) -> list[Segment]:

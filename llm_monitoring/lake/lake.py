@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import duckdb
@@ -30,7 +30,9 @@ from llm_monitoring.lake.schema import TABLES, Table
 from llm_monitoring.private_files import make_private
 
 QUERIES = Path(__file__).with_name("queries")
+MONTH = re.compile(r"/month=(\d+)/")
 UNKNOWN_FILE_HOURS = 24  # no write takes a day: an older file in no log was left by a dead writer
+Result = TypeVar("Result")
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
 
 
@@ -83,6 +85,30 @@ class Lake:
         """Delta properties of a table; none where nothing was written yet."""
         table = self._open(name)
         return {} if table is None else dict(table.metadata().configuration)
+
+    def changed_since(self, name: str, version: int | None) -> int | None:
+        """First hour a table partitioned by month may hold other rows for than at a version.
+
+        Args:
+            version: None: never seen.
+
+        Returns:
+            Hour key of the beginning of a month; 0: any hour may have changed; None: none has.
+        """
+        now = self._open(name)
+        if now is None or now.version() == version:
+            return None
+        if version is None or version > now.version():
+            return 0
+        try:
+            then = DeltaTable(
+                self._location(name), version=version, storage_options=self.storage_options
+            )
+        except DeltaError:  # its log was cleaned up
+            return 0
+        changed = set(now.file_uris()) ^ set(then.file_uris())
+        months = [int(found[1]) for file in changed if (found := MONTH.search(file))]
+        return min(months) * 10000 + 100 if months else None  # the first, at midnight
 
     # ---------------------------------------------------------------- writing
 
@@ -273,19 +299,27 @@ class Lake:
     def maintain(self, keep_hours: int = 168) -> dict[str, dict[str, Any]]:
         """Compact small files, checkpoint the log and delete files no version needs any more.
 
+        A writer that gets in between is waited for; a table that cannot be served all the same
+        does not keep the others from it.
+
         Args:
             keep_hours: files replaced longer ago than this are deleted.
 
         Returns:
-            Per table: files before and after, files deleted.
+            Per table: files before and after, files deleted; or its error.
         """
-        return {
-            name: self._maintain(table, keep_hours)
-            for name in TABLES
-            if (table := self._open(name)) is not None
-        }
+        return {name: self._maintain(name, keep_hours) for name in TABLES if self._open(name)}
 
-    def _maintain(self, table: DeltaTable, keep_hours: int) -> dict[str, Any]:
+    def _maintain(self, name: str, keep_hours: int) -> dict[str, Any]:
+        try:
+            return _retry_conflicts(lambda: self._upkeep(name, keep_hours))
+        except (DeltaError, OSError) as error:
+            return {"error": str(error)}
+
+    def _upkeep(self, name: str, keep_hours: int) -> dict[str, Any]:
+        table = self._open(name)
+        if table is None:  # deleted by hand in between
+            return {}
         before = len(table.file_uris())
         table.optimize.compact()
         table.create_checkpoint()
@@ -408,7 +442,7 @@ def _tables_named_in(statement: str) -> list[Table]:
     return [table for name, table in TABLES.items() if name in words]
 
 
-def _retry_conflicts(write: Callable[[], int]) -> int:
+def _retry_conflicts(write: Callable[[], Result]) -> Result:
     """Another writer got there first: read the new version and commit on top of it."""
     for attempt in stamina.retry_context(on=_is_conflict, attempts=20, timeout=120, wait_max=2):
         with attempt:

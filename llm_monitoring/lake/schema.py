@@ -212,6 +212,7 @@ _TABLES = (
     ),
     Table("provider_drift", records.ProviderDrift, ("week", "requested_model", "test")),
     Table("alerts", records.Alert, ("fingerprint",)),
+    Table("alert_readings", records.AlertReading, ("table",)),
     Table("deliveries", records.Delivery, ("delivery_id",)),
     Table("failures", records.Failure, ("failure_id",)),
     Table("heartbeats", records.Heartbeat, ("alerts_at",)),

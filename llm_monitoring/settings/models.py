@@ -237,7 +237,7 @@ class PriceOverride(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long the lake and the reports keep what they hold."""
+    """How long the lake and the reports keep what they hold, and Dagster its runs."""
 
     raw_days: int = Field(90, ge=1)  # requests, signals, samples, judgements, input features
     # Words and ids of users, wherever they stand; None: raw_days. Hours that may still run again
@@ -245,6 +245,7 @@ class RetentionSettings(Strict):
     text_days: int | None = Field(None, ge=9)
     regression_case_days: int | None = Field(None, ge=1)  # None: for ever
     replaced_files_hours: int = Field(168, ge=0)
+    runs_days: int = Field(60, ge=1)  # Dagster's finished runs, with their events and logs
 
     @model_validator(mode="after")
     def _text_goes_first(self) -> "RetentionSettings":

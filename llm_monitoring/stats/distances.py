@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 BLOCK = 1024  # rows compared at once: with 1,000 reference rows 4 MB
 
@@ -106,7 +106,8 @@ def g_test(
     if not rows.all():
         raise ValueError("a sample without any count has no mix")
     expected = np.outer(rows, columns) / rows.sum()
-    drawn = stats.random_table(rows, columns).rvs(tables, random_state=np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    drawn = scipy.stats.random_table(rows, columns).rvs(tables, random_state=random)
     statistic = float(_g_statistic(observed, expected))
     as_large = int(np.sum(_g_statistic(drawn, expected) >= statistic - 1e-9))
     return GTest(statistic, (as_large + 1) / (tables + 1))

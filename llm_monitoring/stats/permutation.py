@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 MAXIMUM_PAIRS = 1000  # the distribution takes pairs^3 additions
 
@@ -45,7 +45,8 @@ def signed_rank_test(differences: Sequence[float]) -> SignedRankTest:
     values = values[values != 0]
     if len(values) == 0:
         return SignedRankTest(0.0, 1.0, 0)
-    ranks = np.rint(2 * rankdata(np.abs(values))).astype(int)  # twice the rank: halves are whole
+    # Twice the rank: halves are whole.
+    ranks = np.rint(2 * scipy.stats.rankdata(np.abs(values))).astype(int)
     rose = int(ranks[values > 0].sum())
     distribution = _rank_sums(ranks)
     statistic = 2 * rose / int(ranks.sum()) - 1

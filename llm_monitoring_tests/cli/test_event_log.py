@@ -3,6 +3,7 @@
 It overrides private methods of Dagster's storage. When Dagster changes these, this is what fails.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
+from llm_monitoring.cli import event_log
 from llm_monitoring.cli.event_log import PooledSqliteEventLogStorage
 from llm_monitoring.cli.instance import open_instance
 
@@ -126,3 +128,28 @@ def test_connections_are_closed_with_the_storage(
         assert sum(engine.pool.checkedout() for engine in engines) == 0
         assert sum(engine.pool.checkedin() for engine in engines) > 0
     assert sum(engine.pool.checkedin() for engine in engines) == 0
+
+
+def test_only_the_files_of_the_runs_used_last_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
+    monkeypatch.setattr(event_log, "KEPT_OPEN", 2)
+    with open_instance(tmp_path / "monitoring.yaml") as instance:
+        runs = [dg.materialize([broken], instance=instance, raise_on_error=False).run_id
+                for _ in range(4)]  # fmt: skip
+        engines = instance.event_log_storage.__dict__["_engines"]
+        assert set(engines) == {"index", *runs[-2:]}
+        assert [instance.get_run_stats(run).steps_failed for run in runs] == [1] * 4
+
+
+def test_who_watches_a_run_hears_of_each_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
+    with open_instance(tmp_path / "monitoring.yaml") as instance:
+        runs = run_everything(instance)
+        file = Path(instance.event_log_storage.path_for_shard(runs[0]))  # type: ignore[attr-defined]
+        os.utime(file, (0, 0))
+        instance.report_engine_event("hello", run_id=runs[0], job_name="any")
+        assert file.stat().st_mtime > 0

@@ -114,3 +114,14 @@ def test_a_failed_request_without_tokens_is_no_warning_about_prices(monitored: P
     costs = {row["cost_usd"] for row in monitored.table("raw_requests") if row["error"]}
     assert costs == {None}
     assert {row["unpriced"] for row in monitored.table("source_reads")} == {0}
+
+
+def test_what_a_run_says_of_itself_is_stored_once_and_not_with_each_hour(product: Product) -> None:
+    run = product.run_hours(57, 59)
+    heavy = {
+        event.partition: set(event.materialization.metadata) - {"delta_version"}
+        for event in run.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("control_charts")
+    }
+    assert heavy.pop(partition(59)) >= {"charts", "hours_to_detect"}
+    assert list(heavy.values()) == [set(), set()]

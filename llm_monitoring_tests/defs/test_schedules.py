@@ -90,6 +90,38 @@ def test_every_schedule_starts_a_job_that_exists_and_runs_by_itself() -> None:
         assert defs.resolve_job_def(schedule.job_name)
 
 
+def cost_tick(product: Product, moment: datetime) -> Any:
+    context = dg.build_schedule_context(instance=product.instance, scheduled_execution_time=moment)
+    return schedules.hourly_cost_check(context)
+
+
+def test_the_run_of_an_hour_reads_the_ledger_and_checks_the_cost(product: Product) -> None:
+    result = product.run_hour(59)
+    assert result.success
+    checked = {e.check_name for e in result.get_asset_check_evaluations()}
+    assert "spend_within_budget" in checked
+    assert "changes" in {
+        e.asset_key.to_user_string() for e in result.get_asset_materialization_events()
+    }
+    assert product.table("changes")
+    steps = [e.step_key for e in result.all_events if e.is_step_success]
+    assert steps.index("control_charts") < steps.index("window_metrics_spend_within_budget")
+
+
+def test_the_cost_is_checked_once_an_hour_by_the_run_or_by_the_schedule(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "SETTINGS", SETTINGS.model_copy(update={"end": None}))
+    product.run("cost_check")
+    now = datetime.now(UTC)
+    assert isinstance(cost_tick(product, now), dg.SkipReason)
+    assert isinstance(cost_tick(product, now + timedelta(hours=1)), dg.RunRequest)
+
+
+def test_outside_the_monitored_time_no_cost_is_checked(product: Product) -> None:
+    assert isinstance(cost_tick(product, END + timedelta(hours=1, minutes=45)), dg.SkipReason)
+
+
 def test_spend_within_budget_passes(monitored: Product) -> None:
     result = _cost(monitored)
     # Charts of product_search are out of control: its prompt was bloated.

@@ -1,6 +1,5 @@
 import math
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -10,11 +9,8 @@ from llm_monitoring.incidents.cost import (
     CostMovement,
     ModelCost,
     cost_movement,
-    model_costs,
     spend_movement,
 )
-from llm_monitoring.records import Request
-from llm_monitoring_tests.incidents.examples import CHANGE, request
 
 COSTS = st.builds(
     ModelCost,
@@ -98,28 +94,3 @@ def test_a_dearer_model_that_takes_over_is_model_mix() -> None:
 def test_a_period_without_requests_is_unknown_and_all_volume() -> None:
     assert cost_movement([], [lark()]).before_usd is None
     assert spend_movement([], [lark()], 1, 1).volume == pytest.approx(100 * 900e-6)
-
-
-def rows(tokens: list[tuple[int, int]], p: float, q: float) -> list[Request]:
-    return [
-        request(f"r{i}", CHANGE + timedelta(minutes=i), input_tokens=a, output_tokens=b,
-                cost_usd=a * p + b * q)
-        for i, (a, b) in enumerate(tokens)
-    ]  # fmt: skip
-
-
-def test_prices_are_found_from_the_requests_themselves() -> None:
-    (cost,) = model_costs(rows([(500, 100), (700, 90), (300, 220)], 3e-6, 15e-6))
-    assert cost.input_usd_per_token == pytest.approx(3e-6)
-    assert cost.output_usd_per_token == pytest.approx(15e-6)
-    assert cost.requests == 3
-
-
-def test_requests_that_are_all_alike_fall_back_to_the_usual_ratio() -> None:
-    (cost,) = model_costs(rows([(500, 100)] * 5, 1e-6, 4e-6))
-    assert cost.input_usd_per_token == pytest.approx(1e-6)
-    assert cost.output_usd_per_token == pytest.approx(4e-6)
-
-
-def test_unpriced_requests_do_not_count() -> None:
-    assert model_costs([request("r", CHANGE, cost_usd=None)]) == []

@@ -289,6 +289,36 @@ def test_maintaining_removes_what_a_killed_writer_left_once_it_is_a_day_old(lake
     assert values(lake) == {FIRST: 1.0}
 
 
+def test_maintaining_waits_for_a_writer_that_gets_in_between(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hour in hour_range(FIRST, shift(FIRST, 3)):
+        lake.replace_hours("window_metrics", [window(hour, 0.5)], hour, hour)
+    writes = iter([8.0, 9.0])
+
+    def open_then_write(name: str) -> DeltaTable | None:
+        table = Lake._open(lake, name)
+        if name == "window_metrics" and (value := next(writes, None)):
+            Lake(lake.uri).replace_hours(name, [window(FIRST, value)], FIRST, FIRST)
+        return table
+
+    monkeypatch.setattr(lake, "_open", open_then_write)
+    assert lake.maintain(keep_hours=0)["window_metrics"]["files_after"] == 1
+    assert values(Lake(lake.uri))[FIRST] == 9.0
+
+
+def test_a_table_that_cannot_be_maintained_is_told_and_the_others_are(lake: Lake) -> None:
+    for hour in hour_range(FIRST, shift(FIRST, 3)):
+        lake.replace_hours("raw_requests", [request(f"r{hour}", hour)], hour, hour)
+        lake.upsert("baselines", [baseline(f"c{hour}")])
+        lake.replace_hours("window_metrics", [window(hour, 0.5)], hour, hour)
+    for file in (Path(lake.uri) / "baselines").glob("part-*.parquet"):
+        file.write_bytes(b"not parquet")
+    done = lake.maintain(keep_hours=0)
+    assert "error" in done["baselines"]
+    assert done["window_metrics"]["files_after"] == 1
+
+
 def test_expiring_deletes_old_hours_of_the_big_tables_only(lake: Lake) -> None:
     hours = list(hour_range(FIRST, shift(FIRST, 3)))
     lake.replace_hours("raw_requests", [request(f"r{h}", h) for h in hours], hours[0], hours[-1])

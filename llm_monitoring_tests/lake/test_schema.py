@@ -37,6 +37,7 @@ NAMES = {
         incident_id
     """,
     "deliveries": "delivery_id fingerprint kind channel status error",
+    "alert_readings": "table",
     "failures": "failure_id kind name partition reason",
     "heartbeats": "outcome reason",
     "incidents": """

@@ -1,7 +1,7 @@
 """Ingestion: requests, user signals, the change ledger, and the sample the judge will see."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 
@@ -10,7 +10,6 @@ from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
-from llm_monitoring.lake import TABLES
 from llm_monitoring.pipeline.forgetting import without_forgotten
 from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
@@ -82,6 +81,13 @@ def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     )
 
 
+class _Candidate(NamedTuple):
+    hour: int
+    request_id: str
+    feature_id: str
+    model_id: str
+
+
 @dg.asset(
     group_name="judging",
     partitions_def=HOURS,
@@ -96,13 +102,13 @@ def sampled_requests(
     first, last = hours_of(context)
     settings, lake = monitoring.settings, monitoring.lake
     requests = lake.run(
-        "select hour, request_id, feature_id, model_id from raw_requests"
+        f"select {', '.join(_Candidate._fields)} from raw_requests"
         " where hour between $first and $last order by hour, request_id",
         hours=(first, last),
         first=first,
         last=last,
     )
-    candidates = requests.to_pandas().itertuples(index=False)
+    candidates = map(_Candidate, *(column.to_pylist() for column in requests.columns))
     rows = sample(candidates, settings.sample_rate, settings.sampling.salt)
     version = lake.replace_hours("sampled_requests", rows, first, last)
     return dg.MaterializeResult(
@@ -139,7 +145,6 @@ def _store(
             "unpriced": sum(read.unpriced for read in reads),
             "skipped": sum(read.skipped for read in reads),
             "forgotten": sum(read.forgotten or 0 for read in reads),
-            "columns": ", ".join(TABLES[table].schema.names),
         }
     )
 

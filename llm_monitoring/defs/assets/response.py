@@ -9,6 +9,7 @@ import dagster as dg
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.adapters.channels import deliver
+from llm_monitoring.alerts.horizon import is_settled
 from llm_monitoring.control import chart_count
 from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
@@ -28,6 +29,7 @@ from llm_monitoring.defs.watching import SENSOR_TAG, look, this_run
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
+from llm_monitoring.pipeline.alert_reading import start_reading
 from llm_monitoring.pipeline.watch import failure_heard, note_failures, recall, vouch
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
@@ -136,9 +138,10 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
     # Before the first window there may be failures to tell, and the wall clock is all there is.
     newest = newest_hour(lake) or hour_key(now - HOUR)
     alerts_so_far: list[Alert] = lake.rows("alerts")
+    since, readings = start_reading(lake, alerts_so_far, newest)
     found = alerting.reconcile(
-        read_episodes(lake, settings, newest),
-        alerts_so_far,
+        read_episodes(lake, settings, newest, since),
+        [alert for alert in alerts_so_far if not is_settled(alert, since)],
         now,
         newest_hour=newest,
         accepted_by=accepted_by(alerts_so_far, lake.rows("rebaselines")),
@@ -150,6 +153,9 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
         lake.upsert("deliveries", outbox)
     if found.alerts:
         lake.upsert("alerts", found.alerts)
+    # Last: a run that dies before reads the same changes again.
+    if readings:
+        lake.upsert("alert_readings", readings)
     return found
 
 

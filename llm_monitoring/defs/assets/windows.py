@@ -14,7 +14,7 @@ from llm_monitoring.defs.chart_checks import CHART_CHECKS, report_charts
 from llm_monitoring.defs.folding import refold
 from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.judges import current_epoch
-from llm_monitoring.defs.partitions import HOURS, hours_of
+from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.pictures import sparklines
 from llm_monitoring.defs.power_table import hours_to_detect
 from llm_monitoring.defs.resources import Monitoring
@@ -76,16 +76,18 @@ def control_charts(context: dg.AssetExecutionContext, monitoring: Monitoring) ->
     """
     first, last = hours_of(context)
     refolded = refold(monitoring.lake, monitoring.settings, first, last)
-    yield dg.MaterializeResult(
-        metadata={
+    # Once a run: metadata of the result is stored with each of its hours.
+    context.add_asset_metadata(
+        {
             "charts": refolded.charts,
             "windows_folded_until": refolded.last,
             "baselines_learned": refolded.baselines,
-            "delta_version": refolded.version,
             **hours_to_detect(monitoring.lake, monitoring.settings),
             **sparklines(monitoring, last),
-        }
+        },
+        partition_key=hour_partition(last),
     )
+    yield dg.MaterializeResult(metadata={"delta_version": refolded.version})
     yield from report_charts(context, monitoring)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Material, Suspect
@@ -83,7 +83,7 @@ def _new_users(
             rise = now[name] / now.total() - was[name] / max(was.total(), 1)
             table = np.array([[now[name], now.total() - now[name]],
                               [was[name], was.total() - was[name]]])  # fmt: skip
-            if rise < NEW_SHARE or stats.fisher_exact(table).pvalue > 0.001:
+            if rise < NEW_SHARE or scipy.stats.fisher_exact(table).pvalue > 0.001:
                 continue
             words = (
                 f"{feature}: language {name} is {now[name] / now.total():.0%} of queries, "

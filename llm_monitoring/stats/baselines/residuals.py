@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import optimize, special
 
 from llm_monitoring.stats.baselines.reading import SEASONS, SLOTS, Array, slots
 
@@ -117,7 +117,7 @@ def between_variance(residuals: Array, within: Array) -> float:
     """
     square = residuals**2
     # Expectation of the clipped square of a standard normal.
-    tail = special.ndtr(-WINSOR)
+    tail = scipy.special.ndtr(-WINSOR)
     density = math.exp(-(WINSOR**2) / 2) / math.sqrt(2 * math.pi)
     due = 1 - 2 * tail - 2 * WINSOR * density + 2 * WINSOR**2 * tail
 
@@ -128,7 +128,7 @@ def between_variance(residuals: Array, within: Array) -> float:
     high = float(square.max())
     if high <= 0 or excess(0.0) <= 0:
         return 0.0
-    return float(optimize.brentq(excess, 0.0, high / due * 2, xtol=1e-14, rtol=1e-10))
+    return float(scipy.optimize.brentq(excess, 0.0, high / due * 2, xtol=1e-14, rtol=1e-10))
 
 
 def autocorrelation(scores: Array, t: Sequence[int]) -> float:
@@ -189,6 +189,6 @@ def _t_fit(scores: Array, degrees: float) -> float:
     scale2 = max(float(np.median(square)), 1e-12)
     for _ in range(20):
         scale2 = max(float(np.mean((degrees + 1) * square / (degrees + square / scale2))), 1e-12)
-    constant = special.gammaln((degrees + 1) / 2) - special.gammaln(degrees / 2)
+    constant = scipy.special.gammaln((degrees + 1) / 2) - scipy.special.gammaln(degrees / 2)
     constant -= math.log(degrees * math.pi * scale2) / 2
     return float(np.sum(constant - (degrees + 1) / 2 * np.log1p(square / (degrees * scale2))))
