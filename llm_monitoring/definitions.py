@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
     from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
     from llm_monitoring.defs.jobs import JOBS
+    from llm_monitoring.defs.liveness import watched_executor
     from llm_monitoring.defs.partitions import configuration_path
     from llm_monitoring.defs.resources import monitoring_resource
     from llm_monitoring.defs.schedules import SCHEDULES
@@ -36,7 +37,6 @@ defs = dg.Definitions(
     jobs=[*JOBS, cost_check_job],
     schedules=SCHEDULES,
     sensors=SENSORS,
-    # One process a run: a process for each asset would load everything seven times over.
-    executor=dg.in_process_executor,
+    executor=watched_executor,
     resources={"monitoring": monitoring_resource(configuration_path())},
 )

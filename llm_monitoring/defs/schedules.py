@@ -4,16 +4,18 @@ The hour that closed is run together with the hours before it whose rows and sig
 come late; a re-run replaces them and pays no judge twice.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from llm_monitoring.defs.cost_check import cost_check_job
 from llm_monitoring.defs.jobs import hours_job, ledger_job, maintenance, weeks_job
 from llm_monitoring.defs.partitions import SETTINGS, WEEKS, range_tags
+from llm_monitoring.defs.started_runs import is_waiting
 from llm_monitoring.hours import HOUR, hour_key
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
+OVERTAKEN = dg.SkipReason("a newer tick has come")
 
 
 @dg.schedule(
@@ -21,6 +23,8 @@ RUNNING = dg.DefaultScheduleStatus.RUNNING
 )
 def closed_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The hour that closed, with the hours before it whose rows may have come late."""
+    if is_overtaken(context, HOUR):
+        return OVERTAKEN
     tags = closed_hours(context.scheduled_execution_time)
     if tags is None:
         return dg.SkipReason("no monitored hour has just closed")
@@ -45,9 +49,9 @@ def late_hours() -> int:
 @dg.schedule(
     job=cost_check_job, cron_schedule="15 * * * *", execution_timezone="UTC", default_status=RUNNING
 )
-def hourly_cost_check() -> dg.RunRequest:
+def hourly_cost_check(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Spend and cost per request against chart and budget, and what moved them."""
-    return dg.RunRequest()
+    return once(context, cost_check_job.name, HOUR)
 
 
 @dg.schedule(
@@ -55,6 +59,8 @@ def hourly_cost_check() -> dg.RunRequest:
 )
 def weekly_probes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The canaries of the week, in its middle: a change early in a week is seen in that week."""
+    if is_overtaken(context, 7 * 24 * HOUR):
+        return OVERTAKEN  # probes of today are none of an earlier week
     keys = WEEKS.get_partition_keys(current_time=context.scheduled_execution_time)
     if not keys or not SETTINGS.probes.models:
         return dg.SkipReason("no model is probed")
@@ -65,17 +71,38 @@ def weekly_probes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
 @dg.schedule(
     job=maintenance, cron_schedule="30 3 * * *", execution_timezone="UTC", default_status=RUNNING
 )
-def daily_maintenance() -> dg.RunRequest:
+def daily_maintenance(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Retention, compaction, vacuum."""
-    return dg.RunRequest()
+    return once(context, maintenance.name, 24 * HOUR)
 
 
 @dg.schedule(
     job=ledger_job, cron_schedule="0 * * * *", execution_timezone="UTC", default_status=RUNNING
 )
-def hourly_ledger() -> dg.RunRequest:
+def hourly_ledger(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """What people changed since."""
+    return once(context, ledger_job.name, HOUR)
+
+
+def once(
+    context: dg.ScheduleEvaluationContext, job_name: str, period: timedelta
+) -> dg.RunRequest | dg.SkipReason:
+    """One run, unless a newer tick has come or a run of the job has not begun yet."""
+    if is_overtaken(context, period):
+        return OVERTAKEN
+    if is_waiting(context.instance, job_name):
+        return dg.SkipReason("a run of the job waits already")
     return dg.RunRequest()
+
+
+def is_overtaken(context: dg.ScheduleEvaluationContext, period: timedelta) -> bool:
+    """Whether a newer tick has come: after an outage Dagster makes up for old ones."""
+    return wall_clock() - context.scheduled_execution_time >= period
+
+
+def wall_clock() -> datetime:
+    """Now."""
+    return datetime.now(UTC)
 
 
 SCHEDULES = (
