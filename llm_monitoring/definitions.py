@@ -10,8 +10,8 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
     from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
     from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
+    from llm_monitoring.defs.executor import watched_executor
     from llm_monitoring.defs.jobs import JOBS
-    from llm_monitoring.defs.liveness import watched_executor
     from llm_monitoring.defs.partitions import configuration_path
     from llm_monitoring.defs.resources import monitoring_resource
     from llm_monitoring.defs.schedules import SCHEDULES
@@ -40,3 +40,8 @@ defs = dg.Definitions(
     executor=watched_executor,
     resources={"monitoring": monitoring_resource(configuration_path())},
 )
+
+with warnings.catch_warnings():
+    # Dagster copies a sensor of several jobs, and warns of a parameter of its own.
+    warnings.filterwarnings("ignore", "Parameter `owners` of initializer", dg.BetaWarning)
+    defs.get_repository_def()

@@ -7,10 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.errors import DagsterExecutionInterruptedError
-from dagster._core.execution.execute_in_process import core_execute_in_process
-from dagster._core.utils import make_new_run_id
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,7 +21,7 @@ from llm_monitoring.cli.home import dagster_home, taking_turns
 from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.waiting import watching_pools
 from llm_monitoring.definitions import defs
-from llm_monitoring.defs.liveness import alive
+from llm_monitoring.defs.executor import run_here
 from llm_monitoring.defs.partitions import PARTITION, range_tags
 from llm_monitoring.hours import hours_between, shift
 
@@ -90,25 +86,12 @@ def run_job(
         Exception: what made the run fail.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    run_id = make_new_run_id()
-    with alive(instance, run_id):
-        try:
-            # As `execute_in_process` does, but with the executor of our runs.
-            core_execute_in_process(
-                run_config=QUIET,
-                job=InMemoryJob(defs.resolve_job_def(name)),
-                instance=instance,
-                output_capturing_enabled=False,
-                raise_on_error=True,
-                run_tags={
-                    **OURS, **(tags or {}), **({PARTITION: partition_key} if partition_key else {})
-                },
-                run_id=run_id,
-            )  # fmt: skip
-        except DagsterExecutionInterruptedError:
-            raise KeyboardInterrupt from None
-        finally:
-            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    run_here(
+        instance,
+        defs.resolve_job_def(name),
+        tags={**OURS, **(tags or {}), **({PARTITION: partition_key} if partition_key else {})},
+        run_config=QUIET,
+    )
 
 
 def progress_bar() -> Progress:

@@ -7,7 +7,7 @@ is told from what we wrote ourselves by a copy of ours.
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,10 @@ OURS = ".dagster.yaml.ours"  # what we would have written last, had nobody chang
 TURN = ".command"  # held by the command line that runs jobs itself
 # Dagster refuses one kind of storage or queue beside another, so such sections stand whole.
 WHOLE = frozenset({"storage", "run_queue", "run_coordinator", "run_launcher", "compute_logs"})
+
+# Older ways to say what `concurrency` says now.
+OLDER = frozenset({"run_queue", "run_coordinator"})
+LIMIT = "default_op_concurrency_limit"
 
 
 def dagster_home(config: Path) -> Path:
@@ -49,13 +53,19 @@ def settings(packaged: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[st
             section: value if section in WHOLE else _merged(wanted.get(section), value)
             for section, value in layer.items()
         }
-    if any(section in wanted for section in ("run_queue", "run_coordinator")):
-        # The older way to say how many runs there may be at once.
-        concurrency = {k: v for k, v in wanted.get("concurrency", {}).items() if k != "runs"}
-        wanted["concurrency"] = concurrency
-    if "default_op_concurrency_limit" in wanted.get("concurrency", {}):
-        wanted["concurrency"] = {k: v for k, v in wanted["concurrency"].items() if k != "pools"}
+    concurrency = wanted.get("concurrency", {})
+    if wanted.keys() & OLDER:
+        wanted["concurrency"] = _said_the_older_way(concurrency, without=("runs", "pools"))
+    elif LIMIT in concurrency:
+        wanted["concurrency"] = _said_the_older_way(concurrency, without=("pools",))
     return wanted
+
+
+def _said_the_older_way(concurrency: Mapping[str, Any], without: Sequence[str]) -> dict[str, Any]:
+    """The limit of the pools by its older name, without the newer ones Dagster refuses beside."""
+    limit = concurrency.get("pools", {}).get("default_limit")
+    kept = {key: value for key, value in concurrency.items() if key not in without}
+    return {LIMIT: limit, **kept}
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +83,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
 
 def _merged(lower: Any, upper: Any) -> Any:
     if not isinstance(lower, Mapping) or not isinstance(upper, Mapping):
-        return upper
+        return lower if upper is None else upper  # a section without a word says nothing
     return {**lower, **{key: _merged(lower.get(key), value) for key, value in upper.items()}}
 
 

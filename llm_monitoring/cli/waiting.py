@@ -62,9 +62,8 @@ def _holder(instance: dg.DagsterInstance, run_id: str) -> str:
         return f"held by run {run_id[:8]}, which was deleted"
     run = record.dagster_run
     since = datetime.fromtimestamp(record.start_time or 0, UTC)
-    return (
-        f"held by run {_short(run)} of {run.job_name}, {run.status.value} since {since:%H:%M} UTC"
-    )
+    state = run.status.value.lower()
+    return f"held by run {_short(run)} of {run.job_name}, {state} at {since:%H:%M} UTC"
 
 
 def _short(run: dg.DagsterRun) -> str:

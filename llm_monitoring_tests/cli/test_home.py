@@ -107,7 +107,6 @@ def test_nothing_is_written_where_nothing_changes(project: Path) -> None:
         {"run_coordinator": {"module": "dagster", "class": "QueuedRunCoordinator",
                              "config": {"max_concurrent_runs": 7}}},
         {"concurrency": {"default_op_concurrency_limit": 3}},
-        {"telemetry": None},
     ],
 )  # fmt: skip
 def test_a_home_that_says_it_the_older_way_is_still_accepted(project: Path, theirs: Any) -> None:
@@ -115,7 +114,13 @@ def test_a_home_that_says_it_the_older_way_is_still_accepted(project: Path, thei
     for _ in range(2):
         now = started(project)
         for section, value in theirs.items():
-            assert now[section] == value
+            assert now[section] == {**now[section], **value}
+        assert "telemetry" in now
+
+
+def test_a_section_without_a_word_is_ours(project: Path) -> None:
+    write(project / ".dagster", {"telemetry": None})
+    assert started(project) == OURS
 
 
 def test_a_storage_is_taken_whole() -> None:

@@ -41,7 +41,7 @@ def test_of_the_ticks_that_are_made_up_for_after_an_outage_only_the_newest_runs(
     monkeypatch.setattr(schedules, "wall_clock", lambda: now)
     ticks = list(_ticks_before(schedule, now))
     assert len(ticks) > 1
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         results = [tick(schedule, moment, instance) for moment in ticks]
     assert isinstance(results[0], dg.RunRequest)
     assert {type(result) for result in results[1:]} == {dg.SkipReason}
@@ -57,10 +57,10 @@ def _ticks_before(schedule: dg.ScheduleDefinition, now: datetime) -> Iterator[da
 
 def test_upkeep_is_not_asked_for_while_a_run_of_it_waits() -> None:
     moment = START + timedelta(days=3, hours=3, minutes=30)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.RunRequest)
         job = defs.resolve_job_def("maintenance")
-        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED)
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED)
         assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.SkipReason)
         instance.report_run_failed(run)
         assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.RunRequest)
