@@ -1,5 +1,6 @@
 """How our runs are executed: all steps in one process, which shows that it lives."""
 
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +20,7 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.utils import make_new_run_id
 from dagster._utils.interrupts import check_captured_interrupt
 
-from llm_monitoring.defs.liveness import alive
+from llm_monitoring.defs.liveness import LOCKED, alive
 
 CLAIM_SECONDS = 1.0  # how long a run that waits for a pool sleeps before it looks again
 
@@ -46,7 +47,7 @@ def run_here(
                 instance=instance,
                 output_capturing_enabled=False,
                 raise_on_error=True,
-                run_tags=tags,
+                run_tags={LOCKED: socket.gethostname(), **tags},
                 run_id=run_id,
             )
         except DagsterExecutionInterruptedError:

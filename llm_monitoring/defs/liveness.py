@@ -15,6 +15,7 @@ from typing import IO
 import dagster as dg
 
 FOLDER = "running"
+LOCKED = "llm_monitoring/host"  # tag of a command line's run: where its lock is
 ORPHANED_AFTER = timedelta(minutes=15)
 _held: set[Path] = set()
 
@@ -27,8 +28,8 @@ def alive(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
         yield
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    # It gets its name once it is locked: nobody may find it without its lock.
-    unnamed = path.with_name(f"{path.name}.{os.getpid()}")
+    # It comes to its place once it is locked: nobody may find it there without its lock.
+    unnamed = path.parent.with_name(f".{run_id}.{os.getpid()}")
     with unnamed.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         unnamed.rename(path)
@@ -55,37 +56,34 @@ def mend_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     Returns:
         Runs that were unfinished and are failed now.
     """
-    dead = [*_unlocked(instance), *_orphans(instance)]
+    gone = _unlocked(instance)
+    runs = (instance.get_run_by_id(run_id) for run_id in gone)
+    dead = [*(run for run in runs if run and not run.is_finished), *_orphans(instance)]
     for run in dead:
         instance.report_run_failed(run, "The process of this run died without a word.")
+    for run_id in gone:
+        _path(instance, run_id).unlink(missing_ok=True)
     _free_pools(instance)
     return dead
 
 
-def _unlocked(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Unfinished runs whose process is gone; their files are cleared away."""
+def _unlocked(instance: dg.DagsterInstance) -> list[str]:
+    """Runs whose file is there and whose process is gone."""
     folder = _path(instance, "")
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    gone = [name for name in names if has_process(instance, name) is False]
-    for name in gone:
-        _path(instance, name).unlink(missing_ok=True)
-    runs = (instance.get_run_by_id(name) for name in gone)
-    return [run for run in runs if run and not run.is_finished]
+    return [name for name in names if has_process(instance, name) is False]
 
 
 def _orphans(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Started runs of a command line that held no lock: of an earlier version, or of a script."""
-    records = instance.get_run_records(
+    """Started runs of a command line that never held a lock: those of an earlier version."""
+    started = instance.get_run_records(
         dg.RunsFilter(
             statuses=[dg.DagsterRunStatus.STARTED],
             updated_before=datetime.now(UTC) - ORPHANED_AFTER,
         )
     )
-    runs = (record.dagster_run for record in records)
-    return [
-        run for run in runs
-        if run.remote_job_origin is None and has_process(instance, run.run_id) is None
-    ]  # fmt: skip
+    runs = (record.dagster_run for record in started)
+    return [run for run in runs if run.remote_job_origin is None and LOCKED not in run.tags]
 
 
 def _free_pools(instance: dg.DagsterInstance) -> None:

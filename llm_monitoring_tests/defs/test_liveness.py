@@ -17,7 +17,7 @@ from dagster._core.instance.ref import InstanceRef
 from llm_monitoring.cli.waiting import held_pools, watching_pools
 from llm_monitoring.defs import liveness
 from llm_monitoring.defs.executor import run_here, watched_executor
-from llm_monitoring.defs.liveness import alive, has_process, mend_dead_runs
+from llm_monitoring.defs.liveness import LOCKED, alive, has_process, mend_dead_runs
 
 # A process that stays in the pool `narrow` until it is ended.
 HOLD = """
@@ -156,6 +156,10 @@ def test_a_started_run_without_a_lock_is_failed_once_it_is_old(
         pass
 
     instance.create_run_for_job(of_an_earlier_version, status=dg.DagsterRunStatus.STARTED)
+    # Its lock is on another machine: this one cannot know.
+    instance.create_run_for_job(
+        of_an_earlier_version, status=dg.DagsterRunStatus.STARTED, tags={LOCKED: "elsewhere"}
+    )
     assert mend_dead_runs(instance) == []
     monkeypatch.setattr(liveness, "ORPHANED_AFTER", -timedelta(minutes=1))
     assert [run.job_name for run in mend_dead_runs(instance)] == ["of_an_earlier_version"]

@@ -6,6 +6,8 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.events import RunFailureReason
+from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.jobs import DECISIONS
@@ -29,7 +31,8 @@ BY_CLOCK = {"dagster/schedule_name": "a schedule"}
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
+    retries = {"run_retries": {"enabled": True, "max_retries": 1}}
+    with dg.DagsterInstance.ephemeral(settings=retries) as instance:
         yield instance
 
 
@@ -106,9 +109,22 @@ def test_a_decision_is_never_started_again(
     resolved = defs.resolve_job_def(job.name)
     assert resolved.run_tags["dagster/max_retries"] == "0"
     assert job not in AGAIN
-    refused = instance.add_run(dg.DagsterRun(job_name=job.name, tags=BY_CLOCK))
+    refused = instance.add_run(
+        dg.DagsterRun(job_name=job.name, tags={**resolved.run_tags, **BY_CLOCK})
+    )
     instance.report_run_failed(refused)
     assert again(instance, 60) == []
+    assert not _is_retried_by_dagster(instance, refused)
+
+
+def test_dagster_itself_retries_other_work_once(instance: dg.DagsterInstance) -> None:
+    assert _is_retried_by_dagster(instance, started(instance, "ledger", FAILURE))
+
+
+def _is_retried_by_dagster(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    failed = instance.get_run_by_id(run.run_id)
+    assert failed
+    return auto_reexecution_should_retry_run(instance, failed, RunFailureReason.STEP_FAILURE)
 
 
 def test_every_job_is_started_again_or_is_a_decision() -> None:
