@@ -1,6 +1,7 @@
 """A backfill that is killed, and one beside another: the next one goes on and finishes."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -93,6 +94,11 @@ def test_after_a_kill_the_next_one_says_so_finishes_and_leaves_the_same_tables(
 def test_beside_another_one_waits_says_for_whom_and_finishes(folder: Path) -> None:
     with backfill(folder) as first:
         until_it_runs("judgements", folder, first)
+        first.send_signal(signal.SIGSTOP)
         with backfill(folder) as second:
-            assert f"waiting for process {first.pid}, since " in finish(second)
+            assert second.stderr
+            told = next(line for line in second.stderr if line.startswith("waiting"))
+            assert told.startswith(f"waiting for process {first.pid}, since ")
+            first.send_signal(signal.SIGCONT)
+            finish(second)
         finish(first)
