@@ -10,6 +10,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
     from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
     from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
+    from llm_monitoring.defs.executor import watched_executor
     from llm_monitoring.defs.jobs import JOBS
     from llm_monitoring.defs.partitions import configuration_path
     from llm_monitoring.defs.resources import monitoring_resource
@@ -36,7 +37,11 @@ defs = dg.Definitions(
     jobs=[*JOBS, cost_check_job],
     schedules=SCHEDULES,
     sensors=SENSORS,
-    # One process a run: a process for each asset would load everything seven times over.
-    executor=dg.in_process_executor,
+    executor=watched_executor,
     resources={"monitoring": monitoring_resource(configuration_path())},
 )
+
+with warnings.catch_warnings():
+    # Dagster copies a sensor of several jobs, and warns of a parameter of its own.
+    warnings.filterwarnings("ignore", "Parameter `owners` of initializer", dg.BetaWarning)
+    defs.get_repository_def()

@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # As in definitions.py, for tests that import an asset before the definitions.
         "ignore:Parameter `backfill_policy`",
         "ignore:Specifying a partitions_def",
+        "ignore:Parameter `owners` of initializer `SensorDefinition",
     ):
         config.addinivalue_line("filterwarnings", ignored)
 

@@ -1,7 +1,9 @@
 """Every hourly asset over a range, a day at a time, in this process."""
 
 import logging
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -15,13 +17,19 @@ from rich.progress import (
 )
 
 from llm_monitoring.cli.console import PlainConsole
+from llm_monitoring.cli.home import dagster_home, taking_turns
 from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.cli.waiting import watching_pools
 from llm_monitoring.definitions import defs
-from llm_monitoring.defs.partitions import range_tags
+from llm_monitoring.defs.executor import run_here
+from llm_monitoring.defs.partitions import PARTITION, range_tags
 from llm_monitoring.hours import hours_between, shift
 
 CHUNK = 48  # hours: memory stays small, and a backfill that is killed has lost two days at most
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+# The lock of a run tells whether it lives, so no daemon ends it for its length or runs it again.
+OURS = {"dagster/max_runtime_seconds": "0", "dagster/max_retries": "0"}
 
 
 def run_backfill(config: Path, first: int, last: int) -> None:
@@ -29,7 +37,11 @@ def run_backfill(config: Path, first: int, last: int) -> None:
 
     Alerts that were over long before are recorded silently, so old history wakes nobody.
     """
-    with open_instance(config) as instance, progress_bar() as bar:
+    with (
+        progress_bar() as bar,
+        my_turn(config, bar.console.print),
+        working_instance(config, bar.console.print) as instance,
+    ):
         task = bar.add_task("backfill", total=hours_between(first, last) + 1)
         run_job(instance, "ledger")
         for start, end in chunks(first, last):
@@ -37,6 +49,22 @@ def run_backfill(config: Path, first: int, last: int) -> None:
             run_job(instance, "hours", tags=range_tags(start, end))
             bar.advance(task, hours_between(start, end) + 1)
         run_job(instance, "reconcile_alerts")
+
+
+@contextmanager
+def my_turn(config: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Wait, and say so, until no other command runs jobs in this DAGSTER_HOME."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends its run as Ctrl-C does
+    home = dagster_home(config)
+    with taking_turns(home, lambda who: tell(f"waiting for {who}, which works in {home}")):
+        yield
+
+
+@contextmanager
+def working_instance(config: Path, tell: Callable[[str], None]) -> Iterator[dg.DagsterInstance]:
+    """The instance without what dead runs left; it says what its runs wait for."""
+    with open_instance(config) as instance, watching_pools(instance, tell):
+        yield instance
 
 
 def chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -58,12 +86,11 @@ def run_job(
         Exception: what made the run fail.
     """
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    defs.resolve_job_def(name).execute_in_process(
-        instance=instance,
-        tags=tags,
-        partition_key=partition_key,
+    run_here(
+        instance,
+        defs.resolve_job_def(name),
+        tags={**OURS, **(tags or {}), **({PARTITION: partition_key} if partition_key else {})},
         run_config=QUIET,
-        raise_on_error=True,
     )
 
 

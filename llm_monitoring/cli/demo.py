@@ -11,9 +11,9 @@ from typing import Any
 import dagster as dg
 from rich.table import Table
 
-from llm_monitoring.cli.backfill import chunks, progress_bar, run_job
+from llm_monitoring.cli.backfill import chunks, my_turn, progress_bar, run_job, working_instance
 from llm_monitoring.cli.console import PlainConsole
-from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.cli.home import TURN
 from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
 from llm_monitoring.defs.resources import monitoring_resource
@@ -38,19 +38,24 @@ DAY = 24
 def run_demo(config: Path, *, days: int, seed: int) -> None:
     """Simulate, run the pipeline a day at a time as it would have run live, print, and write
     `summary.json`."""
-    began = time.monotonic()
-    console, folder = PlainConsole(), config.parent
+    console = PlainConsole()
+    with my_turn(config, console.print):
+        _demo(console, config, days, seed)
+
+
+def _demo(console: PlainConsole, config: Path, days: int, seed: int) -> None:
+    began, folder = time.monotonic(), config.parent
     monitoring = monitoring_resource(config)
     settings, lake = monitoring.settings, monitoring.lake
     start = hour_key(settings.start)
     faults = [f for f in choose_faults(start=start) if f.start_offset < days * DAY]
     for name in MADE:
-        shutil.rmtree(folder / name, ignore_errors=True)
+        _empty(folder / name)
     console.print(f"{settings.product}: writing {days} days of simulated logs ...")
     simulated = write_logs(folder / "logs", start, days * DAY, seed, faults)
     console.print(f"{simulated.requests:,} requests, {simulated.signals:,} user signals")
     messages = _log_to(folder / "alerts.log")
-    with open_instance(config) as instance:
+    with working_instance(config, console.print) as instance:
         last = shift(start, days * DAY - 1)
         _run(instance, start, last)
         incidents = _investigate(instance, lake)
@@ -60,6 +65,15 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     _print(console, card, summary, incidents)
     console.print(f"Messages of the log channel: {_short(str(messages))}")
     console.print("Next: make dev opens all of it in Dagster")
+
+
+def _empty(folder: Path) -> None:
+    """Delete what is in it, but not the mark that it is our turn to work there."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != TURN:
+            path.unlink()
 
 
 def _log_to(path: Path) -> Path:

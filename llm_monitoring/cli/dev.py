@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import yaml
 
-from llm_monitoring.cli.instance import dagster_home
+from llm_monitoring.cli.home import dagster_home
 from llm_monitoring.cli.processes import Process, Supervisor
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.private_files import make_private

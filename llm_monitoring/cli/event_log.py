@@ -18,6 +18,7 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
     SqliteEventLogStorage,
 )
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.event import listen
 from sqlalchemy.pool import QueuePool
@@ -114,6 +115,22 @@ class PooledSqliteEventLogStorage(SqliteEventLogStorage):
         for engine in self.__dict__.get("_engines", {}).values():
             engine.dispose()
         super().dispose()
+
+
+class PooledSqliteStorage(DagsterSqliteStorage):
+    """Dagster's own SQLite storage, with that event log."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super().__init__(base_dir, inst_data)
+        stock = self._event_log_storage
+        self._event_log_storage = PooledSqliteEventLogStorage(stock._base_dir)
+        stock.dispose()
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: Any, config_value: Mapping[str, Any]
+    ) -> "PooledSqliteStorage":
+        return cls.from_local(inst_data=inst_data, **config_value)
 
 
 def _write_without_waiting(connection: Any, _record: Any) -> None:

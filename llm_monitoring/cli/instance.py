@@ -1,27 +1,21 @@
 """The Dagster instance that runs in this process are recorded in, beside monitoring.yaml."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
 
-from llm_monitoring.private_files import make_private
+from llm_monitoring.cli.event_log import PooledSqliteStorage
+from llm_monitoring.cli.home import dagster_home
 
-PROJECT_FILE = Path("dagster.yaml")
 EVENT_BATCH = "500"  # materialisations of a range that are recorded together
 
-
-def dagster_home(config: Path) -> Path:
-    """DAGSTER_HOME, else `.dagster/` beside monitoring.yaml; it is given the dagster.yaml."""
-    home = Path(os.environ.get("DAGSTER_HOME") or config.parent / ".dagster").resolve()
-    make_private(home)
-    if PROJECT_FILE.exists() and not (home / PROJECT_FILE.name).exists():
-        shutil.copy(PROJECT_FILE, home / PROJECT_FILE.name)
-    return home
+__all__ = ["dagster_home", "open_instance"]
 
 
 @contextmanager
@@ -30,11 +24,16 @@ def open_instance(config: Path) -> Iterator[dg.DagsterInstance]:
     home = dagster_home(config)
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENT_BATCH)
-    event_log = {
-        "module": "llm_monitoring.cli.event_log",
-        "class": "PooledSqliteEventLogStorage",
-        "config": {"base_dir": str(home / "history" / "runs")},
-    }
-    ref = InstanceRef.from_dir(str(home), overrides={"event_log_storage": event_log})
-    with dg.DagsterInstance.from_ref(ref) as instance:
+    with dg.DagsterInstance.from_ref(pooled(InstanceRef.from_dir(str(home)))) as instance:
         yield instance
+
+
+def pooled(ref: InstanceRef) -> InstanceRef:
+    """The same instance with our event log, where it keeps its events in SQLite; else as it is."""
+    stored = ref.storage_data
+    if stored is None or stored.class_name != DagsterSqliteStorage.__name__:
+        return ref
+    ours = ConfigurableClassData(
+        PooledSqliteStorage.__module__, PooledSqliteStorage.__name__, stored.config_yaml
+    )
+    return ref._replace(storage_data=ours)

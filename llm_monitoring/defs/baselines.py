@@ -12,6 +12,9 @@ from llm_monitoring.rebaselines import decide, first_changed, ledger_entry
 from llm_monitoring.records import Baseline, Rebaseline
 from llm_monitoring.settings import Settings
 
+# A decision that was refused or that failed is people's to take again, never Dagster's.
+DECISION = {"dagster/max_retries": "0"}
+
 
 class Decision(dg.Config):
     """What is learned anew, or left out of what is learned. Hours are UTC."""
@@ -62,6 +65,7 @@ def refold_decided(lake: Lake, settings: Settings, entry: Rebaseline) -> Refolde
 
 
 @dg.job(
+    tags=DECISION,
     description="Somebody accepts a shift as the new baseline, or leaves hours out of Phase I.",
 )
 def rebaseline() -> None:

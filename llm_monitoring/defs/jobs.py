@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
-from llm_monitoring.defs.baselines import rebaseline
+from llm_monitoring.defs.baselines import DECISION, rebaseline
 from llm_monitoring.defs.casework import find_incident, write_cases, write_report
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
@@ -25,6 +25,9 @@ HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
 )
 hours_job = dg.define_asset_job(
     "hours",
+    # One at a time, by a limit in dagster.yaml: two would wait for each other's pools, and leave
+    # the alerts no place.
+    tags={"llm_monitoring/hours": "one at a time"},
     # Ledger and cost check are steps of it: starting a process costs more than their work.
     selection=dg.AssetSelection.assets(*HOURLY_ASSETS, requests.changes)
     | dg.AssetSelection.checks(spend_within_budget),
@@ -38,13 +41,14 @@ weeks_job = dg.define_asset_job(
 )
 alerts_job = dg.define_asset_job(
     "reconcile_alerts",
+    tags={"dagster/priority": "10"},  # before whatever else is queued
     selection=dg.AssetSelection.assets(response.alerts),
     description="Bring the alerts up to what the lake says, and deliver what is due.",
 )
 incidents_job = dg.define_asset_job(
     "investigate_incident",
-    selection=dg.AssetSelection.assets(response.incidents),
-    description="Gather the evidence of an incident anew and write its report.",
+    selection=dg.AssetSelection.assets(response.incidents, response.regression_cases),
+    description="Gather the evidence of an incident anew, write its report and all cases.",
 )
 ledger_job = dg.define_asset_job(
     "ledger",
@@ -185,31 +189,34 @@ def resolve(config: ResolveStep, monitoring: Monitoring) -> None:
     )
 
 
-@dg.job(description="Somebody takes an incident.")
+@dg.job(tags=DECISION, description="Somebody takes an incident.")
 def acknowledge_incident() -> None:
     """Acknowledge."""
     acknowledge()
 
 
-@dg.job(description="Somebody says what an incident is.")
+@dg.job(tags=DECISION, description="Somebody says what an incident is.")
 def record_incident_verdict() -> None:
     """Verdict."""
     record_verdict()
 
 
-@dg.job(description="Somebody finished the scope, isolate or respond step of an incident.")
+@dg.job(
+    tags=DECISION,
+    description="Somebody finished the scope, isolate or respond step of an incident.",
+)
 def complete_incident_step() -> None:
     """Step."""
     complete_step()
 
 
-@dg.job(description="Failing requests of an incident become regression cases.")
+@dg.job(tags=DECISION, description="Failing requests of an incident become regression cases.")
 def learn_from_incident() -> None:
     """Learn."""
     learn()
 
 
-@dg.job(description="Somebody closes an incident; refused without regression cases.")
+@dg.job(tags=DECISION, description="Somebody closes an incident; refused without regression cases.")
 def resolve_incident() -> None:
     """Resolve."""
     resolve()
@@ -220,6 +227,15 @@ def _store(monitoring: Monitoring, incident: Incident) -> None:
     write_report(monitoring, incident)
 
 
+# What people decide; refused is refused, whatever becomes of the reason.
+DECISIONS = (
+    acknowledge_incident,
+    record_incident_verdict,
+    complete_incident_step,
+    learn_from_incident,
+    resolve_incident,
+    rebaseline,
+)
 JOBS = (
     hours_job,
     weeks_job,
@@ -227,10 +243,5 @@ JOBS = (
     incidents_job,
     ledger_job,
     maintenance,
-    acknowledge_incident,
-    record_incident_verdict,
-    complete_incident_step,
-    learn_from_incident,
-    resolve_incident,
-    rebaseline,
+    *DECISIONS,
 )

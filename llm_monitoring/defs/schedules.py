@@ -6,7 +6,7 @@ The hour that closed is run together with the hours before it whose rows and sig
 come late; a re-run replaces them and pays no judge twice.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import (
@@ -16,9 +16,11 @@ from dagster._core.storage.asset_check_execution_record import (
 from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
 from llm_monitoring.defs.jobs import hours_job, maintenance, weeks_job
 from llm_monitoring.defs.partitions import SETTINGS, WEEKS, range_tags
+from llm_monitoring.defs.started_runs import is_waiting
 from llm_monitoring.hours import HOUR, hour_key
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
+OVERTAKEN = dg.SkipReason("a newer tick has come")
 
 
 @dg.schedule(
@@ -26,6 +28,8 @@ RUNNING = dg.DefaultScheduleStatus.RUNNING
 )
 def closed_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The hour that closed, with the hours before it whose rows may have come late."""
+    if is_overtaken(context, HOUR):
+        return OVERTAKEN
     tags = closed_hours(context.scheduled_execution_time)
     if tags is None:
         return dg.SkipReason("no monitored hour has just closed")
@@ -61,7 +65,7 @@ def hourly_cost_check(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     checked = last_cost_check(context.instance)
     if checked is not None and checked >= moment.replace(minute=0, second=0, microsecond=0):
         return dg.SkipReason(f"the closed hour's run checked the cost at {checked:%H:%M} UTC")
-    return dg.RunRequest()
+    return once(context, cost_check_job.name, HOUR)
 
 
 def last_cost_check(instance: dg.DagsterInstance) -> datetime | None:
@@ -78,6 +82,8 @@ def last_cost_check(instance: dg.DagsterInstance) -> datetime | None:
 )
 def weekly_probes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """The canaries of the week, in its middle: a change early in a week is seen in that week."""
+    if is_overtaken(context, 7 * 24 * HOUR):
+        return OVERTAKEN  # probes of today are none of an earlier week
     keys = WEEKS.get_partition_keys(current_time=context.scheduled_execution_time)
     if not keys or not SETTINGS.probes.models:
         return dg.SkipReason("no model is probed")
@@ -88,9 +94,30 @@ def weekly_probes(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.S
 @dg.schedule(
     job=maintenance, cron_schedule="30 3 * * *", execution_timezone="UTC", default_status=RUNNING
 )
-def daily_maintenance() -> dg.RunRequest:
+def daily_maintenance(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Retention, compaction, vacuum."""
+    return once(context, maintenance.name, 24 * HOUR)
+
+
+def once(
+    context: dg.ScheduleEvaluationContext, job_name: str, period: timedelta
+) -> dg.RunRequest | dg.SkipReason:
+    """One run, unless a newer tick has come or a run of the job has not begun yet."""
+    if is_overtaken(context, period):
+        return OVERTAKEN
+    if is_waiting(context.instance, job_name):
+        return dg.SkipReason("a run of the job waits already")
     return dg.RunRequest()
+
+
+def is_overtaken(context: dg.ScheduleEvaluationContext, period: timedelta) -> bool:
+    """Whether a newer tick has come: after an outage Dagster makes up for old ones."""
+    return wall_clock() - context.scheduled_execution_time >= period
+
+
+def wall_clock() -> datetime:
+    """Now."""
+    return datetime.now(UTC)
 
 
 SCHEDULES = (closed_hour, hourly_cost_check, weekly_probes, daily_maintenance)

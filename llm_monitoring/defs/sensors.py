@@ -15,10 +15,11 @@ import dagster as dg
 from llm_monitoring.adapters.sources import source_files
 from llm_monitoring.alerts import due
 from llm_monitoring.defs.assets import response
-from llm_monitoring.defs.jobs import alerts_job, hours_job
+from llm_monitoring.defs.jobs import alerts_job, hours_job, incidents_job
 from llm_monitoring.defs.lake_state import measured_hours
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.started_runs import failed_runs, is_failing, is_waiting
 from llm_monitoring.defs.watching import self_check
 from llm_monitoring.hours import HOUR, hour_index, hour_key, hour_range
 from llm_monitoring.settings import Settings, Source
@@ -56,6 +57,11 @@ def failed_checks(context: dg.SensorEvaluationContext, monitoring: Monitoring) -
     if not failed and not (seen and firing) and not waiting:
         return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("nothing to tell"))
     reason = ", ".join(failed) or ("results while alerts fire" if seen else "messages are due")
+    # The truth is in the lake: a run that has not begun will see this too.
+    if is_waiting(context.instance, alerts_job.name):
+        return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("a run waits already"))
+    if is_failing(context.instance, alerts_job.name, monitoring.now()):
+        return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("failed_runs goes on"))
     request = dg.RunRequest(tags={"llm_monitoring/because": reason[:200]})
     return dg.SensorResult(run_requests=[request], cursor=cursor)
 
@@ -108,7 +114,7 @@ def _read_run(
 
 
 @dg.sensor(
-    asset_selection=dg.AssetSelection.assets(response.incidents, response.regression_cases),
+    job=incidents_job,
     minimum_interval_seconds=30,
     default_status=RUNNING,
     description="Incidents that are new, or that alerts have joined, are investigated.",
@@ -119,11 +125,11 @@ def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> 
     known = set(context.instance.get_dynamic_partitions(INCIDENTS.name or ""))
     new = [row.incident_id for row in incidents if row.incident_id not in known]
     requests = [
-        # A key is run once: the same incident again only when its alerts are others.
+        # A key is run once: the same incident again only when its alerts are others. A run that
+        # failed is started again by `failed_runs`.
         dg.RunRequest(
             run_key=f"{row.incident_id}:{_short_hash(','.join(row.alerts))}",
             partition_key=row.incident_id,
-            asset_selection=[response.incidents.key, response.regression_cases.key],
         )
         for row in incidents
         if row.report_path is None
@@ -228,4 +234,4 @@ def _ranges(hours: list[int]) -> Iterator[tuple[int, int]]:
         yield start or previous, previous
 
 
-SENSORS = (failed_checks, open_alerts, missing_hours_and_late_files, self_check)
+SENSORS = (failed_checks, open_alerts, missing_hours_and_late_files, failed_runs, self_check)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -288,21 +289,18 @@ def _use(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     from llm_monitoring.cli import backfill
     from llm_monitoring.defs.resources import monitoring_resource
 
-    class WithResource:
-        def __init__(self, job: Any) -> None:
-            self.job = job
-
-        def execute_in_process(self, **how: Any) -> Any:
-            return self.job.execute_in_process(
-                resources={"monitoring": monitoring_resource(file)}, **how
-            )
-
-    class Definitions:
-        def resolve_job_def(self, name: str) -> WithResource:
-            return WithResource(known.resolve_job_def(name))
-
     known = backfill.defs
-    monkeypatch.setattr(backfill, "defs", Definitions())
+    monkeypatch.setattr(
+        backfill,
+        "defs",
+        dg.Definitions(
+            assets=known.assets,
+            asset_checks=known.asset_checks,
+            jobs=known.jobs,
+            executor=known.executor,
+            resources={"monitoring": monitoring_resource(file)},
+        ),
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from llm_monitoring.cli import event_log
 from llm_monitoring.cli.event_log import PooledSqliteEventLogStorage
@@ -111,6 +113,44 @@ def test_a_log_the_stock_class_began_is_gone_on_with(
         assert told(instance, second)["events"] == before["events"]
     with stock_instance(home) as instance:
         assert told(instance, [*first, *second])["failed runs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("storage", "ours"),
+    [
+        ({}, True),
+        ({"storage": {"sqlite": {"base_dir": "{folder}/elsewhere"}}}, True),
+        ({"storage": {"sqlite": {"base_dir": {"env": "TEST_BASE_DIR"}}}}, True),
+        ({"storage": {"custom": {"module": "llm_monitoring_tests.cli.test_event_log",
+                                 "class": "Theirs", "config": {"base_dir": "{folder}/x"}}}}, False),
+        ({"event_log_storage": {"module": "dagster._core.storage.event_log",
+                                "class": "SqliteEventLogStorage",
+                                "config": {"base_dir": "{folder}/y"}}}, False),
+    ],
+    ids=["none", "another folder", "from the environment", "a class of their own", "the older way"],
+)  # fmt: skip
+def test_any_storage_of_the_instance_works_and_only_plain_sqlite_is_pooled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: dict[str, Any], ours: bool
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
+    monkeypatch.setenv("TEST_BASE_DIR", str(tmp_path / "from_env"))
+    text = yaml.safe_dump(storage).replace("{folder}", str(tmp_path))
+    (tmp_path / ".dagster").mkdir()
+    (tmp_path / ".dagster" / "dagster.yaml").write_text(text)
+    with open_instance(tmp_path / "monitoring.yaml") as instance:
+        assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage) == ours
+        good, bad = run_everything(instance)
+    with stock_instance(tmp_path / ".dagster") as instance:
+        statuses = [instance.get_run_by_id(run).status for run in (good, bad)]  # type: ignore[union-attr]
+        assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+
+
+class Theirs(DagsterSqliteStorage):
+    """A storage that somebody wrote themselves."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "Theirs":
+        return cls.from_local(inst_data=inst_data, **config_value)
 
 
 def test_the_methods_that_are_overridden_are_still_there() -> None:

@@ -59,6 +59,12 @@ def step(product: Product, job: str, op: str, what: str, **config: Any) -> None:
     product.run(job, run_config={"ops": {op: {"config": values}}})
 
 
+def metadata_of(run: dg.ExecuteInProcessResult) -> Any:
+    """What Dagster shows of the investigated incident."""
+    (made,) = run.asset_materializations_for_node("incidents")
+    return made.metadata
+
+
 def test_alerts_of_one_cause_are_one_incident(monitored: Product) -> None:
     outage, cost = (incident(monitored, word) for word in ("infrastructure", "cost"))
     assert len(monitored.table("incidents")) == 2
@@ -76,8 +82,7 @@ def test_alerts_of_one_cause_are_one_incident(monitored: Product) -> None:
 def test_an_investigated_incident_has_a_report_that_dagster_links(investigated: Any) -> None:
     product, runs = investigated
     for name, run in runs.items():
-        (event,) = run.get_asset_materialization_events()
-        metadata = event.materialization.metadata
+        metadata = metadata_of(run)
         path = Path(str(metadata["report"].value))
         assert metadata["report_link"].value == f"http://127.0.0.1:3001/{name}.html"
         assert path == product.folder / "reports" / f"{name}.html"
@@ -100,9 +105,8 @@ def test_without_an_address_the_path_stands_alone(worked: Product) -> None:
     bare = worked.with_settings("bare", {"reports_url": None})
     name = incident(bare, "cost").incident_id
     run = bare.run("investigate_incident", partition_key=name)
-    (event,) = run.get_asset_materialization_events()
-    assert "report_link" not in event.materialization.metadata
-    assert "report" in event.materialization.metadata
+    assert "report_link" not in metadata_of(run)
+    assert "report" in metadata_of(run)
 
 
 def test_investigating_again_keeps_what_people_recorded(worked: Product) -> None:

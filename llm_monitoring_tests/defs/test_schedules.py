@@ -1,10 +1,13 @@
 """What runs by the clock, evaluated at moments of our choosing."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs import schedules
@@ -14,9 +17,53 @@ from llm_monitoring_tests.product import Product
 START, END = SETTINGS.start, SETTINGS.end
 
 
-def tick(schedule: dg.ScheduleDefinition, moment: datetime) -> Any:
-    context = dg.build_schedule_context(scheduled_execution_time=moment)
+@pytest.fixture(autouse=True)
+def in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks are evaluated when they are due, unless a test says otherwise."""
+    monkeypatch.setattr(schedules, "is_overtaken", lambda *_: False)
+
+
+def tick(
+    schedule: dg.ScheduleDefinition, moment: datetime, instance: dg.DagsterInstance | None = None
+) -> Any:
+    context = dg.build_schedule_context(scheduled_execution_time=moment, instance=instance)
     return schedule(context)
+
+
+@pytest.mark.parametrize("schedule", schedules.SCHEDULES, ids=lambda s: s.name)
+def test_of_the_ticks_that_are_made_up_for_after_an_outage_only_the_newest_runs(
+    schedule: dg.ScheduleDefinition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    probed = SETTINGS.probes.model_copy(update={"models": ["a model"]})
+    monkeypatch.setattr(schedules, "SETTINGS", SETTINGS.model_copy(update={"probes": probed}))
+    now = START + timedelta(days=15, hours=12, minutes=20)
+    monkeypatch.setattr(schedules, "wall_clock", lambda: now)
+    ticks = list(_ticks_before(schedule, now))
+    assert len(ticks) > 1
+    with dg.instance_for_test() as instance:
+        results = [tick(schedule, moment, instance) for moment in ticks]
+    assert isinstance(results[0], dg.RunRequest)
+    assert {type(result) for result in results[1:]} == {dg.SkipReason}
+
+
+def _ticks_before(schedule: dg.ScheduleDefinition, now: datetime) -> Iterator[datetime]:
+    """The three newest ticks of a schedule, newest first."""
+    ticks = schedule_execution_time_iterator(
+        now.timestamp(), schedule.cron_schedule, "UTC", ascending=False
+    )
+    return islice(ticks, 3)
+
+
+def test_upkeep_is_not_asked_for_while_a_run_of_it_waits() -> None:
+    moment = START + timedelta(days=3, hours=3, minutes=30)
+    with dg.instance_for_test() as instance:
+        assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.RunRequest)
+        job = defs.resolve_job_def("maintenance")
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.NOT_STARTED)
+        assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.SkipReason)
+        instance.report_run_failed(run)
+        assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.RunRequest)
 
 
 def late_by(hours: int) -> Any:
