@@ -1,6 +1,6 @@
 """Control: the budget, which charts watch which series, and the fold that makes their points.
 
-All of it is pure: `defs/folding.py` reads and writes what is folded here.
+All of it is pure: `pipeline/chart.py` reads and writes what is folded here.
 """
 
 from llm_monitoring.control.budget import (
