@@ -1,8 +1,6 @@
 """Whatever the order of hours and decisions, the table is the fold over all of both."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.chart import refold
 from llm_monitoring.records import Rebaseline
 from llm_monitoring_tests.lake.examples import FIRST
+from llm_monitoring_tests.pipeline.decisions import decision
 from llm_monitoring_tests.pipeline.folds import (
     SETTINGS,
     all_windows,
@@ -25,25 +24,6 @@ from llm_monitoring_tests.pipeline.folds import (
 
 HOURS = 800  # Phase I, a restart, Phase I again, and what follows
 LAST = hour(HOURS - 1)
-
-
-def decision(
-    name: str, start: int | None = None, skip: tuple[int, int] | None = None, **changes: Any
-) -> Rebaseline:
-    """A decision about hours counted from the first."""
-    fields: dict[str, Any] = {
-        "rebaseline_id": name,
-        "feature_id": "search",
-        "metric": None,
-        "model_id": None,
-        "from_hour": None if start is None else hour(start),
-        "skip_from": hour(skip[0]) if skip else None,
-        "skip_to": hour(skip[1]) if skip else None,
-        "reason": "planned",
-        "author": "Ada",
-        "decided_at": datetime(2026, 12, 1, tzinfo=UTC),
-    }
-    return Rebaseline(**(fields | changes))
 
 
 RESTART = decision("restart", 410)
