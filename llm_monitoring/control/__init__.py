@@ -21,7 +21,7 @@ from llm_monitoring.control.resuming import (
     can_resume,
 )
 from llm_monitoring.control.series import NAMED, Series, charts_of, concerns, group, named_charts
-from llm_monitoring.control.stored import parse_baseline, phase_one_hours
+from llm_monitoring.control.stored import parse_baseline, phase_one_hours, skips
 
 __all__ = [
     "ACCEPT_WINDOWS",
@@ -46,5 +46,6 @@ __all__ = [
     "parse_baseline",
     "phase_one_hours",
     "series_run_length",
+    "skips",
     "ticket_margin",
 ]

@@ -1,14 +1,21 @@
 """The fold from the windows of a series to the points of a chart."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from llm_monitoring.control.resuming import RELEVEL_WINDOWS, Resume, learning_counts
+from llm_monitoring.control.resuming import (
+    LEARNING_WINDOWS,
+    RELEVEL_WINDOWS,
+    Resume,
+    learning_counts,
+)
 from llm_monitoring.control.series import Series, concerns
+from llm_monitoring.control.standing import Standing
 from llm_monitoring.control.stored import parse_baseline, phase_one_hours, skips, store_baseline
 from llm_monitoring.hours import hour_at, hour_index
 from llm_monitoring.metrics import BY_NAME
@@ -28,6 +35,7 @@ from llm_monitoring.stats.charts import Chart, Point
 # A shift that stays is proposed as the new normal after this many windows; of volume, which moves
 # in steps by itself and only informs, it is taken as such.
 ACCEPT_WINDOWS = 24
+Learn = Callable[[Sequence[Reading]], AnyBaseline]
 LONGEST_REASON = 200  # characters
 
 
@@ -63,35 +71,6 @@ def fold(
         return _Fold(series, chart, mine).run(windows, resume)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Standing:
-    """What the next window is folded from. State and baseline are only ever replaced together.
-
-    Args:
-        status: waiting, provisional or established.
-        state: of the chart, made with `learned`; empty while it waits.
-        learned: baseline in force; None: none yet, or the chart needs none.
-        baseline: the same as it is stored.
-        before: established before Phase I began anew; its shape is kept.
-        taken: windows Phase I has taken in.
-        phase_one: those windows, all of them whenever a baseline is learned.
-        began: first hour of Phase I, left out or not.
-        last_hour: of the window before.
-        restarts: hours still to come in which Phase I begins anew.
-    """
-
-    status: str
-    state: Array
-    learned: AnyBaseline | None = None
-    baseline: Baseline | None = None
-    before: AnyBaseline | None = None
-    taken: int = 0
-    phase_one: tuple[Reading, ...] = ()
-    began: int | None = None
-    last_hour: int = 0
-    restarts: tuple[int, ...] = ()
-
-
 class _Fold:
     """One chart of one series."""
 
@@ -122,13 +101,13 @@ class _Fold:
 
     # ------------------------------------------------------------ where it begins
 
-    def _beginning(self, **kept: Any) -> _Standing:
+    def _beginning(self, **kept: Any) -> Standing:
         """Phase I begins, of a chart that has one."""
         if self.chart.learn:
-            return _Standing(status="waiting", state=np.empty(0), **kept)
-        return _Standing(status="established", state=self.chart.start(None), **kept)
+            return Standing(status="waiting", state=np.empty(0), **kept)
+        return Standing(status="established", state=self.chart.start(None), **kept)
 
-    def _restarted(self, standing: _Standing, hour: int) -> _Standing:
+    def _restarted(self, standing: Standing, hour: int) -> Standing:
         """Where somebody decided so, Phase I begins anew; what was known is its shape."""
         standing = replace(standing, last_hour=hour)
         if not (self.chart.learn and standing.restarts and hour >= standing.restarts[0]):
@@ -140,9 +119,9 @@ class _Fold:
             restarts=tuple(later for later in standing.restarts if later > hour),
         )
 
-    def _resumed(self, resume: Resume) -> _Standing:
+    def _resumed(self, resume: Resume) -> Standing:
         point, baseline, phase_one = resume.point, resume.baseline, resume.phase_one
-        standing = _Standing(
+        standing = Standing(
             status="established",
             state=np.array(point.state, float),
             learned=parse_baseline(baseline) if baseline else None,
@@ -153,26 +132,26 @@ class _Fold:
         )
         if phase_one is None:
             return standing
-        before = parse_baseline(phase_one.before) if phase_one.before else None
-        standing = replace(
-            standing, status=baseline.status if baseline else "waiting", before=before, began=None
+        windows = phase_one.windows or ()
+        return replace(
+            standing,
+            status=baseline.status if baseline else "waiting",
+            before=parse_baseline(phase_one.before) if phase_one.before else None,
+            taken=len(phase_one.taken),
+            earlier=tuple(window for window in windows if window.hour in phase_one.taken),
+            began=phase_one.began,
         )
-        for window in phase_one.windows or ():
-            reading = self._reading(window)
-            if self._has_data(reading):
-                standing = self._taken(standing, reading)
-        return replace(standing, taken=phase_one.taken)
 
     # ---------------------------------------------------------------- one window
 
-    def _tried(self, standing: _Standing, window: WindowMetric) -> tuple[_Standing, ChartPoint]:
+    def _tried(self, standing: Standing, window: WindowMetric) -> tuple[Standing, ChartPoint]:
         try:
             return self._step(standing, window)
         except Exception as error:  # noqa: BLE001 - one chart's failure is told, and stops no other
             reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
             return standing, self._point(window, standing, "failed", failure=reason)
 
-    def _step(self, standing: _Standing, window: WindowMetric) -> tuple[_Standing, ChartPoint]:
+    def _step(self, standing: Standing, window: WindowMetric) -> tuple[Standing, ChartPoint]:
         reading = self._reading(window)
         if not self._has_data(reading):
             return standing, self._point(window, standing, "no_data")
@@ -184,7 +163,7 @@ class _Fold:
         after = self._followed(replace(standing, state=state), reading, point)
         return after, self._point(window, after, standing.status, point)
 
-    def _followed(self, standing: _Standing, reading: Reading, point: Point) -> _Standing:
+    def _followed(self, standing: Standing, reading: Reading, point: Point) -> Standing:
         """What a window leads to beyond its step: Phase I goes on, or a shift is accepted.
 
         Never both: an episode that was open under another baseline says nothing of this one.
@@ -208,25 +187,22 @@ class _Fold:
 
     # ------------------------------------------------------------------- Phase I
 
-    def _learned(self, standing: _Standing, reading: Reading) -> _Standing:
+    def _learned(self, standing: Standing, reading: Reading) -> Standing:
         """Take the window into Phase I; learn the baseline when there is enough of it."""
         after, learn = self._taken(standing, reading), self.chart.learn
         counts = learning_counts(after.before)
         if learn is None or after.taken == standing.taken or after.taken not in counts:
             return after
-        if len(after.phase_one) != after.taken:
-            raise ValueError(f"{len(after.phase_one)} of {after.taken} windows of Phase I are here")
+        readings = (*map(self._reading, after.earlier), *after.phase_one)
+        if len(readings) != after.taken:
+            raise ValueError(f"{len(readings)} of {after.taken} windows of Phase I are here")
+        shape, learned = after.before, None
+        if after.taken == RELEVEL_WINDOWS and isinstance(shape, LevelBaseline | ProportionBaseline):
+            learned = relevel(shape, readings)
         status = "established" if after.taken == ESTABLISHED_WINDOWS else "provisional"
-        before = after.before
-        if after.taken == RELEVEL_WINDOWS and isinstance(
-            before, LevelBaseline | ProportionBaseline
-        ):
-            learned: AnyBaseline = relevel(before, after.phase_one)
-        else:
-            learned = learn(after.phase_one)
-        return self._in_force(after, learned, status, "phase_one")
+        return self._in_force(after, learned or _learned(learn, readings), readings, status)
 
-    def _taken(self, standing: _Standing, reading: Reading) -> _Standing:
+    def _taken(self, standing: Standing, reading: Reading) -> Standing:
         hour = hour_at(reading.t)
         began = standing.began or hour
         if any(first <= hour <= last for first, last in self.skipped):
@@ -234,25 +210,29 @@ class _Fold:
         phase_one = (*standing.phase_one, reading)
         return replace(standing, began=began, phase_one=phase_one, taken=standing.taken + 1)
 
-    def _accepted(self, standing: _Standing, reading: Reading) -> _Standing:
+    def _accepted(self, standing: Standing, reading: Reading) -> Standing:
         """A shift that stayed is the new normal."""
         if self.chart.accept is None:
             return standing
         moved = self.chart.accept(standing.learned, standing.state)
-        taken = replace(standing, phase_one=(reading,))
-        return self._in_force(taken, moved, "established", "accepted_shift")
+        return self._in_force(standing, moved, (reading,), "established", "accepted_shift")
 
     def _in_force(
-        self, standing: _Standing, learned: AnyBaseline, status: str, reason: str
-    ) -> _Standing:
+        self,
+        standing: Standing,
+        learned: AnyBaseline,
+        readings: Sequence[Reading],
+        status: str,
+        reason: str = "phase_one",
+    ) -> Standing:
         """A new baseline is in force, and the chart starts anew."""
         baseline = store_baseline(
             learned,
-            standing.phase_one,
+            readings,
             chart_id=self.chart_id,
             status=status,
             reason=reason,
-            began=standing.began or hour_at(standing.phase_one[0].t),
+            began=standing.began or hour_at(readings[0].t),
             skipped=self.skipped,
         )
         state = self.chart.start(learned)
@@ -264,7 +244,7 @@ class _Fold:
     def _point(
         self,
         window: WindowMetric,
-        standing: _Standing,
+        standing: Standing,
         status: str,
         point: Point | None = None,
         failure: str | None = None,
@@ -293,6 +273,12 @@ class _Fold:
             state=standing.state.tolist(),
             failure=failure,
         )
+
+
+@lru_cache(maxsize=len(LEARNING_WINDOWS))
+def _learned(learn: Learn, readings: tuple[Reading, ...]) -> AnyBaseline:
+    """Two charts of one series learn the same, one after the other; learning is what costs."""
+    return learn(readings)
 
 
 SIDES = {1: "up", -1: "down", 0: None}

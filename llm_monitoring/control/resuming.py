@@ -1,6 +1,6 @@
 """Where a fold goes on, and whether what was stored is still the thing to go on from."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from llm_monitoring.control.stored import baseline_id_of, heeds, parse_baseline
@@ -25,20 +25,23 @@ class PhaseOne:
     """A Phase I that is not over, after the point a fold goes on from.
 
     Args:
-        taken: windows it has taken in.
+        began: first hour of it, left out or not; None: none yet.
+        taken: hours whose windows it has taken in.
         before: established baseline of before the restart it began with, which serves as its
             shape; None: nothing was established before.
         windows: those of the series since it began; None: left out, it learns nothing yet.
     """
 
-    taken: int
+    began: int | None
+    taken: Collection[int]
     before: Baseline | None
     windows: Sequence[WindowMetric] | None = None
 
     def learns_within(self, windows: int) -> bool:
         """It may come to a count it learns at: then the fold needs its windows."""
         before = None if self.before is None else parse_baseline(self.before)
-        return any(self.taken < c <= self.taken + windows for c in learning_counts(before))
+        taken = len(self.taken)
+        return any(taken < count <= taken + windows for count in learning_counts(before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +98,4 @@ def can_resume(
 def _learned(phase_one: PhaseOne) -> int:
     """Windows its newest baseline is of; 0: it has none yet."""
     before = None if phase_one.before is None else parse_baseline(phase_one.before)
-    return max((c for c in learning_counts(before) if c <= phase_one.taken), default=0)
+    return max((c for c in learning_counts(before) if c <= len(phase_one.taken)), default=0)

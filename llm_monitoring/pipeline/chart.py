@@ -1,19 +1,12 @@
 """The fold of control charts over the lake: read, go on from the stored state, write."""
 
-from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from llm_monitoring.control import (
-    Resume,
-    Series,
-    can_resume,
-    charts_of,
-    concerns,
-    fold,
-    group,
-)
+from llm_monitoring.control import Resume, Series, charts_of, concerns, fold, group
 from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.pipeline.chart_history import History, read_heads, read_history
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring.stats.charts import Chart
@@ -30,54 +23,28 @@ class Refolded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
-    """What the lake knows of the windows before an hour."""
+class _Plan:
+    """A chart to fold: where it goes on, and from which hour its earlier windows are needed."""
 
-    first: int
-    heads: dict[str, ChartPoint]
-    points: dict[str, int]
-    windows: dict[Series, int]
-    baselines: dict[str, Baseline]
-    rebaselines: list[Rebaseline]
+    series: Series
+    chart: Chart
+    resume: Resume | None
+    since: int | None  # None: none of them
 
-    def is_complete(self, series: Series, chart: Chart) -> bool:
-        """The chart has a point for each window of its series."""
-        return self.points.get(series.chart_id(chart), 0) == self.windows.get(series, 0)
-
-    def restarts_of(self, series: Series) -> list[int]:
-        """Hours in which the series began to learn anew."""
-        mine = (entry.from_hour for entry in self.rebaselines if concerns(entry, series))
-        return [hour for hour in mine if hour is not None and hour < self.first]
-
-    def has_to_go_back(self, series: Series, charts: Sequence[Chart], goes_on: bool) -> bool:
-        """Its first windows are needed: a chart is still learning, or lacks a point."""
-        return series in self.windows and any(
-            self.resume(series, chart) is None
-            for chart in charts
-            if goes_on or not self.is_complete(series, chart)
-        )
-
-    def news(self, points: Sequence[ChartPoint], start: "_Before | None") -> Sequence[ChartPoint]:
-        """Points that are not stored yet: where the last one before the fold is, all before are.
-
-        Args:
-            points: of one chart, folded from `start` on; None: from its first window.
-        """
-        earlier = [point for point in points if point.hour < self.first]
-        if not earlier or self.heads.get(earlier[-1].chart_id) != earlier[-1]:
-            return points
-        chart_id, count = earlier[-1].chart_id, len(earlier)
-        known = self.points[chart_id] - (start.points.get(chart_id, 0) if start else 0)
-        return points[count:] if known == count else points
-
-    def resume(self, series: Series, chart: Chart) -> Resume | None:
-        """Where the chart goes on; None: it starts anew, or has to be folded from its beginning."""
-        head = self.heads.get(series.chart_id(chart))
-        if head is None or not self.is_complete(series, chart):
-            return None
-        baseline = self.baselines.get(head.baseline_id or "")
-        mine = [entry for entry in self.rebaselines if concerns(entry, series)]
-        return Resume(head, baseline) if can_resume(chart, head, baseline, mine) else None
+    def fold(
+        self,
+        earlier: Sequence[WindowMetric],
+        later: Sequence[WindowMetric],
+        rebaselines: Sequence[Rebaseline],
+    ) -> tuple[list[ChartPoint], list[Baseline]]:
+        """Points and baselines of the windows after the one it goes on from."""
+        resume, head = self.resume, self.resume.point.hour if self.resume else 0
+        if resume and resume.phase_one and self.since is not None and self.since <= head:
+            taken = [row for row in earlier if self.since <= row.hour <= head]
+            resume = replace(resume, phase_one=replace(resume.phase_one, windows=taken))
+        windows = [*(row for row in earlier if row.hour > head), *later]
+        folded = fold(self.series, self.chart, windows, resume, rebaselines)
+        return folded.points, folded.baselines
 
 
 def refold(
@@ -85,33 +52,39 @@ def refold(
 ) -> Refolded:
     """Fold the windows from `first` on, and those computed after `last` already.
 
-    A chart goes on from its stored state if its Phase I is over, it has a point for each earlier
-    window, and its baseline knew of every decision about it; otherwise it is folded from its last
-    restart, or from its first window. So the table equals the fold over all windows and decisions,
-    in whatever order they were materialised and made.
+    A chart goes on from its stored state if it has a point for each earlier window and knew of
+    every decision about it; otherwise it is folded from its first window. So the table equals the
+    fold over all windows and decisions, in whatever order they were materialised and made.
 
     Args:
         only: charts that this decision is not about are left as they are.
     """
-    before = _before(lake, first)
+    history = read_history(lake, first)
     later = group(_later(lake, first, only))
     known = {
         series: charts_of(series, settings)
-        for series in {*later, *before.windows}
+        for series in {*later, *history.windows}
         if only is None or concerns(only, series)
     }
-    starts = _starts(lake, before, known, later)
-    earlier = group(_earlier(lake, before, starts)) if starts else {}
+    # A chart of a series that has ended is left as it is, unless it lacks a point.
+    due = [
+        (series, chart)
+        for series, charts in known.items()
+        for chart in charts
+        if series in later or not history.is_complete(series, chart)
+    ]
+    read_heads(lake, history, due)
+    plans = [_plan(history, *one, len(later.get(one[0], ()))) for one in due]
+    needed = _needed(plans)
+    earlier = group(_earlier(lake, first, needed)) if needed else {}
     points: list[ChartPoint] = []
     baselines: list[Baseline] = []
-    for series, charts in known.items():
-        start = starts.get(series, before)
-        windows = [*_since(start, earlier.get(series, ())), *later.get(series, ())]
-        for chart in charts:
-            resume = start.resume(series, chart) if start else None
-            folded = fold(series, chart, windows, resume, before.rebaselines)
-            points += before.news(folded.points, start)
-            baselines += [b for b in folded.baselines if b != before.baselines.get(b.baseline_id)]
+    for plan in plans:
+        windows = earlier.get(plan.series, ()), later.get(plan.series, ())
+        folded, learned = plan.fold(*windows, history.rebaselines)
+        # Where it is folded anew no stored point can be relied on, equal as the last ones may be.
+        points += history.news(plan.resume.point.chart_id, folded) if plan.resume else folded
+        baselines += [b for b in learned if b != history.baselines.get(b.baseline_id)]
     end = max((point.hour for point in points), default=last)
     names = [series.chart_id(chart) for series, charts in known.items() for chart in charts]
     own = None if only is None else {"chart_id": names}
@@ -120,24 +93,6 @@ def refold(
         baselines=len(baselines),
         last=max(end, last),
         version=_write(lake, points, baselines, (first, max(end, last)), own),
-    )
-
-
-def _before(lake: Lake, first: int) -> _Before:
-    table = lake.query("chart_heads", first=first)
-    heads: list[ChartPoint] = TABLES["control_charts"].to_records(table)
-    counts = table["points"].to_pylist()
-    series = lake.query("series_before", first=first).to_pylist()
-    return _Before(
-        first=first,
-        heads={head.chart_id: head for head in heads},
-        points={head.chart_id: count for head, count in zip(heads, counts, strict=True)},
-        windows={
-            Series(row["feature_id"], row["model_id"], row["epoch"], row["metric"]): row["windows"]
-            for row in series
-        },
-        baselines={row.baseline_id: row for row in lake.rows("baselines")},
-        rebaselines=lake.rows("rebaselines"),
     )
 
 
@@ -151,49 +106,42 @@ def _later(lake: Lake, first: int, only: Rebaseline | None) -> list[WindowMetric
     )
 
 
-def _starts(
-    lake: Lake,
-    before: _Before,
-    known: Mapping[Series, Sequence[Chart]],
-    later: Container[Series],
-) -> dict[Series, _Before | None]:
-    """Where series are folded from that cannot go on from before the fold; None: their beginning.
+def _plan(history: History, series: Series, chart: Chart, later: int) -> _Plan:
+    """How a chart is folded.
 
-    While one learns anew after a restart, all its charts can go on from before the restart.
+    Args:
+        later: windows its series has from the fold's first hour on.
     """
-    snapshots: dict[int, _Before] = {}
-    starts: dict[Series, _Before | None] = {}
-    for series, charts in known.items():
-        if not before.has_to_go_back(series, charts, goes_on=series in later):
-            continue
-        starts[series] = None
-        restart = max(before.restarts_of(series), default=None)
-        if restart is None:
-            continue
-        if restart not in snapshots:
-            snapshots[restart] = _before(lake, restart)
-        snapshot = snapshots[restart]
-        if all(snapshot.resume(series, chart) for chart in charts):
-            starts[series] = snapshot
-    return starts
+    resume = history.resume(series, chart)
+    if resume is None:
+        return _Plan(series, chart, None, 0 if series in history.windows else None)
+    head, failed = resume.point.hour, len(history.stored[resume.point.chart_id]) - 1
+    if resume.phase_one and resume.phase_one.learns_within(failed + later):
+        return _Plan(series, chart, resume, history.restart_of(series, head) or 0)
+    return _Plan(series, chart, resume, head + 1 if failed else None)
 
 
-def _since(start: _Before | None, windows: Sequence[WindowMetric]) -> Sequence[WindowMetric]:
-    return [row for row in windows if row.hour >= start.first] if start else windows
+def _needed(plans: Sequence[_Plan]) -> dict[Series, int]:
+    """From which hour windows before the fold are needed, of the series of which any are."""
+    needed: dict[Series, int] = {}
+    for plan in plans:
+        if plan.since is not None:
+            needed[plan.series] = min(plan.since, needed.get(plan.series, plan.since))
+    return needed
 
 
-def _earlier(
-    lake: Lake, before: _Before, starts: Mapping[Series, _Before | None]
-) -> list[WindowMetric]:
-    """Windows before the fold of the series with a start, and of others of the same metrics."""
-    metrics = sorted({series.metric for series in starts})
-    since = min(start.first if start else 0 for start in starts.values())
-    return lake.rows(
-        "window_metrics",
-        "list_contains($metrics, metric)",
-        hours=(since, before.first - 1),
-        metrics=metrics,
+def _earlier(lake: Lake, first: int, needed: Mapping[Series, int]) -> list[WindowMetric]:
+    table = lake.query(
+        "series_windows",
+        hours=(min(needed.values()), first),
+        features=[series.feature_id for series in needed],
+        models=[series.model_id for series in needed],
+        epochs=[series.epoch for series in needed],
+        metrics=[series.metric for series in needed],
+        since=list(needed.values()),
+        first=first,
     )
+    return TABLES["window_metrics"].to_records(table)
 
 
 def _write(
