@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from llm_monitoring import hours
 
 # Not strftime's %a: it follows the machine's locale.
+# A long word with a digit in it may be a key.
+KEY = r"(?=[\w-]*\d)[\w-]{20,}"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -34,6 +36,15 @@ class Unit:
 def name_text(name: str, longest: int = 80) -> str:
     """A logged name as it may go out: no markup, mention or link survives in it."""
     return re.sub(r"[^\w.:/+-]|:(?=//)", "?", name, flags=re.ASCII)[:longest]
+
+
+def error_text(message: str, longest: int = 160) -> str:
+    """First line of an error as it may go out: quoted text, addresses and keys are left out."""
+    lines = message.strip().splitlines()
+    text = re.sub(r"\[Errno \d+\] ", "", lines[0]) if lines else ""
+    for pattern in (r"\S+://\S+", r"'[^']*'|\"[^\"]*\"|`[^`]*`", r"\S+@\S+", KEY):
+        text = re.sub(pattern, "...", text)
+    return re.sub(r"[^\w .,:;/()=+%-]", "?", text, flags=re.ASCII)[:longest] or "no reason given"
 
 
 def value_text(value: float, unit: str) -> str:

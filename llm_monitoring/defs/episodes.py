@@ -47,8 +47,10 @@ def _data_findings(
     lake: Lake, settings: Settings, points: list[ChartPoint]
 ) -> list[alerting.DataFinding]:
     busy = lake.query("busy_features").to_pylist()
+    failed = (alerting.FailedCharts(**row) for row in lake.query("failed_points").to_pylist())
     control = settings.control
     return [
+        *alerting.find_failed_charts(failed),
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
         *alerting.find_rejects(lake.rows("source_reads"), control.maximum_reject_ratio),
         *alerting.find_low_coverage(

@@ -1,5 +1,7 @@
 """Pictures of charts for Dagster's metadata: a sparkline inline, the full chart one click away."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -20,23 +22,35 @@ SPARKLINES = 8
 
 def chart_metadata(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
     """Full picture of the chart as it stood at this point, a click away."""
-    points = chart_history(monitoring, point.chart_id, point.hour)
-    labels = _labels(monitoring, point)
-    picture = chart_picture(points, monitoring.lake.rows("changes"), **labels)
-    return {f"{labels['title']}: chart": dg.MetadataValue.md(markdown_image(picture, "chart"))}
+
+    def draw() -> bytes:
+        points = chart_history(monitoring, point.chart_id, point.hour)
+        return chart_picture(points, monitoring.lake.rows("changes"), **_labels(monitoring, point))
+
+    return {f"{_title(point)}: chart": _drawn(draw, "chart")}
 
 
 def sparklines(monitoring: Monitoring, hour: int) -> dict[str, Any]:
     """A line for each chart that is out of control at an hour, small enough to show inline."""
     alarms: list[ChartPoint] = monitoring.lake.rows("control_charts", "alarm", hours=(hour, hour))
     return {
-        f"{_title(point)}, {point.chart}": dg.MetadataValue.md(
-            markdown_image(
-                sparkline(chart_history(monitoring, point.chart_id, hour)), point.chart_id
-            )
+        f"{_title(point)}, {point.chart}": _drawn(
+            partial(_sparkline, monitoring, point.chart_id, hour), point.chart_id
         )
         for point in one_to_a_series(alarms)[:SPARKLINES]
     }
+
+
+def _sparkline(monitoring: Monitoring, chart_id: str, hour: int) -> bytes:
+    return sparkline(chart_history(monitoring, chart_id, hour))
+
+
+def _drawn(draw: Callable[[], bytes], name: str) -> Any:
+    """A picture; where it cannot be drawn, why: the charts it would show are stored already."""
+    try:
+        return dg.MetadataValue.md(markdown_image(draw(), name))
+    except Exception as error:  # noqa: BLE001 - told in the picture's place
+        return f"cannot be drawn: {type(error).__name__}: {error}"
 
 
 def chart_pictures(monitoring: Monitoring, point: ChartPoint) -> Picture:

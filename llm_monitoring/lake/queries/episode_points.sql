@@ -1,11 +1,11 @@
 -- One row: a chart point that says when an episode began, went on or ended. Of charts that ever
--- alarmed: the points with an alarm or without data, those that follow them, and the newest.
+-- alarmed: the points with an alarm or without a verdict, those that follow them, and the newest.
 select *
 from control_charts
 semi join (select distinct chart_id from control_charts where alarm) as alarming using (chart_id)
 window chart as (partition by chart_id order by hour)
 qualify
     alarm
-    or status = 'no_data'
-    or coalesce(lag(alarm or status = 'no_data') over chart, false)
+    or status in ('no_data', 'failed')
+    or coalesce(lag(alarm or status in ('no_data', 'failed')) over chart, false)
     or lead(hour) over chart is null
