@@ -86,6 +86,9 @@ class SourceRead:
     duplicates: Annotated[int, "rows replaced by a later row with the same id"]
     unpriced: Annotated[int, "requests of unknown cost, but those that failed without tokens"]
     skipped: Annotated[int, "spans that are not requests: embeddings, tools, agents"]
+    forgotten: Annotated[
+        int | None, "rows left out because somebody is forgotten; None: not counted yet"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,7 +302,9 @@ class Alert:
     """One alert: someone is told that something is out of control."""
 
     fingerprint: Annotated[str, "hash of what fired and when its episode began; unique"]
-    layer: Annotated[str, "infrastructure, cost, quality, satisfaction, inputs, provider or data"]
+    layer: Annotated[
+        str, "infrastructure, cost, quality, satisfaction, inputs, provider, data or monitor"
+    ]
     subject: Annotated[str, "chart_id or test that fired"]
     feature_id: Annotated[str | None, "feature concerned; None: not about one"]
     model_id: Annotated[str | None, "model concerned; None: not about one"]
@@ -332,6 +337,32 @@ class Delivery:
     attempts: Annotated[int, "how often it was tried"]
     error: Annotated[str | None, "why the last attempt failed"]
     updated_at: Annotated[datetime, "when it was last tried"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failed run, failing sensor or schedule, or stretch of hours that nobody measured."""
+
+    failure_id: Annotated[str, "run id, or hash of what fails since when; unique"]
+    kind: Annotated[str, "run, sensor, schedule or missing (hours that no run measured)"]
+    name: Annotated[str, "job, assets, sensor or schedule; 'hours' where hours are missing"]
+    partition: Annotated[str | None, "week or incident of a run; None: hours, or none"]
+    first_hour: Annotated[int | None, "first hour concerned, yyyymmddhh; None: not about hours"]
+    last_hour: Annotated[int | None, "last hour concerned, yyyymmddhh; None: not about hours"]
+    reason: Annotated[str, "what went wrong, in words; quoted text and addresses are left out"]
+    failed_at: Annotated[datetime, "when it failed, or was found missing"]
+    mended_at: Annotated[datetime | None, "when it was seen to be made good; None: not yet"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """The last run of the alerts that a sensor started, and what became of its heartbeat."""
+
+    alerts_at: Annotated[datetime, "when everything that was due had been told"]
+    on_duty_since: Annotated[datetime, "since when such runs came without a break of two hours"]
+    hour: Annotated[int | None, "newest window that was charted, yyyymmddhh; None: none yet"]
+    outcome: Annotated[str, "off, sent, sent_fail, withheld or undelivered"]
+    reason: Annotated[str | None, "why not simply sent; None: it was, or none is wanted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -378,3 +409,13 @@ class RegressionCase:
     expectation: Annotated[str, "what a good answer does, in words"]
     judge_reason: Annotated[str | None, "why the judge flagged it"]
     created_at: Annotated[datetime, "when the case was learned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """One user, session or request that must never be stored again; its id is not kept."""
+
+    kind: Annotated[str, "user, session or request"]
+    digest: Annotated[str, "SHA-256 of salt and id, keyed with `privacy.key_env` where it is set"]
+    salt: Annotated[str, "random, one for the lake"]
+    forgotten_at: Annotated[datetime, "when it was first asked for"]

@@ -99,3 +99,24 @@ def test_every_job_schedule_and_sensor_is_explained() -> None:
     assert {"hours", "weeks", "ledger", "cost_check", "reconcile_alerts", "maintenance"} <= {
         job.name for job in jobs
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "watched"),
+    [
+        ("monitoring.yaml", ["alerts", "control_charts", "window_metrics"]),
+        ("demo/monitoring.yaml", []),  # it ends, so that everything in it grows old
+    ],
+)
+def test_what_is_made_every_hour_is_shown_as_overdue_when_it_is_not(
+    name: str, watched: list[str]
+) -> None:
+    code = (
+        "from llm_monitoring.definitions import defs;"
+        "print(*(s.key.path[0] for s in defs.resolve_all_asset_specs() if s.freshness_policy))"
+    )
+    environment = {**os.environ, "LLM_MONITORING_CONFIG": str(REPOSITORY / name)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, check=True
+    )
+    assert sorted(run.stdout.decode().split()) == watched

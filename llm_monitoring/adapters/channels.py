@@ -1,21 +1,18 @@
 """Channels: where alerts go. An address is a secret: it appears in no error and in no log."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import apprise
 import httpx
 import stamina
 
+from llm_monitoring.adapters.addresses import addresses_unlogged
 from llm_monitoring.settings.models import ChannelSettings, secret
 
 LOGGER = logging.getLogger("llm_monitoring.alerts")
 LEVELS = {"info": logging.INFO, "ticket": logging.WARNING, "page": logging.ERROR}
-# These write the address, or the part of it that is the secret, into their logs
-# (httpcore: the Location of a redirect).
-ADDRESS_LOGGERS = ("httpx", "httpcore.http11", "apprise", "urllib3.connectionpool")
 
 
 class DeliveryError(Exception):
@@ -113,27 +110,11 @@ def deliver(channel: ChannelSettings, text: str, payload: Mapping[str, Any]) -> 
     except LookupError as error:
         return str(error)
     try:
-        with _addresses_unlogged():
+        with addresses_unlogged():
             CHANNELS[channel.kind](address).send(text, payload)
     except DeliveryError as error:
         return str(error)
     return None
-
-
-@contextmanager
-def _addresses_unlogged() -> Iterator[None]:
-    def drop(record: logging.LogRecord) -> bool:
-        del record
-        return False
-
-    loggers = [logging.getLogger(name) for name in ADDRESS_LOGGERS]
-    for logger in loggers:
-        logger.addFilter(drop)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeFilter(drop)
 
 
 NOTIFY_TYPES = {

@@ -1,38 +1,78 @@
 """Removing what must not be stored: the only way a logged text leaves this package."""
 
+import hashlib
+import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic_core import from_json
 
-from llm_monitoring.settings.models import Redaction
+from llm_monitoring.adapters.personal_data import PRESETS
+from llm_monitoring.adapters.presidio import recogniser
+from llm_monitoring.settings.models import PrivacySettings, Redaction, secret
 
 EXCERPT_CHARACTERS = 200
 # Enough for a pattern that starts inside the excerpt to find its end.
 EXCERPT_SOURCE_BYTES = 65_536
+NAMES_REMEMBERED = 10_000
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+Rule = Callable[[str], str]
 
 
 class Redactor:
-    """Replaces what matches the patterns of monitoring.yaml, one after the other."""
+    """Replaces what the rules of monitoring.yaml find, one rule after the other.
 
-    def __init__(self, redactions: Sequence[Redaction]) -> None:
-        # A replacement is text, never a template: a stray backslash in it must not fail a run.
-        self._rules = [
-            (re.compile(rule.pattern), rule.replacement.replace("\\", r"\\")) for rule in redactions
-        ]
+    Raises:
+        LookupError: the key of `privacy` is not set.
+        RuntimeError: presidio is wanted and not installed.
+    """
+
+    def __init__(
+        self, redactions: Sequence[Redaction], privacy: PrivacySettings | None = None
+    ) -> None:
+        self._rules = [_rule(redaction) for redaction in redactions]
+        self._user_ids = privacy.user_ids if privacy else "keep"
+        self._key = (secret(privacy.key_env) or "").encode() if privacy else b""
+        self._names: dict[str, str] = {}
 
     def text(self, text: str) -> str:
-        """The text without what matches."""
-        for pattern, replacement in self._rules:
-            text = pattern.sub(replacement, text)
+        """The text without what is found."""
+        for rule in self._rules:
+            text = rule(text)
         return text
 
     def optional(self, text: str | None) -> str | None:
         """The same for a text that may be unknown."""
         return self.text(text) if text and self._rules else text
+
+    def name(self, name: str | None) -> str | None:
+        """The same for a short text that comes again and again, such as a model or an error."""
+        if not name or not self._rules:
+            return name
+        if name not in self._names:
+            if len(self._names) >= NAMES_REMEMBERED:
+                self._names.clear()
+            self._names[name] = self.text(name)
+        return self._names[name]
+
+    def request_id(self, request_id: str) -> str:
+        """The id; one in which a rule finds something is stored as its digest.
+
+        A replacement would make one id of many, and of two requests with one id the first is lost.
+        """
+        return self._digest(request_id) if self.text(request_id) != request_id else request_id
+
+    def user_id(self, user_id: str | None) -> str | None:
+        """The id of a user or a session, as `privacy.user_ids` says; None: unknown or dropped."""
+        if not user_id or self._user_ids == "drop":
+            return None
+        return self._digest(user_id) if self._user_ids == "hash" else self.request_id(user_id)
+
+    def _digest(self, value: str) -> str:
+        return "id-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
 
     def tree(self, node: Any) -> Any:
         """A JSON value with every string in it redacted, keys too."""
@@ -60,6 +100,18 @@ class Redactor:
                 return self.text(_legible(raw[:EXCERPT_SOURCE_BYTES]))[:EXCERPT_CHARACTERS]
         written = json.dumps(self.tree(raw), ensure_ascii=False)
         return self.text(written)[:EXCERPT_CHARACTERS]
+
+
+def _rule(redaction: Redaction) -> Rule:
+    if redaction.preset is not None:
+        preset = PRESETS[redaction.preset]
+        replacement = redaction.replacement
+        return partial(preset.sub, preset.replacement if replacement is None else replacement)
+    if redaction.presidio is not None:
+        return recogniser(redaction.presidio, redaction.language, redaction.replacement)
+    # A replacement is text, never a template: a stray backslash in it must not fail a run.
+    replacement = "[redacted]" if redaction.replacement is None else redaction.replacement
+    return partial(re.compile(redaction.pattern or "").sub, replacement.replace("\\", r"\\"))
 
 
 def _legible(raw: bytes) -> str:

@@ -17,6 +17,7 @@ from llm_monitoring.alerts.data import (
 )
 from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
 from llm_monitoring.alerts.episodes import SEVERITIES, Episode, severity_of
+from llm_monitoring.alerts.monitor import failure_episodes
 from llm_monitoring.alerts.outbox import (
     after_attempt,
     deliveries_for,
@@ -54,6 +55,7 @@ __all__ = [
     "deliveries_for",
     "due",
     "expected_by_chance",
+    "failure_episodes",
     "false_alarms",
     "find_failed_charts",
     "find_low_coverage",

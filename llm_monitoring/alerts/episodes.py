@@ -13,8 +13,8 @@ from llm_monitoring.alerts.proposals import Proposal
 class Episode:
     """Windows in a row in which one subject was out of control."""
 
-    layer: str  # infrastructure, cost, quality, satisfaction, inputs, provider or data
-    subject: str  # chart_id, provider/<model>/<test> or data/<kind>/<feature or source>
+    layer: str  # infrastructure, cost, quality, satisfaction, inputs, provider, data or monitor
+    subject: str  # chart_id, provider/<model>/<test>, data/<kind>/<place> or monitor/<kind>/<name>
     feature_id: str | None  # None: not about one
     model_id: str | None  # None: not about one
     metric: str  # what is out of control
@@ -61,6 +61,12 @@ SEVERITIES: dict[tuple[str, str], str] = {
     # The product may be well: what failed is ours, can wait for the morning, and lines somebody
     # drew, silence and the other charts go on.
     ("data", "chart_failed"): "ticket",
+    ("monitor", "*"): "ticket",  # probes or upkeep can wait until tomorrow
+    ("monitor", "hours"): "page",  # nobody watches the product meanwhile
+    ("monitor", "closed_hour"): "page",
+    ("monitor", "reconcile_alerts"): "page",  # nobody would hear of anything
+    ("monitor", "failed_checks"): "page",
+    ("monitor", "self_check"): "page",
     ("provider", "*"): "ticket",
     ("provider", "identity"): "info",
 }

@@ -26,7 +26,7 @@ class Message:
 
     alert: Alert
     kind: str  # firing, repeated or resolved
-    follows: int | None  # notified_hour of the message before it; None: the first one
+    follows: datetime | None  # updated_at of the alert before it was made; None: the first one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,5 +224,6 @@ def _stamp(
         alert = replace(alert, updated_at=rules.now)
     if kind is None:
         return alert, None
-    follows = known.notified_hour if known else None
+    # Not the hour of the message before it: an alert may end and fire again twice within the hour.
+    follows = known.updated_at if known and known.notified_hour is not None else None
     return alert, Message(alert=alert, kind=kind, follows=follows)

@@ -35,7 +35,8 @@ class Unit:
 
 def name_text(name: str, longest: int = 80) -> str:
     """A logged name as it may go out: no markup, mention or link survives in it."""
-    return re.sub(r"[^\w.:/+-]|:(?=//)", "?", name, flags=re.ASCII)[:longest]
+    flags = re.ASCII | re.IGNORECASE
+    return re.sub(r"[^\w.:/+-]|:(?=//)|(?<=www)\.", "?", name, flags=flags)[:longest]
 
 
 def error_text(message: str, longest: int = 160) -> str:

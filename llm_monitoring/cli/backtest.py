@@ -1,13 +1,11 @@
 """`llm-monitoring backtest`: rules side by side over stored windows. The lake is only read."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
-from rich.console import Console
 from rich.progress import track
 
 from llm_monitoring.backtesting import (
@@ -26,8 +24,9 @@ from llm_monitoring.cli.backtest_report import (
     print_report,
     result_document,
 )
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.labels import read_incidents
-from llm_monitoring.cli.query import open_lake, print_table
+from llm_monitoring.cli.query import open_lake, print_json, print_table
 from llm_monitoring.control import group
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import ALL_FEATURES
@@ -73,7 +72,7 @@ def run_backtest(settings: Settings, question: Question, style: str) -> None:
         raise ValueError("no rule watches any series that was asked about")
     if style == "json":
         document = [result_document(result, incidents) for result in results]
-        print(json.dumps(document, ensure_ascii=False, indent=2))
+        print_json(document)
     elif style == "csv":
         rows = [row for result in results for row in episode_rows(result, incidents)]
         columns = {name: [row[name] for row in rows] for name in EPISODE_COLUMNS}
@@ -93,7 +92,7 @@ def backtest(
     rebaselines = lake.rows("rebaselines")
     metrics = sorted({name for rule in rules for name in rule.metrics if metric in (None, name)})
     watched: dict[str, list[Watched]] = {rule.name: [] for rule in rules}
-    console = Console(stderr=True)
+    console = PlainConsole(stderr=True)
     for name in track(metrics, description="metrics", console=console, transient=True):
         windows = _windows(lake, name, feature_id, hours[1])
         for rule in rules:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.table import Column, Table
 
 from llm_monitoring.alerts.sentences import change_text, name_text, value_text
@@ -15,6 +14,7 @@ from llm_monitoring.backtesting import (
     RuleResult,
     median_delay,
 )
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.control import Series
 from llm_monitoring.hours import hour_start, hours_between
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME
@@ -61,16 +61,16 @@ def episode_rows(result: RuleResult, incidents: Incidents) -> list[dict[str, Any
 
 def print_report(results: Sequence[RuleResult], incidents: Incidents) -> None:
     """Rules side by side, then incidents, then episodes."""
-    console = Console()
+    console = PlainConsole()
     first, last = results[0].first_hour, results[0].last_hour
     start, end = (f"{hour_start(hour):%Y-%m-%d %H:%M}" for hour in (first, last))
-    console.print(f"Windows from {start} to {end} UTC", highlight=False)
-    console.print(_totals_table(results, incidents), markup=False)
+    console.print(f"Windows from {start} to {end} UTC")
+    console.print(_totals_table(results, incidents))
     if incidents is not None:
-        console.print(_incidents_table(results, incidents), markup=False)
+        console.print(_incidents_table(results, incidents))
     for result in results:
         if result.listed:
-            console.print(_episodes_table(result, incidents), markup=False)
+            console.print(_episodes_table(result, incidents))
 
 
 def _totals(result: RuleResult, incidents: Incidents) -> dict[str, Any]:

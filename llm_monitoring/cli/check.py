@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
+from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files
 from llm_monitoring.cli.query import open_lake
 from llm_monitoring.control import chart_count, series_run_length
@@ -34,6 +35,7 @@ def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
     yield from _judge(settings, offline)
     yield from _probes(settings)
     yield from _secrets(settings)
+    yield from _redaction(settings)
     budget = settings.control.false_alarms_per_week
     yield Result(
         "ok",
@@ -115,8 +117,19 @@ def _probes(settings: Settings) -> Iterator[Result]:
     yield from (Result("warn", text) for text in unpinned_models(settings))
 
 
+def _redaction(settings: Settings) -> Iterator[Result]:
+    try:
+        Redactor(settings.redaction, settings.privacy)
+    except (LookupError, RuntimeError) as error:
+        yield Result("error", str(error))
+        return
+    if not settings.redaction:
+        yield Result("warn", "redaction is empty: logged texts are stored as they are")
+
+
 def _secrets(settings: Settings) -> Iterator[Result]:
     names = {channel.url_env for channel in settings.channels}
+    names.add(settings.heartbeat.url_env)
     names |= {model.api_key_env for model in settings.probes.models}
     for name in sorted(filter(None, names)):
         try:

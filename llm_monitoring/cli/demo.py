@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from rich.console import Console
 from rich.table import Table
 
 from llm_monitoring.cli.backfill import chunks, progress_bar, run_job
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
@@ -39,14 +39,14 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     """Simulate, run the pipeline a day at a time as it would have run live, print, and write
     `summary.json`."""
     began = time.monotonic()
-    console, folder = Console(), config.parent
+    console, folder = PlainConsole(), config.parent
     monitoring = monitoring_resource(config)
     settings, lake = monitoring.settings, monitoring.lake
     start = hour_key(settings.start)
     faults = [f for f in choose_faults(start=start) if f.start_offset < days * DAY]
     for name in MADE:
         shutil.rmtree(folder / name, ignore_errors=True)
-    console.print(f"[bold]{settings.product}[/bold]: writing {days} days of simulated logs ...")
+    console.print(f"{settings.product}: writing {days} days of simulated logs ...")
     simulated = write_logs(folder / "logs", start, days * DAY, seed, faults)
     console.print(f"{simulated.requests:,} requests, {simulated.signals:,} user signals")
     messages = _log_to(folder / "alerts.log")
@@ -58,13 +58,15 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
     summary = summarise(lake, card, time.monotonic() - began)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _print(console, card, summary, incidents)
-    console.print(f"Messages of the log channel: {_short(str(messages))}", highlight=False)
-    console.print("Next: [bold]make dev[/bold] opens all of it in Dagster")
+    console.print(f"Messages of the log channel: {_short(str(messages))}")
+    console.print("Next: make dev opens all of it in Dagster")
 
 
 def _log_to(path: Path) -> Path:
     """The log channel writes here, not into the progress bar."""
     logger = logging.getLogger("llm_monitoring.alerts")
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
     logger.addHandler(logging.FileHandler(path, mode="w"))
     logger.propagate = False
     return path
@@ -126,7 +128,7 @@ def summarise(lake: Lake, card: Scorecard, wall_seconds: float) -> dict[str, Any
 
 
 def _print(
-    console: Console, card: Scorecard, summary: dict[str, Any], incidents: Iterable[Incident]
+    console: PlainConsole, card: Scorecard, summary: dict[str, Any], incidents: Iterable[Incident]
 ) -> None:
     table = Table("fault (simulated)", "what caught it", "after", title="What was caught")
     for catch in card.catches:
@@ -137,12 +139,12 @@ def _print(
         f"{summary['requests']:,} requests, {summary['judged']:,} judged (heuristic judge), "
         f"{summary['unscored']:,} unscored, {summary['wall_seconds']:.0f} s"
     )
-    console.print(f"False alarms: [bold]{len(card.false_alarms)}[/bold]")
+    console.print(f"False alarms: {len(card.false_alarms)}")
     for alert in card.false_alarms:
-        console.print(f"  {alert.summary}", markup=False)
+        console.print(f"  {alert.summary}")
     for incident in incidents:
-        console.print(f"Incident {incident.status}: {incident.title}", markup=False)
-        console.print(f"  {_short(incident.report_path)}", markup=False)
+        console.print(f"Incident {incident.status}: {incident.title}")
+        console.print(f"  {_short(incident.report_path)}")
 
 
 def _short(path: str | None) -> str:

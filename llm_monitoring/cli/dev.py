@@ -1,68 +1,89 @@
 """Dagster's user interface, and beside it the incident reports it links to."""
 
-import contextlib
 import os
-import signal
-import subprocess
-import sys
+import socket
+import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
+import click
+import yaml
+
 from llm_monitoring.cli.instance import dagster_home
+from llm_monitoring.cli.processes import Process, Supervisor
+from llm_monitoring.cli.terminal import say
+from llm_monitoring.private_files import make_private
 from llm_monitoring.settings import Settings
 
 HOST = "127.0.0.1"
-PATIENCE_SECONDS = 10
+LOCATION = "llm_monitoring"  # sensors and schedules are remembered by it
 
 
-def run_dev(config: Path, settings: Settings, port: int, reports_port: int) -> int:
-    """Run `dagster dev` until it ends; returns its exit code.
+def run_dev(
+    config: Path,
+    settings: Settings,
+    *,
+    port: int,
+    reports_port: int,
+    allowed_hosts: Collection[str] = (),
+) -> int:
+    """Run code server, daemon and pages until interrupted; returns the exit code.
 
     Reports are pages, and a browser follows no link from a web page to a file: so they are served.
+
+    Raises:
+        ClickException: a port is taken; nothing was started.
     """
-    home = dagster_home(config)
-    environment = {
-        **os.environ,
-        "DAGSTER_HOME": str(home),
-        "LLM_MONITORING_CONFIG": str(config),
-    }
-    settings.reports.mkdir(parents=True, exist_ok=True)
-    served = [sys.executable, "-m", "http.server", str(reports_port), "--bind", HOST]
-    reports = subprocess.Popen(
-        [*served, "--directory", str(settings.reports)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    dagster = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("dagster")),
-            "dev",
-            "--host",
-            HOST,
-            "--port",
-            str(port),
-        ],
-        env=environment,
-        start_new_session=True,  # so that everything it starts can be ended with it
-    )
-    print(f"{settings.product}: http://{HOST}:{port}, reports on http://{HOST}:{reports_port}")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        _listen(port, "--port") as dagster,
+        _listen(reports_port, "--reports-port") as reports,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        environment = {
+            **os.environ,
+            "DAGSTER_HOME": str(dagster_home(config)),
+            "DAGSTER_IS_DEV_CLI": "1",
+            "LLM_MONITORING_CONFIG": str(config),
+        }
+        code_server, workspace = Path(folder) / "code", Path(folder) / "workspace.yaml"
+        location = {"socket": str(code_server), "location_name": LOCATION}
+        workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}))
+        make_private(settings.reports)
+        web = [
+            "llm_monitoring.web", "--workspace", str(workspace),
+            "--dagster-socket", str(dagster.fileno()), "--reports-socket", str(reports.fileno()),
+            "--reports", str(settings.reports),
+            *(f"--allowed-host={host}" for host in allowed_hosts),
+        ]  # fmt: skip
+        processes = [
+            Process("code server", _code_server(code_server), environment, creates=code_server),
+            Process("daemon", ["dagster._daemon", "run", "-w", str(workspace)], environment),
+            Process("pages", web, environment, (dagster.fileno(), reports.fileno())),
+        ]
+        addresses = [f"http://{HOST}:{each.getsockname()[1]}" for each in (dagster, reports)]
+        say(f"{settings.product}: {addresses[0]}, reports on {addresses[1]}")
+        return Supervisor(processes).run()
+
+
+def _code_server(path: Path) -> list[str]:
+    return [
+        "dagster", "api", "grpc", "--socket", str(path), "--lazy-load-user-code",
+        "--module-name", "llm_monitoring.definitions", "--attribute", "defs",
+        "--location-name", LOCATION, "--use-python-environment-entry-point",
+        "--inject-env-vars-from-instance", "--log-level", "warning",
+    ]  # fmt: skip
+
+
+def _listen(port: int, option: str) -> socket.socket:
+    """A socket that listens, so that nobody else can take the port until it is served.
+
+    Raises:
+        ClickException: somebody has it.
+    """
     try:
-        return dagster.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        reports.terminate()
-        _end_group(dagster)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ask the process and all it started to end; make them, where they do not.
-
-    In the background `dagster dev` may take no notice of being asked.
-    """
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, kind)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE_SECONDS)
-    process.wait()
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise click.ClickException(
+            f"port {port} cannot be had ({os.strerror(error.errno or 0)}): "
+            f"choose another with {option}"
+        ) from error

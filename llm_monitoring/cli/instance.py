@@ -9,6 +9,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from llm_monitoring.private_files import make_private
+
 PROJECT_FILE = Path("dagster.yaml")
 EVENT_BATCH = "500"  # materialisations of a range that are recorded together
 
@@ -16,7 +18,7 @@ EVENT_BATCH = "500"  # materialisations of a range that are recorded together
 def dagster_home(config: Path) -> Path:
     """DAGSTER_HOME, else `.dagster/` beside monitoring.yaml; it is given the dagster.yaml."""
     home = Path(os.environ.get("DAGSTER_HOME") or config.parent / ".dagster").resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    make_private(home)
     if PROJECT_FILE.exists() and not (home / PROJECT_FILE.name).exists():
         shutil.copy(PROJECT_FILE, home / PROJECT_FILE.name)
     return home

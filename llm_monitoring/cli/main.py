@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.cli.times import hour_of
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import ConfigurationError, Settings, load_settings
@@ -29,6 +30,7 @@ FORMAT = click.option(
 FROM = click.option(
     "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
 )
+PORT = click.IntRange(0, 65535)
 TO = click.option("--to", "last", required=True, help="Last hour, UTC; a date is its last hour.")
 
 
@@ -48,8 +50,20 @@ def check(config: Path, offline: bool) -> None:
 
     results = list(findings(settings, offline=offline))
     for result in results:
-        click.echo(f"{result.mark:<5} {result.text}")
+        say(f"{result.mark:<5} {result.text}")
     sys.exit(1 if any(result.mark == "error" for result in results) else 0)
+
+
+@main.command()
+@CONFIG
+@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text",
+              show_default=True)  # fmt: skip
+def status(config: Path, style: str) -> None:
+    """Say whether the monitor itself is well; the exit code is 1 if something is wrong with it."""
+    from llm_monitoring.cli.status import print_status, status_lines  # noqa: PLC0415
+
+    lines = list(status_lines(config, datetime.now(UTC)))
+    sys.exit(0 if print_status(lines, style) else 1)
 
 
 @main.command()
@@ -70,20 +84,25 @@ def backfill(config: Path, first: str, last: str) -> None:
 @main.command()
 @CONFIG
 @click.argument("statement")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=60, show_default=True,
+    help="Of time that it may take.",
+)  # fmt: skip
 @FORMAT
-def sql(config: Path, statement: str, style: str) -> None:
-    """Ask the lake one question: a SELECT over its tables, read-only.
+def sql(config: Path, statement: str, seconds: float, style: str) -> None:
+    """Ask the lake one question: a SELECT over its tables, which reads nothing else.
 
-    A statement of - is read from standard input.
+    A statement of - is read from standard input. `show tables` and `describe raw_requests` tell
+    what there is.
     """
     from llm_monitoring.cli.query import open_lake, print_table  # noqa: PLC0415
 
     text = sys.stdin.read() if statement == "-" else statement
     try:
-        print_table(open_lake(_settings(config)).run(text), style)
+        print_table(open_lake(_settings(config)).ask(text, seconds=seconds), style)
     except Exception as error:
-        # DuckDB's own message says what is wrong with the statement and where.
-        raise click.ClickException(str(error)) from error
+        # DuckDB's own message says what is wrong with the statement and where; it quotes data.
+        raise Refused(str(error)) from error
 
 
 @main.command()
@@ -165,14 +184,55 @@ def demo(folder: Path, days: int, seed: int) -> None:
 
 @main.command()
 @CONFIG
-@click.option("--port", type=int, default=3000, show_default=True, help="Of Dagster.")
-@click.option("--reports-port", type=int, default=3001, show_default=True, help="Of the reports.")
-def dev(config: Path, port: int, reports_port: int) -> None:
+@click.option(
+    "--port", type=PORT, default=3000, show_default=True, envvar="LLM_MONITORING_PORT",
+    show_envvar=True, help="Of Dagster; 0 takes any that is free.",
+)  # fmt: skip
+@click.option(
+    "--reports-port", type=PORT, default=3001, show_default=True, show_envvar=True,
+    envvar="LLM_MONITORING_REPORTS_PORT", help="Of the reports.",
+)  # fmt: skip
+@click.option(
+    "--allowed-host", "allowed_hosts", multiple=True, metavar="HOST", show_envvar=True,
+    envvar="LLM_MONITORING_ALLOWED_HOSTS",
+    help="Name that people reach it by through a proxy; may be given repeatedly. Requests to other "
+    "names than this and the local ones are refused.",
+)  # fmt: skip
+def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = _settings(config)
     from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
 
-    sys.exit(run_dev(config.resolve(), settings, port, reports_port))
+    sys.exit(
+        run_dev(
+            config.resolve(),
+            settings,
+            port=port,
+            reports_port=reports_port,
+            allowed_hosts=allowed_hosts,
+        )
+    )
+
+
+@main.command()
+@CONFIG
+@click.option("--user", "users", multiple=True, metavar="ID", help="As the logs name the user.")
+@click.option("--session", "sessions", multiple=True, metavar="ID", help="One session.")
+@click.option("--request", "requests", multiple=True, metavar="ID", help="One request.")
+@click.option("--dry-run", is_flag=True, help="Only say what is held.")
+def forget(config: Path, dry_run: bool, **who: tuple[str, ...]) -> None:
+    """Delete a user's requests, texts and ids from lake and reports, and prove it.
+
+    Exit code 1: some file still holds an id or a text; it is named.
+    """
+    if not any(who.values()):
+        raise click.UsageError("say whom: --user, --session or --request")
+    _settings(config)
+    os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
+    from llm_monitoring.cli.forget import run_forget  # noqa: PLC0415
+
+    with _told():
+        sys.exit(run_forget(config.resolve(), dry_run=dry_run, **who))
 
 
 @contextmanager
@@ -181,14 +241,14 @@ def _told() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise click.ClickException(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _settings(config: Path) -> Settings:
     try:
         return load_settings(config)
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from error
+        raise Refused(str(error)) from error
 
 
 def _hour(text: str, *, is_end: bool) -> int:

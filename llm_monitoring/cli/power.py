@@ -1,19 +1,18 @@
 """`llm-monitoring power`: what it takes for a change to be noticed. The lake is only read."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Column, Table
 
 from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.backtesting import check_metric
-from llm_monitoring.cli.query import open_lake, print_table
+from llm_monitoring.cli.console import PlainConsole
+from llm_monitoring.cli.query import open_lake, print_json, print_table
 from llm_monitoring.control import (
     OUTAGE_SHARE,
     Series,
@@ -74,7 +73,7 @@ def run_power(
         return
     rows = [_row(power) for power in told]
     if style == "json":
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
     else:
         print_table(pa.Table.from_pylist(rows), "csv")
 
@@ -196,15 +195,15 @@ def _row(power: Power) -> dict[str, Any]:
 
 
 def _print_report(settings: Settings, change: Change, told: Sequence[Power], newest: int) -> None:
-    console = Console()
+    console = PlainConsole()
     for line in _introduction(settings, change, newest):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     order = [metric.name for metric in CHARTED]
     for feature_id in sorted({power.feature_id for power in told}):
         mine = [power for power in told if power.feature_id == feature_id]
         mine.sort(key=lambda power: order.index(power.metric.name))
         title = "all features" if feature_id == ALL_FEATURES else name_text(feature_id)
-        console.print(_table(title, mine, change), markup=False)
+        console.print(_table(title, mine, change))
 
 
 def _table(title: str, told: Sequence[Power], change: Change) -> Table:

@@ -4,12 +4,14 @@ import csv
 import json
 import sys
 from datetime import date
+from typing import Any
 
 import pyarrow as pa
-from rich.console import Console
 from rich.table import Table
 
+from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.lake import Lake
+from llm_monitoring.plain_text import safe_json, spreadsheet_cell
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import secret
 
@@ -23,30 +25,29 @@ def open_lake(settings: Settings) -> Lake:
 def print_table(rows: pa.Table, style: str) -> None:
     """Write rows to standard output."""
     if style == "json":
-        print(json.dumps(rows.to_pylist(), default=_plain, ensure_ascii=False, indent=2))
+        print_json(rows.to_pylist())
     elif style == "csv":
         _print_csv(rows)
     else:
         shown = Table(*map(str, rows.column_names))
         for row in rows.to_pylist():
             shown.add_row(*("" if value is None else str(value) for value in row.values()))
-        Console().print(shown, markup=False)
+        PlainConsole().print(shown)
+
+
+def print_json(document: Any) -> None:
+    """Write a document to standard output; what a terminal would act on is written as \\u001b."""
+    print(safe_json(json.dumps(document, default=_plain, ensure_ascii=False, indent=2)))
 
 
 def _print_csv(rows: pa.Table) -> None:
     # Text is always quoted: the writer would leave a lone carriage return bare, and readers end
     # the row there.
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    writer.writerow(map(_harmless, rows.column_names))
+    writer.writerow(map(spreadsheet_cell, rows.column_names))
     for row in rows.to_pylist():
-        writer.writerow(map(_harmless, row.values()))
+        writer.writerow(map(spreadsheet_cell, row.values()))
 
 
 def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _harmless(value: object) -> object:
-    """A cell that begins like a formula would be run by a spreadsheet."""
-    starts_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{value}" if starts_formula else value

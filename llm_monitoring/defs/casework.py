@@ -1,7 +1,6 @@
 """Working an incident: its records are loaded, its evidence gathered, its report written."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,9 @@ from llm_monitoring.incidents.evidence import Material, from_json
 from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.plain_text import markdown
+from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature
 from llm_monitoring.reports.incident_page import Picture, incident_page
 
@@ -81,24 +82,41 @@ def find_incident(lake: Lake, incident_id: str) -> Incident:
     return found[0]
 
 
-def write_report(monitoring: Monitoring, incident: Incident) -> Path:
-    """Write the incident's page and store where it is."""
+def write_report(
+    monitoring: Monitoring, incident: Incident, leave_out: Collection[str] = ()
+) -> Path:
+    """Write the incident's page, then store the incident with where it is.
+
+    Args:
+        incident: as it shall be stored.
+        leave_out: ids of regression cases that are about to be deleted.
+    """
     lake, settings = monitoring.lake, monitoring.settings
     members: list[Alert] = lake.rows("alerts", "incident_id = $id", id=incident.incident_id)
+    cases = lake.rows("regression_cases", "incident_id = $id", id=incident.incident_id)
     page = incident_page(
         incident,
         members,
         _pictures(monitoring, members),
-        lake.rows("regression_cases", "incident_id = $id", id=incident.incident_id),
+        [case for case in cases if case.case_id not in leave_out],
         product=settings.product,
         now=monitoring.now(),
         simulated=settings.simulated,
     )
     path = settings.reports / f"{incident.incident_id}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(page)
+    write_private(path, page)
     lake.upsert("incidents", [replace(incident, report_path=str(path))])
     return path
+
+
+def write_cases(monitoring: Monitoring) -> tuple[Path, int]:
+    """Write every regression case as JSON lines; returns where, and how many they are."""
+    cases = monitoring.lake.rows("regression_cases")
+    path = monitoring.settings.reports / "regression_cases.jsonl"
+    table = TABLES["regression_cases"].to_arrow(cases)
+    lines = table.to_pandas().to_json(orient="records", lines=True, date_format="iso")
+    write_private(path, lines.encode())
+    return path, len(cases)
 
 
 def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> dict[str, Any]:
@@ -113,13 +131,8 @@ def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> d
         "severity": incident.severity,
         "status": f"{incident.status}, step {incident.step}",
         "alerts": len(incident.alerts),
-        "recommended": dg.MetadataValue.md("\n".join(f"- {_plain(r.text)}" for r in responses)),
+        "recommended": dg.MetadataValue.md("\n".join(f"- {markdown(r.text)}" for r in responses)),
     }
-
-
-def _plain(text: str) -> str:
-    """Our own words may quote logged ones; nothing in them is Markdown."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~-])", r"\\\1", text)
 
 
 def _incident_period(incident: Incident) -> _Period:

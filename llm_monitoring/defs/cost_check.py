@@ -7,6 +7,8 @@ import dagster as dg
 import pandas as pd
 
 from llm_monitoring.alerts import one_to_a_series
+from llm_monitoring.alerts.points import place
+from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.defs.assets.windows import window_metrics
 from llm_monitoring.defs.lake_state import newest_hour
 from llm_monitoring.defs.resources import Monitoring
@@ -14,6 +16,7 @@ from llm_monitoring.hours import shift
 from llm_monitoring.incidents.cost import cost_movement, model_costs, spend_movement
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import CHARTED
+from llm_monitoring.plain_text import markdown
 
 DAY = 24
 WEEK = 7 * DAY
@@ -55,12 +58,10 @@ def spend_within_budget(monitoring: Monitoring) -> dg.AssetCheckResult:
         "control_charts", "alarm and list_contains($metrics, metric)",
         hours=(newest, newest), metrics=list(COST_METRICS),
     )  # fmt: skip
-    told = [f"{cost.feature_id} spent ${cost.spend_usd:,.2f} of ${cost.budget_usd:,.2f}"
+    told = [f"{name_text(cost.feature_id)} spent ${cost.spend_usd:,.2f} of ${cost.budget_usd:,.2f}"
             for cost in over]  # fmt: skip
     told += [
-        f"{point.metric} of {point.feature_id}{f' on {point.model_id}' if point.model_id else ''} "
-        "is out of control"
-        for point in one_to_a_series(alarms)
+        f"{point.metric} of {place(point)} is out of control" for point in one_to_a_series(alarms)
     ]
     return dg.AssetCheckResult(
         passed=not told,
@@ -111,9 +112,9 @@ def _table(costs: list[FeatureCost]) -> str:
     ]
     for cost in costs:
         budget = "none" if cost.budget_usd is None else f"${cost.budget_usd:,.2f}"
-        models = ", ".join(f"{name} ${usd:,.2f}" for name, usd in cost.by_model.items())
+        models = ", ".join(f"{markdown(name)} ${usd:,.2f}" for name, usd in cost.by_model.items())
         lines.append(
-            f"| {cost.feature_id} | ${cost.spend_usd:,.2f} | {budget} | {models} "
+            f"| {markdown(cost.feature_id)} | ${cost.spend_usd:,.2f} | {budget} | {models} "
             f"| {cost.spend} | {cost.per_request} |"
         )
     return "\n".join(lines)

@@ -15,7 +15,7 @@ DIGEST_WEEKS = 4
 
 
 def read_episodes(lake: Lake, settings: Settings, newest: int) -> list[alerting.Episode]:
-    """Every episode of charts, of provider drift and of the data themselves."""
+    """Every episode of charts, of provider drift, of the data, and of the monitor itself."""
     points: list[ChartPoint] = TABLES["control_charts"].to_records(lake.query("episode_points"))
     charts = _chart_episodes(lake, settings, newest, points)
     provider = alerting.provider_episodes(
@@ -23,7 +23,8 @@ def read_episodes(lake: Lake, settings: Settings, newest: int) -> list[alerting.
     )
     findings = _data_findings(lake, settings, points)
     data = alerting.data_episodes(findings, newest_hour=newest, simulated=settings.simulated)
-    return [*charts, *provider, *data]
+    monitor = alerting.failure_episodes(lake.rows("failures"), simulated=settings.simulated)
+    return [*charts, *provider, *data, *monitor]
 
 
 def _chart_episodes(

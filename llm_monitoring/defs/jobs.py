@@ -1,17 +1,15 @@
 """Jobs: the hours, the weeks, the upkeep of the lake, and what people do with an incident."""
 
-from datetime import timedelta
-
 import dagster as dg
 from pydantic import Field
 
 from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
 from llm_monitoring.defs.baselines import rebaseline
-from llm_monitoring.defs.casework import find_incident, write_report
+from llm_monitoring.defs.casework import find_incident, write_cases, write_report
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.hours import hour_key
 from llm_monitoring.incidents import steps
+from llm_monitoring.pipeline.retention import delete_cases, expire
 from llm_monitoring.records import Incident
 
 HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
@@ -56,8 +54,17 @@ ledger_job = dg.define_asset_job(
 def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> None:
     """Delete rows past their retention, compact small files, checkpoint, vacuum."""
     lake, retention = monitoring.lake, monitoring.settings.retention
-    oldest = monitoring.now() - timedelta(days=retention.raw_days)
-    context.log.info(f"expired: {lake.expire(hour_key(oldest))}")
+    expired = expire(lake, retention, monitoring.now())
+    for incident in expired.incidents:
+        write_report(monitoring, incident, leave_out=expired.cases)
+    deleted = delete_cases(lake, expired.cases)
+    if retention.regression_case_days is not None:
+        write_cases(monitoring)
+    context.log.info(
+        f"expired: {expired.versions}, {deleted} regression cases; words removed from rows "
+        f"of {expired.blanked} and from {len(expired.incidents)} incidents; given today's "
+        f"properties: {expired.configured}"
+    )
     for table, counts in lake.maintain(retention.replaced_files_hours).items():
         context.log.info(f"{table}: {counts}")
 

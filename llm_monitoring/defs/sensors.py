@@ -19,6 +19,7 @@ from llm_monitoring.defs.jobs import alerts_job, hours_job
 from llm_monitoring.defs.lake_state import measured_hours
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.watching import self_check
 from llm_monitoring.hours import HOUR, hour_index, hour_key, hour_range
 from llm_monitoring.settings import Settings, Source
 
@@ -227,4 +228,4 @@ def _ranges(hours: list[int]) -> Iterator[tuple[int, int]]:
         yield start or previous, previous
 
 
-SENSORS = (failed_checks, open_alerts, missing_hours_and_late_files)
+SENSORS = (failed_checks, open_alerts, missing_hours_and_late_files, self_check)

@@ -101,7 +101,8 @@ def lead_alert(alerts: Iterable[Alert]) -> Alert:
 def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
     """A readable id such as `2026-10-20T14-support_chat-quality`, unique among those taken.
 
-    Safe as a file name and as a partition key: letters, digits, `_`, `.` and `-` only.
+    Safe as a file name and as a partition key: at most 110 letters, digits, `_`, `.` and `-`, and
+    unlike those taken in more than capitals.
     """
     lead = lead_alert(alerts)
     about = lead.feature_id or lead.model_id or "product"
@@ -109,7 +110,9 @@ def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
     key = f"{hour_start(change_hour(lead)):%Y-%m-%dT%H}-{name}"
     number = 2
     unique = key
-    while unique in taken:
+    # Some file systems do not tell capitals from small letters.
+    known = {name.casefold() for name in taken}
+    while unique.casefold() in known:
         unique, number = f"{key}-{number}", number + 1
     return unique
 

@@ -19,7 +19,15 @@ import stamina
 from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from llm_monitoring.lake.confinement import (
+    bounded,
+    check_is_select,
+    interrupted_after,
+    listed,
+    lock,
+)
 from llm_monitoring.lake.schema import TABLES, Table
+from llm_monitoring.private_files import make_private
 
 QUERIES = Path(__file__).with_name("queries")
 UNKNOWN_FILE_HOURS = 24  # no write takes a day: an older file in no log was left by a dead writer
@@ -70,6 +78,11 @@ class Lake:
         """Delta version of a table; None: nothing was written yet."""
         table = self._open(name)
         return None if table is None else table.version()
+
+    def properties(self, name: str) -> dict[str, str]:
+        """Delta properties of a table; none where nothing was written yet."""
+        table = self._open(name)
+        return {} if table is None else dict(table.metadata().configuration)
 
     # ---------------------------------------------------------------- writing
 
@@ -143,12 +156,20 @@ class Lake:
     def delete(self, name: str, predicate: str) -> int:
         """Delete the rows a SQL predicate names; returns the Delta version."""
 
-        def delete() -> int:
+        return self.change(name, lambda table: table.delete(predicate))
+
+    def change(self, name: str, operation: Callable[[DeltaTable], object]) -> int:
+        """One Delta operation, done again on top of whoever got there first; returns the version.
+
+        What an operation is given as text, such as a predicate, stays in the log: never an id.
+        """
+
+        def changed() -> int:
             target = self._create(TABLES[name])
-            target.delete(predicate)
+            operation(target)
             return target.version()
 
-        return _retry_conflicts(delete)
+        return _retry_conflicts(changed)
 
     # ---------------------------------------------------------------- reading
 
@@ -181,14 +202,38 @@ class Lake:
             ValueError: the text is not exactly one SELECT.
         """
         with self.connect() as connection:
-            parsed = connection.extract_statements(statement)
-            if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
-                raise ValueError("expected exactly one SELECT statement")
-            connection.execute("set preserve_insertion_order = false")
-            for table in _tables_named_in(statement):
-                self._create_view(connection, table, hours)
+            self._prepare(connection, statement, hours)
             wanted = {k: v for k, v in parameters.items() if f"${k}" in statement}
             return connection.sql(statement, params=wanted).to_arrow_table()
+
+    def ask(
+        self,
+        statement: str,
+        *,
+        seconds: float = 60,
+        memory: str = "2GB",
+        largest_bytes: int = 1_000_000_000,
+    ) -> pa.Table:
+        """Run one SELECT that a person wrote: as `run`, with bounds of time and memory.
+
+        Args:
+            seconds: after which it is interrupted.
+            memory: that DuckDB may use.
+            largest_bytes: of the answer, in memory.
+
+        Raises:
+            ValueError: the text is not exactly one SELECT, or a bound was passed.
+        """
+        with self.connect() as connection:
+            # Without a folder of temporary files: what does not fit in memory fails.
+            connection.execute(f"set memory_limit = '{memory}'; set temp_directory = ''")
+            for table in TABLES.values():
+                # `show tables` and the hint after a slip of the pen know every table.
+                if table not in _tables_named_in(statement):
+                    connection.register(table.name, table.schema.empty_table())
+            self._prepare(connection, statement, None)
+            with interrupted_after(connection, seconds):
+                return bounded(connection.sql(statement).to_arrow_reader(), largest_bytes)
 
     def rows(
         self,
@@ -266,11 +311,14 @@ class Lake:
             return None
 
     def _create(self, table: Table) -> DeltaTable:
+        if self.is_local:
+            make_private(Path(self.uri))
         return DeltaTable.create(
             self._location(table.name),
             schema=table.stored_schema,
             mode="ignore",
             partition_by=[table.partition] if table.partition else None,
+            configuration=table.configuration,
             storage_options=self.storage_options,
         )
 
@@ -297,12 +345,25 @@ class Lake:
 
         return _retry_conflicts(write)
 
+    def _prepare(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        statement: str,
+        hours: tuple[int, int] | None,
+    ) -> None:
+        """Views of the tables that a statement names, and then no way to anything else."""
+        check_is_select(connection, statement)
+        connection.execute("set preserve_insertion_order = false")
+        views = [self._create_view(connection, t, hours) for t in _tables_named_in(statement)]
+        lock(connection, [file for files in views for file in files])
+
     def _create_view(
         self,
         connection: duckdb.DuckDBPyConnection,
         table: Table,
         hours: tuple[int, int] | None,
-    ) -> None:
+    ) -> list[str]:
+        """A view named like the table; returns the local files it reads."""
         delta = self._open(table.name)
         wanted = _wanted_partitions(table, hours)
         # Files of an earlier version may lack a column: by name, what is not there is null.
@@ -310,17 +371,20 @@ class Lake:
         connection.register(none, table.schema.empty_table())
         columns = ", ".join(f'"{name}"' for name in table.schema.names)
         source = f"select * from {none}"
+        files: list[str] = []
         if delta is not None and not self.is_local:
             dataset = delta.to_pyarrow_dataset(file_pruning_predicate=wanted)
             connection.register(f"_{table.name}", dataset)
             source += f" union all by name select * from _{table.name}"
-        elif delta is not None and (files := delta.file_uris(file_pruning_predicate=wanted)):
+        elif delta is not None:
             # Local paths come percent-encoded: a space in a folder's name would not be found.
-            listed = ", ".join("'" + unquote(file).replace("'", "''") + "'" for file in files)
+            files = [unquote(file) for file in delta.file_uris(file_pruning_predicate=wanted)]
+        if files:
             partition = f", hive_types = {{'{table.partition}': bigint}}" if table.partition else ""
             options = f"union_by_name = true, hive_partitioning = true{partition}"
-            source += f" union all by name select * from read_parquet([{listed}], {options})"
+            source += f" union all by name select * from read_parquet({listed(files)}, {options})"
         connection.execute(f'create view "{table.name}" as select {columns} from ({source})')
+        return files
 
 
 def _vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:
@@ -353,6 +417,9 @@ def _retry_conflicts(write: Callable[[], int]) -> int:
 
 
 def _is_conflict(error: Exception) -> bool:
+    said = str(error).lower()
     return isinstance(error, CommitFailedError) or (
-        isinstance(error, DeltaError) and "conflict" in str(error).lower()
+        isinstance(error, DeltaError)
+        # An entry of the log that was to be read next was trimmed in between.
+        and ("conflict" in said or ("not found" in said and "_delta_log" in said))
     )

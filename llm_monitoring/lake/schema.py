@@ -1,8 +1,8 @@
 """Every table of the lake: the record it stores, how it is partitioned, what identifies a row."""
 
 import types
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -41,12 +41,22 @@ class Table:
         key: columns that identify a row.
         partition: 'hour' for big tables, 'month' for small ones that are read over a long time
             (a month is derived from the hour when a row is written), None for tiny ones.
+        kept: how long, a key of KEPT.
+        words: column with words or ids of users -> SQL of what stands there when their time is up.
+        people: columns of `words` that name a user or a session.
+        request: column with the request the row is about; such rows go when it is forgotten.
+        mentions: columns that may name other requests; they become null when those are forgotten.
     """
 
     name: str
     record: type
     key: tuple[str, ...]
     partition: str | None = None
+    kept: str = "always"
+    words: Mapping[str, str] = field(default_factory=dict)
+    people: tuple[str, ...] = ()
+    request: str | None = None
+    mentions: tuple[str, ...] = ()
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -60,6 +70,18 @@ class Table:
         if self.partition != "month":
             return self.schema
         return self.schema.append(pa.field("month", pa.int64()))
+
+    @property
+    def configuration(self) -> dict[str, str]:
+        """Delta properties. No text has statistics: they would copy its beginning into the log."""
+        counted = [
+            column.name
+            for column in self.stored_schema
+            if column.name != self.partition
+            and not pa.types.is_string(column.type)
+            and not pa.types.is_list(column.type)
+        ]
+        return {"delta.dataSkippingStatsColumns": ",".join(counted)}
 
     def to_arrow(self, rows: Iterable[Any]) -> pa.Table:
         """Records, column by column, in the record's schema."""
@@ -101,6 +123,7 @@ def _table_document(table: Table) -> str:
             "",
             f"Key: {', '.join(f'`{column}`' for column in table.key)}. "
             f"Partition: {table.partition or 'none'}.",
+            f"{_words(table)}{KEPT[table.kept]}",
             "",
             "| column | type | meaning |",
             "|---|---|---|",
@@ -108,6 +131,11 @@ def _table_document(table: Table) -> str:
             "",
         ]
     )
+
+
+def _words(table: Table) -> str:
+    listed = ", ".join(f"`{column}`" for column in table.words)
+    return f"Words or ids of users: {listed}. " if listed else ""
 
 
 def _arrow_field(name: str, hint: Any) -> pa.Field:
@@ -126,16 +154,48 @@ def _meaning(hint: Any) -> str:
     return str(get_args(hint)[1]) if get_origin(hint) is Annotated else ""
 
 
+KEPT = {
+    "always": "Rows are kept.",
+    "raw": "Rows are deleted after `retention.raw_days`, words and ids after `text_days`.",
+    "words": "Rows are deleted after `retention.text_days`.",
+    "closed": "Quotes are deleted `retention.text_days` after the incident was resolved.",
+    "cases": "Rows are deleted after `retention.regression_case_days`.",
+}
 _TABLES = (
-    Table("raw_requests", records.Request, ("request_id",), "hour"),
-    Table("user_signals", records.UserSignal, ("request_id", "signal_type", "timestamp"), "hour"),
-    Table("rejected_rows", records.RejectedRow, ("source", "file", "line"), "month"),
+    Table(
+        "raw_requests", records.Request, ("request_id",), "hour", "raw",
+        words=dict.fromkeys(("input_text", "output_text", "user_id", "session_id"), "null"),
+        people=("user_id", "session_id"), request="request_id",
+    ),
+    Table(
+        "user_signals", records.UserSignal, ("request_id", "signal_type", "timestamp"), "hour",
+        "raw", words={"session_id": "null", "metadata": "'{}'"},
+        people=("session_id",), request="request_id",
+    ),
+    Table(
+        "rejected_rows", records.RejectedRow, ("source", "file", "line"), "month", "words",
+        words={"excerpt": "''"},
+    ),
     Table("source_reads", records.SourceRead, ("hour", "table", "source"), "month"),
     Table("changes", records.Change, ("change_id",)),
-    Table("sampled_requests", records.SampledRequest, ("request_id",), "hour"),
-    Table("judgements", records.Judgement, ("request_id", "epoch"), "hour"),
-    Table("input_features", records.InputFeature, ("request_id",), "hour"),
-    Table("input_references", records.InputReference, ("feature_id", "embedder", "request_id")),
+    Table(
+        "sampled_requests", records.SampledRequest, ("request_id",), "hour", "raw",
+        request="request_id",
+    ),
+    Table(
+        "judgements", records.Judgement, ("request_id", "epoch"), "hour", "raw",
+        # Of why there is no score the cause stays: it is counted.
+        words={"reason": "null", "unscored_reason": "split_part(unscored_reason, ':', 1)"},
+        request="request_id",
+    ),
+    Table(
+        "input_features", records.InputFeature, ("request_id",), "hour", "raw",
+        request="request_id", mentions=("nearest_reference",),
+    ),
+    Table(
+        "input_references", records.InputReference, ("feature_id", "embedder", "request_id"),
+        request="request_id",
+    ),
     Table(
         "window_metrics",
         records.WindowMetric,
@@ -153,7 +213,16 @@ _TABLES = (
     Table("provider_drift", records.ProviderDrift, ("week", "requested_model", "test")),
     Table("alerts", records.Alert, ("fingerprint",)),
     Table("deliveries", records.Delivery, ("delivery_id",)),
-    Table("incidents", records.Incident, ("incident_id",)),
-    Table("regression_cases", records.RegressionCase, ("case_id",)),
-)
+    Table("failures", records.Failure, ("failure_id",)),
+    Table("heartbeats", records.Heartbeat, ("alerts_at",)),
+    Table(
+        "incidents", records.Incident, ("incident_id",), kept="closed", words={"evidence": "'{}'"}
+    ),
+    Table(
+        "regression_cases", records.RegressionCase, ("case_id",), kept="cases",
+        words=dict.fromkeys(("input_text", "output_text", "judge_reason", "expectation"), "''"),
+        request="request_id",
+    ),
+    Table("forgotten", records.Forgotten, ("kind", "digest")),
+)  # fmt: skip
 TABLES: dict[str, Table] = {table.name: table for table in _TABLES}

@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from llm_monitoring.hours import hour_start
+from llm_monitoring.plain_text import visible
 from llm_monitoring.records import Alert, Incident, RegressionCase
 from llm_monitoring.reports.inline import data_uri
 
@@ -139,10 +140,10 @@ def logged(text: str | None, limit: int = 1500) -> str:
     """Logged text for a reader: control characters made visible, cut with a note where long."""
     if text is None:
         return "(not logged)"
-    visible = text.translate(VISIBLE)
-    if len(visible) <= limit:
-        return visible
-    return f"{visible[:limit]} … ({len(visible) - limit:,} more characters)"
+    shown = visible(text)
+    if len(shown) <= limit:
+        return shown
+    return f"{shown[:limit]} … ({len(shown) - limit:,} more characters)"
 
 
 def moment(at: datetime | str) -> str:
@@ -208,12 +209,4 @@ STEPS = {
     "isolate": "What changed?",
     "respond": "Roll back, hotfix or accept?",
     "learn": "Will it be caught next time?",
-}
-# Control characters as their pictures; marks that turn the writing direction as visible names.
-VISIBLE: dict[int, str] = {
-    **{code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)},
-    13: "",
-    127: "␡",
-    **{code: f"[U+{code:04X}]" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))},
-    **{code: f"[U+{code:04X}]" for code in (0x200E, 0x200F, 0x061C, 0xFEFF)},
 }

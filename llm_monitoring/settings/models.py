@@ -211,6 +211,13 @@ class ChannelSettings(Strict):
         return self
 
 
+class HeartbeatSettings(Strict):
+    """What an outside watcher is told, and from when on an hour is late."""
+
+    url_env: EnvironmentName | None = None  # variable that holds the address; None: no heartbeat
+    late_hours: int = Field(2, ge=1, le=48)  # an hour is charted this long after its end, at most
+
+
 class IncidentSettings(Strict):
     """How alerts become incidents."""
 
@@ -230,26 +237,66 @@ class PriceOverride(Strict):
 
 
 class RetentionSettings(Strict):
-    """How long the lake keeps what it holds."""
+    """How long the lake and the reports keep what they hold."""
 
     raw_days: int = Field(90, ge=1)  # requests, signals, samples, judgements, input features
+    # Words and ids of users, wherever they stand; None: raw_days. Hours that may still run again
+    # by themselves need their texts.
+    text_days: int | None = Field(None, ge=9)
+    regression_case_days: int | None = Field(None, ge=1)  # None: for ever
     replaced_files_hours: int = Field(168, ge=0)
+
+    @model_validator(mode="after")
+    def _text_goes_first(self) -> "RetentionSettings":
+        if self.text_days is not None and self.text_days > self.raw_days:
+            raise ValueError("text_days is above raw_days")
+        return self
+
+    @property
+    def words_days(self) -> int:
+        """Days that words and ids of users are kept."""
+        return self.raw_days if self.text_days is None else self.text_days
 
 
 class Redaction(Strict):
-    """Text matching the pattern is replaced before anything is stored or sent to a judge."""
+    """Text that is found is replaced before anything is stored or sent to a judge.
 
-    pattern: str
-    replacement: str = "[redacted]"
+    Exactly one of `preset`, `pattern` and `presidio` says what is looked for.
+    """
+
+    preset: Literal["email", "phone", "card", "iban", "keys"] | None = None
+    pattern: str | None = None
+    presidio: list[str] | None = None  # entities, such as PERSON; needs the extra `presidio`
+    language: str = "en"  # of the texts presidio reads, ISO 639-1
+    replacement: str | None = None  # None: the preset's word, [person] and so on, or [redacted]
 
     @field_validator("pattern")
     @classmethod
-    def _compiles(cls, pattern: str) -> str:
+    def _compiles(cls, pattern: str | None) -> str | None:
         try:
-            re.compile(pattern)
+            re.compile(pattern or "")
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from error
         return pattern
+
+    @model_validator(mode="after")
+    def _looks_for_one_thing(self) -> "Redaction":
+        if [self.preset, self.pattern, self.presidio].count(None) != 2:
+            raise ValueError("needs exactly one of 'preset', 'pattern' and 'presidio'")
+        return self
+
+
+class PrivacySettings(Strict):
+    """How the ids of users and sessions are stored."""
+
+    user_ids: Literal["keep", "hash", "drop"] = "keep"
+    key_env: EnvironmentName | None = None  # variable with the key of every digest of an id
+
+    @model_validator(mode="after")
+    def _hashes_with_a_key(self) -> "PrivacySettings":
+        if self.user_ids == "hash" and self.key_env is None:
+            raise ValueError("user_ids: hash needs 'key_env': a bare hash of an id can be guessed")
+        return self
 
 
 class LakeSettings(Strict):
@@ -282,10 +329,12 @@ class Settings(Strict):
     control: ControlSettings = ControlSettings()
     probes: ProbeSettings = ProbeSettings()
     channels: list[ChannelSettings] = [ChannelSettings(name="log", kind="log")]
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     incidents: IncidentSettings = IncidentSettings()
     prices: list[PriceOverride] = []
     retention: RetentionSettings = RetentionSettings()
     redaction: list[Redaction] = []
+    privacy: PrivacySettings = PrivacySettings()
 
     @field_validator("start", "end")
     @classmethod

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from llm_monitoring.cli import main
 from llm_monitoring.cli.backfill import CHUNK, chunks
 from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.plain_text import UNSAFE, visible
 from llm_monitoring_tests.product import START, Product, copy_product
 from llm_monitoring_tests.scripted_server import ScriptedServer
 
@@ -185,7 +186,43 @@ def test_a_heading_that_begins_like_a_formula_is_text_too(config: str) -> None:
 
 
 def test_sql_shows_markup_as_it_stands(config: str) -> None:
-    assert "[bold]" in call("sql", "--config", config, "select '[bold]' as text").output
+    output = call("sql", "--config", config, "select '[bold] :x:' as \":key:\"").output
+    assert "[bold] :x:" in output
+    assert ":key:" in output
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31m:x:\u202e\x9b2J"
+
+
+@pytest.mark.parametrize("style", ["table", "json", "csv"])
+def test_a_terminal_does_nothing_that_was_logged(config: str, style: str) -> None:
+    text = "||".join(f"chr({ord(character)})" for character in HOSTILE)
+    output = call("sql", "--config", config, "--format", style, f"select {text} as cell").output
+    assert not UNSAFE.search(output)
+    if style == "json":
+        assert json.loads(output) == [{"cell": HOSTILE}]
+    else:
+        assert visible(HOSTILE) in output
+
+
+def test_an_error_that_quotes_the_data_does_nothing_either(config: str) -> None:
+    result = call("sql", "--config", config, "select cast(chr(27) || '[31m' as int)")
+    assert result.exit_code == 1
+    assert "'␛[31m'" in result.output
+
+
+def test_sql_tells_which_tables_there_are(config: str) -> None:
+    assert "window_metrics" in call("sql", "--config", config, "show tables").output
+    assert "Did you mean \"raw_requests\"?" in call(
+        "sql", "--config", config, "from raw_request"
+    ).output  # fmt: skip
+
+
+def test_sql_takes_the_time_it_is_given(config: str) -> None:
+    endless = "select count(*) from range(1e15::bigint) t(i) where hash(i) % 7 = 1"
+    result = call("sql", "--config", config, "--seconds", "0.1", endless)
+    assert result.exit_code == 1
+    assert result.output == "Error: interrupted: the statement took over 0.1 s\n"
 
 
 @pytest.mark.parametrize(

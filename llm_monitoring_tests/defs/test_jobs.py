@@ -1,18 +1,23 @@
 """Incidents through their jobs: investigated, acknowledged, judged, learned from and closed."""
 
+import html
 import json
+import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner
 
+from llm_monitoring.cli import main
 from llm_monitoring.defs import casework
 from llm_monitoring.defs.assets.response import regression_cases
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.incidents.steps import IncidentError
+from llm_monitoring.lake.scanning import scan
 from llm_monitoring.records import Incident
 from llm_monitoring_tests.product import Product, copy_product, open_product
 
@@ -191,3 +196,66 @@ def test_regression_cases_are_written_out_as_json_lines(worked: Product) -> None
     lines = (worked.folder / "reports" / "regression_cases.jsonl").read_text().splitlines()
     stored = {case["case_id"] for case in worked.table("regression_cases")}
     assert {json.loads(line)["case_id"] for line in lines} == stored
+
+
+def close(product: Product, what: str) -> None:
+    step(product, "record_incident_verdict", "record_verdict", what, verdict="accepted_shift")
+    step(product, "resolve_incident", "resolve", what)
+
+
+def quoted(product: Product, what: str) -> list[dict[str, Any]]:
+    triage = json.loads(incident(product, what).evidence)["triage"]
+    items: list[dict[str, Any]] = triage["items"]
+    return items
+
+
+def page(product: Product, what: str) -> str:
+    path = incident(product, what).report_path
+    assert path is not None
+    return html.unescape(Path(path).read_text())
+
+
+def test_a_closed_incident_loses_its_quotes_in_the_lake_and_in_its_report(worked: Product) -> None:
+    close(worked, "cost")
+    said = quoted(worked, "cost")[0]["input_text"]
+    assert said in page(worked, "cost")
+    worked.at(datetime.now(UTC) + timedelta(days=91)).run("maintenance")
+    assert {item["input_text"] for item in quoted(worked, "cost")} == {None}
+    assert said not in page(worked, "cost")
+    assert quoted(worked, "infrastructure")[0]["input_text"] is not None  # it is open
+
+
+def test_a_user_is_forgotten_and_the_bytes_are_proved_gone(worked: Product) -> None:
+    step(
+        worked,
+        "record_incident_verdict",
+        "record_verdict",
+        "infrastructure",
+        verdict="real_regression",
+    )
+    step(worked, "learn_from_incident", "learn", "infrastructure")
+    item = quoted(worked, "infrastructure")[0]
+    lake = worked.monitoring.lake
+    (row,) = lake.rows("raw_requests", "request_id = $id", id=item["request_id"])
+    windows = worked.table("window_metrics")
+    ask = ["forget", "--config", str(worked.folder / "monitoring.yaml"), "--user", row.user_id]
+    dry = CliRunner().invoke(main, [*ask, "--dry-run"])
+    assert dry.exit_code == 0, dry.output
+    assert "rows of regression_cases" in dry.output
+    assert "Nothing was removed" in dry.output
+    done = CliRunner().invoke(main, ask)
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^0 of \d+ files hold an id or a text of theirs$", done.output, re.MULTILINE)
+    assert "log files still name them" in done.output
+    assert row.input_text not in page(worked, "infrastructure")
+    assert item["request_id"] not in str(worked.table("regression_cases"))
+    assert worked.table("window_metrics") == windows
+    assert not lake.rows("raw_requests", "user_id = $user", user=row.user_id)
+
+
+def test_dagster_is_told_no_word_and_no_id_of_a_user(worked: Product) -> None:
+    rows = worked.monitoring.lake.rows("raw_requests", "input_text is not null")[::200]
+    home = worked.folder / "home"
+    found = scan([home], [row.user_id for row in rows], [row.input_text for row in rows])
+    assert found.files > 3
+    assert found.holding == ()

@@ -179,6 +179,11 @@ def test_ids_are_readable_and_unique() -> None:
     assert incident_key([at("a", 4)], {key, f"{key}-2"}) == f"{key}-3"
 
 
+def test_ids_differ_in_more_than_capitals_which_not_every_file_system_tells_apart() -> None:
+    key = incident_key([at("a", 4)], set())
+    assert incident_key([at("a", 4)], {key.upper()}) == f"{key}-2"
+
+
 @given(st.text(min_size=1, max_size=200))
 @example("0..")
 def test_an_id_is_safe_as_a_partition_key_and_a_file_name(feature: str) -> None:

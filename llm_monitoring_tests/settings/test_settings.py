@@ -109,8 +109,8 @@ def test_a_mistake_in_a_list_is_told_with_its_place(tmp_path: Path) -> None:
 
 
 def test_a_missing_key_is_told_at_what_should_hold_it(tmp_path: Path) -> None:
-    told = mistake(tmp_path, SMALL + "redaction:\n  - replacement: x\n")
-    assert told == "monitoring.yaml:6: redaction.0.pattern: Field required"
+    told = mistake(tmp_path, SMALL + "probes:\n  probes:\n  - probe_id: x\n")
+    assert told.splitlines()[0] == "monitoring.yaml:7: probes.probes.0.family: Field required"
 
 
 def test_every_mistake_is_told_on_its_own_line(tmp_path: Path) -> None:
@@ -154,6 +154,10 @@ def test_bytes_that_are_no_utf8_are_told(tmp_path: Path) -> None:
         ("channels: [{name: a, kind: log}, {name: a, kind: log}]", "channels: a named twice"),
         ("end: 2026-10-05T00:30:00Z", "whole hour"),
         ("redaction: [{pattern: '('}]", "not a regular expression"),
+        ("redaction: [{replacement: x}]", "exactly one of 'preset', 'pattern' and 'presidio'"),
+        ("redaction: [{preset: email, pattern: x}]", "exactly one of"),
+        ("privacy: {user_ids: hash}", "needs 'key_env'"),
+        ("retention: {raw_days: 10, text_days: 11}", "text_days is above raw_days"),
         ("probes: {probes: [{probe_id: a, family: magic, input: b, check: c}]}", "'format'"),
     ],
 )
@@ -264,10 +268,12 @@ DOCUMENTED = {
     "probes.models": "ModelSettings",
     "probes.probes": "Probe",
     "channels": "ChannelSettings",
+    "heartbeat": "HeartbeatSettings",
     "incidents": "IncidentSettings",
     "prices": "PriceOverride",
     "retention": "RetentionSettings",
     "redaction": "Redaction",
+    "privacy": "PrivacySettings",
 }
 
 

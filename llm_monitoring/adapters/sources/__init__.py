@@ -1,12 +1,13 @@
 """Logs as records: requests and user signals of a range of hours, and the ledger of changes."""
 
 from llm_monitoring.adapters.sources.changes import read_changes
-from llm_monitoring.adapters.sources.files import SourceFile, source_files
+from llm_monitoring.adapters.sources.files import SourceFile, files_naming, source_files
 from llm_monitoring.adapters.sources.reading import Reading, read_requests, read_signals
 
 __all__ = [
     "Reading",
     "SourceFile",
+    "files_naming",
     "read_changes",
     "read_requests",
     "read_signals",

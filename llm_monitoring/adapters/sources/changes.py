@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -86,7 +86,7 @@ def read_changes(
                 bad = Bad(replaced.line, reason, replaced.raw, earlier.changed_at)
                 rejected.append(_rejected(earlier_file, bad, redactor))
             changes[change.change_id] = (change, file, entry)
-    found = [change for change, _, _ in changes.values()]
+    found = [_redacted(change, redactor) for change, _, _ in changes.values()]
     return sorted(found, key=lambda change: (change.changed_at, change.change_id)), rejected
 
 
@@ -138,6 +138,16 @@ def _change(value: Any) -> Change:
     return Change(**(entry.model_dump() | {"change_id": entry.change_id or _hash(value)}))
 
 
+def _redacted(change: Change, redactor: Redactor) -> Change:
+    return replace(
+        change,
+        description=redactor.text(change.description),
+        author=redactor.optional(change.author),
+        feature_id=redactor.optional(change.feature_id),
+        model_id=redactor.optional(change.model_id),
+    )
+
+
 def _hash(value: Any) -> str:
     written = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(written.encode()).hexdigest()[:16]
@@ -157,8 +167,8 @@ def _rejected(file: Path, bad: Bad, redactor: Redactor) -> RejectedRow:
         hour=hour_key(moment),
         table="changes",
         source="changes",
-        file=str(file),
+        file=redactor.text(str(file)),
         line=bad.line,
-        reason=bad.reason,
+        reason=redactor.text(bad.reason),
         excerpt=redactor.excerpt(bad.raw),
     )

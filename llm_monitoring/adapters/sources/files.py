@@ -2,9 +2,10 @@
 
 import glob
 import gzip
+import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -151,3 +152,26 @@ def _checked(line: bytes, length: int) -> bytes | BrokenLine:
     if length <= LONGEST_LINE:
         return line
     return BrokenLine(f"line is longer than {LONGEST_LINE:,} bytes", line[:LONGEST_LINE])
+
+
+def files_naming(
+    sources: Sequence[Source], first: int, last: int, words: Sequence[str]
+) -> list[Path]:
+    """Files in which rows of these hours may stand, and one of the words does.
+
+    A word is a whole JSON text: an id of two digits stands in every file.
+    """
+    needles = [
+        json.dumps(word, ensure_ascii=plain).encode() for word in words for plain in (False, True)
+    ]
+    files = [file.path for source in sources for file in source_files(source, first, last)]
+    return [
+        path
+        for path in dict.fromkeys(files)
+        if any(
+            needle in line
+            for _, line in read_lines(path)
+            if isinstance(line, bytes)
+            for needle in needles
+        )
+    ]

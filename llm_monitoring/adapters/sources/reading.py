@@ -56,7 +56,7 @@ def read_requests(settings: Settings, first: int, last: int) -> Reading[Request]
     Raises:
         OSError: a file cannot be read; the caller may retry.
     """
-    prices, redactor = Prices(settings.prices), Redactor(settings.redaction)
+    prices, redactor = Prices(settings.prices), Redactor(settings.redaction, settings.privacy)
 
     def record(row: Any, hour: int, source: Source) -> Request:
         return _request(row, hour, source, prices, redactor)
@@ -71,7 +71,7 @@ def read_signals(settings: Settings, first: int, last: int) -> Reading[UserSigna
     Raises:
         OSError: a file cannot be read; the caller may retry.
     """
-    redactor = Redactor(settings.redaction)
+    redactor = Redactor(settings.redaction, settings.privacy)
 
     def record(row: Any, hour: int, source: Source) -> UserSignal:
         return _signal(row, hour, source, redactor)
@@ -125,9 +125,9 @@ class _Reader:
                 hour=hour,
                 table=self.table,
                 source=source.name,
-                file=str(file.path),
+                file=self.redactor.text(str(file.path)),
                 line=outcome.line,
-                reason=outcome.reason,
+                reason=self.redactor.text(outcome.reason),
                 excerpt=self.redactor.excerpt(outcome.raw),
             )
         )
@@ -207,13 +207,13 @@ def _request(
     )
     return Request(
         hour=hour,
-        request_id=row.request_id,
+        request_id=redactor.request_id(row.request_id),
         timestamp=timestamp,
-        feature_id=row.feature_id,
-        model_id=row.model_id,
+        feature_id=redactor.name(row.feature_id) or "[redacted]",
+        model_id=redactor.name(row.model_id) or "[redacted]",
         # An empty word is how many logs write "unknown"; an empty answer is an answer.
-        requested_model=row.requested_model or None,
-        provider=row.provider or None,
+        requested_model=redactor.name(row.requested_model) or None,
+        provider=redactor.name(row.provider) or None,
         latency_ms=row.latency_ms,
         input_tokens=row.input_tokens,
         output_tokens=row.output_tokens,
@@ -222,12 +222,12 @@ def _request(
         reasoning_tokens=row.reasoning_tokens,
         cost_usd=cost,
         price_version=version,
-        finish_reason=finish_reason(row.finish_reason),
-        error=redactor.optional(row.error) or None,
-        session_id=row.session_id or None,
-        user_id=row.user_id or None,
-        prompt_version=row.prompt_version or None,
-        system_fingerprint=row.system_fingerprint or None,
+        finish_reason=redactor.name(finish_reason(row.finish_reason)),
+        error=redactor.name(row.error) or None,
+        session_id=redactor.user_id(row.session_id),
+        user_id=redactor.user_id(row.user_id),
+        prompt_version=redactor.name(row.prompt_version) or None,
+        system_fingerprint=redactor.name(row.system_fingerprint) or None,
         input_text=redactor.optional(row.input_text),
         output_text=redactor.optional(row.output_text),
         source=source.name,
@@ -237,8 +237,8 @@ def _request(
 def _signal(row: SignalLine, hour: int, source: Source, redactor: Redactor) -> UserSignal:
     return UserSignal(
         hour=hour,
-        request_id=row.request_id,
-        session_id=row.session_id or None,
+        request_id=redactor.request_id(row.request_id),
+        session_id=redactor.user_id(row.session_id),
         signal_type=row.signal_type,
         timestamp=row.timestamp.astimezone(UTC),
         metadata=to_json(redactor.tree(row.metadata or {}), inf_nan_mode="null").decode(),

@@ -3,10 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
 
+from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.defs.assets.requests import sampled_requests
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.judges import open_judge
@@ -66,10 +68,23 @@ async def _judge(
     async with open_judge(monitoring) as judge:
         wanted = to_judge(sampled, existing, judge.epoch)
         items = _items(lake, wanted)
+        redactor = Redactor(monitoring.settings.redaction)
         made = await judge_and_commit(
-            judge, items, lambda rows: lake.append("judgements", rows), CHUNK
+            judge,
+            items,
+            lambda rows: lake.append("judgements", [_redacted(row, redactor) for row in rows]),
+            CHUNK,
         )
         return judge.epoch, judge.name, made
+
+
+def _redacted(row: Judgement, redactor: Redactor) -> Judgement:
+    """A judge saw the redacted text only; what it makes up may still look like a person."""
+    return replace(
+        row,
+        reason=redactor.optional(row.reason),
+        unscored_reason=redactor.optional(row.unscored_reason),
+    )
 
 
 def _items(lake: Lake, wanted: list[SampledRequest]) -> list[JudgeItem]:

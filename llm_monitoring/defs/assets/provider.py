@@ -8,6 +8,7 @@ import dagster as dg
 
 from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
+from llm_monitoring.defs.freshness import WEEKLY
 from llm_monitoring.defs.partitions import WEEKS, weeks_of
 from llm_monitoring.defs.providers import reachable
 from llm_monitoring.defs.resources import Monitoring
@@ -36,6 +37,7 @@ PINNED = "models_pinned"
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="probes",
     kinds={"deltalake"},
+    freshness_policy=WEEKLY,
     check_specs=[
         dg.AssetCheckSpec(
             PINNED, asset="probe_results", description="Models are named by a dated version."

@@ -11,6 +11,7 @@ from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
+from llm_monitoring.pipeline.forgetting import without_forgotten
 from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
 from llm_monitoring.sampling import sample
@@ -123,6 +124,7 @@ def _store(
     """Store rows up to `until`; what is counted is the run's own hours."""
     first, last = hours_of(context)
     lake, only = monitoring.lake, {"table": [table]}
+    reading = without_forgotten(lake, monitoring.settings, reading)
     version = lake.replace_hours(table, reading.rows, first, until)
     rejected = [row for row in reading.rejected if row.hour <= last]
     reads = [read for read in reading.reads if read.hour <= last]
@@ -136,6 +138,7 @@ def _store(
             "duplicates": sum(read.duplicates for read in reads),
             "unpriced": sum(read.unpriced for read in reads),
             "skipped": sum(read.skipped for read in reads),
+            "forgotten": sum(read.forgotten or 0 for read in reads),
             "columns": ", ".join(TABLES[table].schema.names),
         }
     )

@@ -1,6 +1,7 @@
 """What follows from a failed check: alerts, incidents, and the cases that are learned."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -12,16 +13,25 @@ from llm_monitoring.control import chart_count
 from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
-from llm_monitoring.defs.casework import investigate_incident, report_metadata, write_report
+from llm_monitoring.defs.casework import (
+    investigate_incident,
+    report_metadata,
+    write_cases,
+    write_report,
+)
 from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
+from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.watching import SENSOR_TAG, look, this_run
+from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
-from llm_monitoring.lake import TABLES
+from llm_monitoring.pipeline.watch import failure_heard, note_failures, recall, vouch
+from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
-from llm_monitoring.records import Alert, Delivery, Incident
+from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
 
 DELIVERED = "deliveries_succeed"
 ON_TIME = "incidents_on_time"
@@ -32,22 +42,29 @@ ON_TIME = "incidents_on_time"
     deps=[control_charts, provider_drift],
     pool="alerts",
     kinds={"deltalake"},
+    freshness_policy=HOURLY,
     check_specs=[
         dg.AssetCheckSpec(DELIVERED, asset="alerts", description="No message keeps failing.")
     ],
 )
 def alerts(
-    monitoring: Monitoring,
+    context: dg.AssetExecutionContext, monitoring: Monitoring
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """One row is one alert. A run reconciles all alerts with what the lake says is out of control.
 
     Each alert is created exactly once and each message delivered at least once, whatever starts
-    the run and however often.
+    the run and however often. One that a sensor started ends with the heartbeat.
     """
     lake, settings = monitoring.lake, monitoring.settings
-    found = reconcile_alerts(monitoring)
-    changed = assign_incidents(monitoring)
-    deliveries = _deliver_due(monitoring)
+    on_duty = SENSOR_TAG in context.run.tags
+    with failure_heard(settings) if on_duty else nullcontext():
+        _note_failures(context.instance, monitoring, on_duty=on_duty)
+        found = reconcile_alerts(monitoring)
+        changed = assign_incidents(monitoring)
+        failing = alerting.undeliverable(_deliver_due(monitoring))
+        heartbeat = (
+            vouch(lake, settings, monitoring.now(), keep_failing=len(failing)) if on_duty else None
+        )
     open_alerts = lake.rows("alerts", "status = 'firing'")
     yield dg.MaterializeResult(
         metadata={
@@ -57,16 +74,17 @@ def alerts(
             "incidents_opened_or_joined": changed,
             "firing": len(open_alerts),
             "summaries": dg.MetadataValue.md(
-                "\n".join(f"- **{a.severity}** {a.summary}" for a in open_alerts) or "none firing"
+                "\n".join(f"- **{a.severity}** {markdown(a.summary)}" for a in open_alerts)
+                or "none firing"
             ),
             "expected_by_chance": alerting.expected_by_chance(
                 settings.control.false_alarms_per_week, chart_count(settings)
             ),
             "false_alarms": _digest(monitoring),
             "proposed_baselines": dg.MetadataValue.md(_proposed(found.proposals)),
+            "heartbeat": _heartbeat_text(heartbeat),
         }
     )
-    failing = alerting.undeliverable(deliveries)
     yield dg.AssetCheckResult(
         check_name=DELIVERED,
         passed=not failing,
@@ -106,22 +124,17 @@ def incidents(
 @dg.asset(group_name="response", deps=[incidents], kinds={"deltalake"})
 def regression_cases(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     """One row is one failing case, ready for an eval suite; written out as JSON lines too."""
-    cases = monitoring.lake.rows("regression_cases")
-    path = monitoring.settings.reports / "regression_cases.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table = TABLES["regression_cases"].to_arrow(cases)
-    table.to_pandas().to_json(path, orient="records", lines=True, date_format="iso")
+    path, count = write_cases(monitoring)
     return dg.MaterializeResult(
-        metadata={"dagster/row_count": len(cases), "path": dg.MetadataValue.path(str(path))}
+        metadata={"dagster/row_count": count, "path": dg.MetadataValue.path(str(path))}
     )
 
 
 def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
     """Bring alerts and outbox up to what the lake says now."""
     lake, settings, now = monitoring.lake, monitoring.settings, monitoring.now()
-    newest = newest_hour(lake)
-    if newest is None:
-        return alerting.Reconciliation(alerts=[], messages=[], silent=0)
+    # Before the first window there may be failures to tell, and the wall clock is all there is.
+    newest = newest_hour(lake) or hour_key(now - HOUR)
     alerts_so_far: list[Alert] = lake.rows("alerts")
     found = alerting.reconcile(
         read_episodes(lake, settings, newest),
@@ -149,11 +162,13 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
     if newest is None:
         return []
     models = models_of_feature(lake, newest)
-    # What was over long before it was found, and what turned out not to be, opens no incident.
+    # What was over long before it was found, and what turned out not to be, opens no incident;
+    # what fails in the monitor is no incident of the product.
     eligible = [
         a
         for a in everything
-        if a.incident_id or (a.notified_hour is not None and not alerting.is_withdrawn(a))
+        if a.incident_id
+        or (a.layer != "monitor" and a.notified_hour is not None and not alerting.is_withdrawn(a))
     ]
     decided = assign(eligible, known, monitoring.settings.incidents.join_hours, models)
     taken = {incident.incident_id for incident in known}
@@ -173,6 +188,19 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
         lake.upsert("incidents", [incident for incident, _ in changed])
         lake.upsert("alerts", [_joined(a, i.incident_id) for i, group in changed for a in group])
     return [incident.incident_id for incident, _ in changed]
+
+
+def _note_failures(instance: dg.DagsterInstance, monitoring: Monitoring, *, on_duty: bool) -> None:
+    now = monitoring.now()
+    seen = look(instance, recall(monitoring.lake, now), now)
+    seen = replace(seen, runs=[*seen.runs, this_run(now)])
+    note_failures(monitoring.lake, monitoring.settings, now, seen, on_duty=on_duty)
+
+
+def _heartbeat_text(heartbeat: Heartbeat | None) -> str:
+    if heartbeat is None:
+        return "not sent: no sensor started this run"
+    return f"{heartbeat.outcome}: {heartbeat.reason}" if heartbeat.reason else heartbeat.outcome
 
 
 def _digest(monitoring: Monitoring) -> str:

@@ -11,6 +11,7 @@ from llm_monitoring.defs.assets.inputs import input_features
 from llm_monitoring.defs.assets.judging import judgements
 from llm_monitoring.defs.assets.requests import Results, raw_requests, user_signals
 from llm_monitoring.defs.chart_checks import CHART_CHECKS, report_charts
+from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.judges import current_epoch
 from llm_monitoring.defs.partitions import HOURS, hours_of
 from llm_monitoring.defs.pictures import sparklines
@@ -38,6 +39,7 @@ PIECE = 120  # hours measured at once: with 300 features of 50 requests an hour,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[raw_requests, user_signals, judgements, input_features],
     kinds={"duckdb", "deltalake"},
+    freshness_policy=HOURLY,
 )
 def window_metrics(
     context: dg.AssetExecutionContext, monitoring: Monitoring
@@ -64,6 +66,7 @@ def window_metrics(
     # Two folds at once could each miss the other's windows.
     pool="control_charts",
     kinds={"deltalake"},
+    freshness_policy=HOURLY,
     check_specs=list(CHART_CHECKS),
 )
 def control_charts(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:

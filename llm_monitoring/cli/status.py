@@ -1,0 +1,115 @@
+"""`llm-monitoring status`: what the lake and Dagster's own storage say, without loading Dagster."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import yaml
+
+from llm_monitoring.cli.query import open_lake
+from llm_monitoring.pipeline.status import StatusLine, age_text, lake_status
+from llm_monitoring.settings import ConfigurationError, load_settings
+
+LOCK_SECONDS = 2  # how long a busy storage is waited for
+QUEUED_FOR = timedelta(hours=1)  # longer, and nothing takes runs from the queue
+STARTED_FOR = timedelta(hours=3)  # longer than any run may take
+ALIVE_WITHIN = timedelta(minutes=5)
+OTHER_STORAGE = {"storage", "run_storage"}
+
+
+def status_lines(config: Path, now: datetime) -> Iterator[StatusLine]:
+    """Every subject, the configuration first: with a mistake in it nothing else can be told."""
+    try:
+        settings = load_settings(config)
+    except ConfigurationError as error:
+        yield StatusLine("error", "configuration", str(error))
+        return
+    yield StatusLine("ok", "configuration", settings.product)
+    try:
+        lake = open_lake(settings)
+    except (LookupError, ValueError) as error:
+        yield StatusLine("error", "lake", str(error))
+    else:
+        yield from lake_status(lake, settings, now)
+    yield from dagster_status(_home(config), now)
+
+
+def print_status(lines: list[StatusLine], style: str) -> bool:
+    """Write the lines; returns whether all is well."""
+    well = all(line.mark != "error" for line in lines)
+    if style == "json":
+        subjects = [{"subject": x.subject, "mark": x.mark, "text": x.text} for x in lines]
+        click.echo(json.dumps({"well": well, "subjects": subjects}, indent=2))
+    else:
+        for line in lines:
+            click.echo(f"{line.mark:<5} {line.subject:<14} {line.text}")
+    return well
+
+
+def dagster_status(home: Path, now: datetime) -> list[StatusLine]:
+    """Whether the daemon lives and whether runs are stuck; it only reads, and waits for nobody."""
+    storage = home / "history" / "runs.db"
+    if _has_other_storage(home):
+        return [StatusLine("ok", "dagster", "its storage is not SQLite: not looked at")]
+    if not storage.exists():
+        return [StatusLine("warn", "dagster", f"nothing has run in {home} yet")]
+    try:
+        with closing(
+            sqlite3.connect(f"{storage.as_uri()}?mode=ro", uri=True, timeout=LOCK_SECONDS)
+        ) as connection:
+            return [_daemon(connection, now), _runs(connection, now)]
+    except sqlite3.Error as error:
+        return [StatusLine("warn", "dagster", f"its storage cannot be read now: {error}")]
+
+
+def _home(config: Path) -> Path:
+    return Path(os.environ.get("DAGSTER_HOME") or config.resolve().parent / ".dagster").resolve()
+
+
+def _has_other_storage(home: Path) -> bool:
+    try:
+        written = yaml.safe_load((home / "dagster.yaml").read_text())
+    except (OSError, yaml.YAMLError):
+        return False
+    return isinstance(written, dict) and bool(written.keys() & OTHER_STORAGE)
+
+
+def _daemon(connection: sqlite3.Connection, now: datetime) -> StatusLine:
+    beats = "select daemon_type, timestamp from daemon_heartbeats where daemon_type in (?, ?)"
+    seen = [_moment(at) for _, at in connection.execute(beats, ("SENSOR", "SCHEDULER"))]
+    if not seen:
+        return StatusLine("error", "daemon", "has never run: nothing happens by itself")
+    age = now - min(seen)
+    if age > ALIVE_WITHIN:
+        return StatusLine("error", "daemon", f"was last alive {age_text(age)} ago")
+    return StatusLine("ok", "daemon", "alive")
+
+
+def _runs(connection: sqlite3.Connection, now: datetime) -> StatusLine:
+    unfinished = (
+        "select status in ('STARTED', 'CANCELING'), create_timestamp, start_time from runs"
+        " where status in ('QUEUED', 'NOT_STARTED', 'STARTING', 'STARTED', 'CANCELING')"
+    )
+    queued, started = [], []
+    for has_begun, asked_at, begun_at in connection.execute(unfinished):
+        if has_begun and begun_at is not None:
+            started.append(now - datetime.fromtimestamp(begun_at, UTC))
+        else:
+            queued.append(now - _moment(asked_at))
+    stuck = max(queued, default=timedelta()) > QUEUED_FOR
+    stuck = stuck or max(started, default=timedelta()) > STARTED_FOR
+    named = [
+        f"{len(ages)} {word}{f' for up to {age_text(max(ages))}' if ages else ''}"
+        for word, ages in (("queued", queued), ("started", started))
+    ]
+    return StatusLine("error" if stuck else "ok", "runs", ", ".join(named))
+
+
+def _moment(stored: str) -> datetime:
+    """Dagster stores UTC without saying so."""
+    return datetime.fromisoformat(stored).replace(tzinfo=UTC)

@@ -1,0 +1,88 @@
+"""A DuckDB connection that can read what it was given, and nothing else, for a while."""
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import duckdb
+import pyarrow as pa
+
+
+def check_is_select(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Refuse what is not exactly one SELECT (`show tables` and `describe` are of its kind).
+
+    Raises:
+        ValueError: it is more, less or something else, or it names tables in a roundabout way.
+    """
+    parsed = connection.extract_statements(statement)
+    if len(parsed) != 1 or parsed[0].type != duckdb.StatementType.SELECT:
+        raise ValueError("expected exactly one SELECT statement")
+    if re.search(r'\bquery(_table)?["\s]*\(', statement, re.IGNORECASE):
+        # Views are made of the tables that a statement names: it would be told of an empty one.
+        raise ValueError("name tables plainly: query() and query_table() are refused")
+
+
+def lock(connection: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    """Shut the file system but for some files, the network, extensions and the settings.
+
+    Python's variables are shut too: DuckDB would read a data frame of the caller by its name.
+    """
+    connection.execute(f"set allowed_paths = {listed(files)}; {LOCKS}")
+
+
+@contextmanager
+def interrupted_after(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Interrupt what runs within once the time is over.
+
+    Raises:
+        ValueError: it was interrupted.
+    """
+    is_over = threading.Event()
+
+    def interrupt() -> None:
+        is_over.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, interrupt)
+    timer.start()
+    try:
+        yield
+    # Arrow tells of an interruption as OSError.
+    except (duckdb.InterruptException, OSError) as error:
+        if is_over.is_set():
+            raise ValueError(f"interrupted: the statement took over {seconds:g} s") from error
+        raise
+    finally:
+        timer.cancel()
+
+
+def bounded(reader: pa.RecordBatchReader, largest_bytes: int) -> pa.Table:
+    """All the rows of an answer.
+
+    Raises:
+        ValueError: they are more than fits.
+    """
+    batches, size = [], 0
+    for batch in reader:
+        size += batch.nbytes
+        if size > largest_bytes:
+            raise ValueError(f"the answer is larger than {largest_bytes / 1e6:g} MB: ask for less")
+        batches.append(batch)
+    return pa.Table.from_batches(batches, schema=reader.schema)
+
+
+def listed(texts: Sequence[str]) -> str:
+    """A list of texts as SQL."""
+    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"
+
+
+# The last one holds the others.
+LOCKS = """
+set enable_external_access = false;
+set autoinstall_known_extensions = false;
+set autoload_known_extensions = false;
+set allow_persistent_secrets = false;
+set python_enable_replacements = false;
+set lock_configuration = true;
+"""

@@ -1,0 +1,2 @@
+-- One row: an hour that has charts.
+select distinct hour from control_charts

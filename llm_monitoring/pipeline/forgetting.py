@@ -1,0 +1,234 @@
+"""Forgetting a user: what is theirs is found, removed from every table, and stays out."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from llm_monitoring.adapters.redaction import Redactor
+from llm_monitoring.adapters.sources import Reading, files_naming
+from llm_monitoring.forgetting import Memory, beginnings, quotes_any
+from llm_monitoring.incidents.quotes import without_requests
+from llm_monitoring.lake import Lake, Table
+from llm_monitoring.lake.erasing import (
+    delete_rows,
+    existing_tables,
+    purge,
+    rows_naming,
+    unname,
+)
+from llm_monitoring.lake.scanning import Scan, scan
+from llm_monitoring.records import Incident, RejectedRow
+from llm_monitoring.settings import Settings
+from llm_monitoring.settings.models import secret
+
+REQUESTS = "raw_requests"
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What the lake holds of those to be forgotten.
+
+    Args:
+        users: their ids, as given and as stored.
+        sessions: theirs alone.
+        requests: request id -> hour.
+        words: how their texts begin, where nobody else's begin so.
+        shared: how many texts others wrote too; those are not looked for.
+        rows: table -> rows about them.
+        cases: ids of regression cases made of their requests.
+        incidents: whose pages quote them, without the quotes.
+        rejected: excerpts of rejected rows that name or quote them.
+    """
+
+    users: tuple[str, ...]
+    sessions: tuple[str, ...]
+    requests: dict[str, int]
+    words: tuple[str, ...] = ()
+    shared: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    rejected: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """Every id of theirs."""
+        return [*self.users, *self.sessions, *self.requests]
+
+
+def find_traces(
+    lake: Lake,
+    settings: Settings,
+    *,
+    users: Sequence[str] = (),
+    sessions: Sequence[str] = (),
+    requests: Sequence[str] = (),
+) -> Traces:
+    """Everything the lake holds of some users, sessions or requests, named as the logs name them.
+
+    Raises:
+        ValueError: users or sessions are asked for and ids are not stored.
+    """
+    if (users or sessions) and settings.privacy.user_ids == "drop":
+        raise ValueError(
+            "ids of users and sessions are not stored (privacy.user_ids): name requests"
+        )
+    redactor = Redactor(settings.redaction, settings.privacy)
+    who = _forms(users, redactor.user_id)
+    named, asked = _forms(sessions, redactor.user_id), _forms(requests, redactor.request_id)
+    found = lake.query("requests_of", users=who, sessions=named, requests=asked).to_pylist()
+    alone = lake.query("sessions_of", users=who)["session_id"].to_pylist() if who else []
+    traces = Traces(
+        users=tuple(who),
+        sessions=tuple(dict.fromkeys([*named, *alone])),
+        requests=dict.fromkeys(asked, 0) | {row["request_id"]: row["hour"] for row in found},
+    )
+    texts = beginnings(text for row in found for text in (row["input_text"], row["output_text"]))
+    return _with_rows(lake, replace(traces, words=tuple(sorted(texts))))
+
+
+def _forms(ids: Sequence[str], stored: Callable[[str], str | None]) -> list[str]:
+    return list(dict.fromkeys(form for each in ids for form in (each, stored(each)) if form))
+
+
+def _with_rows(lake: Lake, traces: Traces) -> Traces:
+    requests = list(traces.requests)
+    rows = {
+        table.name: rows_naming(lake, table.name, table.request, requests)
+        for table in existing_tables(lake)
+        if table.request
+    }
+    cases = lake.rows("regression_cases", "list_contains($ids, request_id)", ids=requests)
+    learned = {case.incident_id for case in cases}
+    incidents = tuple(
+        changed or incident
+        for incident in lake.rows("incidents")
+        if (changed := without_requests(incident, traces.requests))
+        or incident.incident_id in learned
+    )
+    return replace(
+        traces,
+        rows={name: count for name, count in rows.items() if count},
+        cases=tuple(case.case_id for case in cases),
+        incidents=incidents,
+        rejected=tuple(
+            row.excerpt
+            for row in lake.rows("rejected_rows")
+            if quotes_any(row.excerpt, [f'"{each}"' for each in traces.ids])
+            or quotes_any(row.excerpt, traces.words)
+        ),
+    )
+
+
+def remember(lake: Lake, settings: Settings, traces: Traces, now: datetime) -> None:
+    """Store digests, so that a log that is read again brings nothing back."""
+    memory = _memory(lake, settings)
+    rows = [
+        *memory.new("user", traces.users, now),
+        *memory.new("session", traces.sessions, now),
+        *memory.new("request", traces.requests, now),
+    ]
+    if rows:
+        lake.upsert("forgotten", rows)
+
+
+def remove_traces(lake: Lake, traces: Traces) -> list[str]:
+    """Remove them from every table but the requests themselves; returns the tables changed.
+
+    Incidents are not among them: whoever writes their pages stores them, the page first.
+    """
+    others = [table for table in existing_tables(lake) if table.name != REQUESTS]
+    changed = [table.name for table in others if _remove_from(lake, table, traces)]
+    if delete_rows(lake, "rejected_rows", "excerpt", traces.rejected):
+        changed.append("rejected_rows")
+    return changed
+
+
+def remove_requests(lake: Lake, traces: Traces) -> list[str]:
+    """Remove the requests. To be done last: until then, all that was left undone is found again.
+
+    What was measured stays: windows, charts, alerts are numbers. The older files of the tables are
+    still there until `purge_tables`.
+    """
+    found = [table for table in existing_tables(lake) if table.name == REQUESTS]
+    return [table.name for table in found if _remove_from(lake, table, traces)]
+
+
+def _remove_from(lake: Lake, table: Table, traces: Traces) -> int:
+    requests = list(traces.requests)
+    gone = delete_rows(lake, table.name, table.request, requests) if table.request else 0
+    for column in table.people:
+        ids = traces.users if column == "user_id" else traces.sessions
+        gone += delete_rows(lake, table.name, column, ids)
+    for column in table.mentions:
+        gone += unname(lake, table.name, column, requests)
+    return gone
+
+
+def purge_tables(lake: Lake) -> None:
+    """Leave nothing of any table that can hold words or ids but its newest version."""
+    for table in existing_tables(lake):
+        if table.words or table.request or table.mentions:
+            purge(lake, table.name)
+
+
+def prove(lake: Lake, settings: Settings, traces: Traces) -> Scan:
+    """Look through every file of lake and reports for their ids and words."""
+    return scan([Path(lake.uri), settings.reports], traces.ids, traces.words)
+
+
+def without_common_words(lake: Lake, traces: Traces) -> Traces:
+    """Texts that others still have are no trace of them; to be asked once theirs are gone."""
+    if not traces.words:
+        return traces
+    common = set(lake.query("words_of_others", words=list(traces.words))["word"].to_pylist())
+    kept = tuple(word for word in traces.words if word not in common)
+    return replace(traces, words=kept, shared=len(common))
+
+
+def logs_naming(settings: Settings, traces: Traces) -> list[Path]:
+    """Log files of the hours of their requests that still name them."""
+    hours = [hour for hour in traces.requests.values() if hour]
+    if not hours:
+        return []
+    named = [*traces.users, *traces.sessions] or list(traces.requests)
+    sources = [*settings.sources.requests, *settings.sources.signals]
+    return files_naming(sources, min(hours), max(hours), named)
+
+
+def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> Reading[Any]:
+    """What was read, without rows about somebody forgotten; they are counted in its reads.
+
+    Requests that a forgotten user goes on making are remembered too: their signals name no user.
+    """
+    memory = _memory(lake, settings)
+    if not memory:
+        return reading
+    kept: list[Any] = []
+    left_out: list[Any] = []
+    for row in reading.rows:
+        (left_out if memory.is_about(row) else kept).append(row)
+    if new := memory.new("request", (row.request_id for row in left_out)):
+        lake.upsert("forgotten", new)
+    gone = Counter((row.hour, row.source) for row in left_out)
+    reads = [
+        replace(
+            read,
+            loaded=read.loaded - gone[read.hour, read.source],
+            forgotten=gone[read.hour, read.source],
+        )
+        for read in reading.reads
+    ]
+    return Reading(kept, [_silenced(row, memory) for row in reading.rejected], reads)
+
+
+def _silenced(row: RejectedRow, memory: Memory) -> RejectedRow:
+    return replace(row, excerpt="") if memory.is_in(row) else row
+
+
+def _memory(lake: Lake, settings: Settings) -> Memory:
+    key = (secret(settings.privacy.key_env) or "").encode()
+    return Memory(lake.rows("forgotten"), key)

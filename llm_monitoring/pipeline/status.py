@@ -1,0 +1,139 @@
+"""Whether the monitor is well, as the lake shows it: one line a subject."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from llm_monitoring.alerts import undeliverable
+from llm_monitoring.alerts.monitor import complaint
+from llm_monitoring.alerts.sentences import error_text, hour_text
+from llm_monitoring.hours import HOUR, hour_key, hour_start
+from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.watch import (
+    BREAK,
+    due_hour,
+    last_heartbeat,
+    missing_hours,
+    newest_charted,
+    open_failures,
+)
+from llm_monitoring.records import Delivery
+from llm_monitoring.settings import Settings
+
+Mark = Literal["ok", "warn", "error"]
+Told = tuple[Mark, str]
+Look = Callable[[Lake, Settings, datetime], Told]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """One subject."""
+
+    mark: Mark
+    subject: str
+    text: str
+
+
+def lake_status(lake: Lake, settings: Settings, now: datetime) -> list[StatusLine]:
+    """Every subject; one that cannot be read is a line that says so."""
+    return [_told(subject, look, lake, settings, now) for subject, look in SUBJECTS.items()]
+
+
+def _told(subject: str, look: Look, lake: Lake, settings: Settings, now: datetime) -> StatusLine:
+    try:
+        mark, text = look(lake, settings, now)
+    except Exception as error:  # noqa: BLE001 - whatever the store says is the status
+        return StatusLine("error", subject, f"the lake cannot be read: {error_text(str(error))}")
+    return StatusLine(mark, subject, text)
+
+
+def _measured(lake: Lake, settings: Settings, now: datetime) -> Told:
+    newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
+    return _newest(newest, settings, now)
+
+
+def _charted(lake: Lake, settings: Settings, now: datetime) -> Told:
+    return _newest(newest_charted(lake), settings, now)
+
+
+def _newest(newest: int | None, settings: Settings, now: datetime) -> Told:
+    due = due_hour(settings, now)
+    if newest is None:
+        begun = due >= hour_key(settings.start)
+        return ("error" if begun else "ok"), "no hour yet"
+    age = age_text(now - (hour_start(newest) + HOUR))
+    if newest < due:
+        return "error", f"hour {hour_text(newest)}, which ended {age} ago: late"
+    return "ok", f"hour {hour_text(newest)}, which ended {age} ago"
+
+
+def _missing(lake: Lake, settings: Settings, now: datetime) -> Told:
+    missing = missing_hours(lake, settings, now)
+    if not missing:
+        return "ok", "none"
+    first, last = hour_text(missing[0]), hour_text(missing[-1])
+    return "error", f"{len(missing)} without charts, the first {first}, the last {last}"
+
+
+def _alerts(lake: Lake, settings: Settings, now: datetime) -> Told:
+    del settings
+    counts = Counter(alert.severity for alert in lake.rows("alerts", "status = 'firing'"))
+    named = [f"{counts[severity]} {severity}" for severity in ("page", "ticket", "info")]
+    last = last_heartbeat(lake)
+    if last is None:
+        return "warn", f"{', '.join(named)} open; no sensor has looked at them yet"
+    age = now - last.alerts_at
+    text = f"{', '.join(named)} open, looked at {age_text(age)} ago"
+    return ("error" if age > BREAK else "ok"), text
+
+
+def _failures(lake: Lake, settings: Settings, now: datetime) -> Told:
+    del settings, now
+    rows = open_failures(lake)
+    return ("error", "; ".join(complaint([row]) for row in rows)) if rows else ("ok", "none")
+
+
+def _messages(lake: Lake, settings: Settings, now: datetime) -> Told:
+    del settings
+    waiting: list[Delivery] = lake.rows("deliveries", "status <> 'delivered'")
+    if not waiting:
+        return "ok", "all delivered"
+    failing = undeliverable(waiting)
+    told = {f"{d.channel}: {error_text(d.error)}" for d in waiting if d.error}
+    oldest = age_text(now - min(d.updated_at for d in waiting))
+    text = "; ".join([f"{len(waiting)} wait, last tried up to {oldest} ago", *sorted(told)])
+    return ("error" if failing else "warn"), text
+
+
+def _heartbeat(lake: Lake, settings: Settings, now: datetime) -> Told:
+    last = last_heartbeat(lake)
+    if settings.heartbeat.url_env is None:
+        return "warn", "none is configured: nobody outside hears when this machine dies"
+    if last is None:
+        return "error", "never sent"
+    words = f"{last.outcome.replace('_', ' ')} {age_text(now - last.alerts_at)} ago"
+    mark: Mark = "ok" if last.outcome == "sent" else "error"
+    return mark, f"{words}: {last.reason}" if last.reason else words
+
+
+def age_text(age: timedelta) -> str:
+    """Such as `12 min`, `3 h 05 min` or `2 days`; one in the future is none."""
+    minutes = max(0, int(age.total_seconds() // 60))
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes // (24 * 60)} days"
+
+
+SUBJECTS: dict[str, Look] = {
+    "measured": _measured,
+    "charted": _charted,
+    "missing hours": _missing,
+    "alerts": _alerts,
+    "failures": _failures,
+    "messages": _messages,
+    "heartbeat": _heartbeat,
+}

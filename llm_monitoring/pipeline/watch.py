@@ -1,0 +1,172 @@
+"""The monitor watches itself: failures become rows, and the heartbeat tells that all is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from llm_monitoring.adapters.heartbeat import beat
+from llm_monitoring.alerts.failures import Seen, last_due, uncharted_hours, update_failures
+from llm_monitoring.alerts.monitor import Signal, signal_of
+from llm_monitoring.lake import Lake
+from llm_monitoring.records import Failure, Heartbeat
+from llm_monitoring.settings import Settings
+
+LAST_HOUR = 9999123123  # later than any
+BREAK = timedelta(hours=2)  # without a run of the alerts for so long, the monitor was away
+LOOKED_BACK = timedelta(days=7)  # runs that failed longer ago are not looked for any more
+SOON = timedelta(minutes=15)
+HOURLY = timedelta(minutes=75)  # an hour, and the time an hour's run may take
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What earlier runs of the alerts stored."""
+
+    last: Heartbeat | None  # None: no sensor has started the alerts yet
+    known: list[Failure]  # open ones, and those that a look at the runs would find again
+
+
+def recall(lake: Lake, now: datetime) -> Memory:
+    """What the lake holds of the monitor itself."""
+    return Memory(last_heartbeat(lake), known_failures(lake, now))
+
+
+def last_heartbeat(lake: Lake) -> Heartbeat | None:
+    """The newest one; None: no sensor has started the alerts yet."""
+    beats: list[Heartbeat] = lake.rows("heartbeats")
+    return beats[-1] if beats else None
+
+
+def known_failures(lake: Lake, now: datetime) -> list[Failure]:
+    """Failures that are open, and those that a look at the runs would find again."""
+    rows: list[Failure] = lake.rows(
+        "failures", "mended_at is null or failed_at >= $since", since=now - LOOKED_BACK
+    )
+    return rows
+
+
+def open_failures(lake: Lake) -> list[Failure]:
+    """Failures that are not made good."""
+    rows: list[Failure] = lake.rows("failures", "mended_at is null")
+    return rows
+
+
+def missing_hours(lake: Lake, settings: Settings, now: datetime) -> list[int]:
+    """Hours without charts that should have some by now, in order."""
+    charted = set(lake.query("charted_hours")["hour"].to_pylist())
+    return uncharted_hours(charted, due_hour(settings, now))
+
+
+def due_hour(settings: Settings, now: datetime) -> int:
+    """Newest hour that should have charts by now."""
+    return last_due(now, settings.heartbeat.late_hours, settings.end)
+
+
+def newest_charted(lake: Lake, since: int = 0) -> int | None:
+    """Newest hour that has charts; None: none from `since` on has."""
+    newest = lake.run(
+        "select max(hour) as hour from control_charts where hour >= $since",
+        hours=(since, LAST_HOUR), since=since,
+    )["hour"][0].as_py()  # fmt: skip
+    return None if newest is None else int(newest)
+
+
+def note_failures(
+    lake: Lake, settings: Settings, now: datetime, seen: Seen, *, on_duty: bool
+) -> list[Failure]:
+    """Store what failed and what was made good since; returns the rows that changed.
+
+    Args:
+        seen: runs, sensors and schedules; the missing hours are looked up here.
+        on_duty: a sensor started this run; else nobody expects hours to be measured by themselves.
+    """
+    just_back = not on_duty or now < _on_duty_since(lake, now) + _patience(settings)
+    seen = Seen(
+        runs=seen.runs, ticks=seen.ticks, missing=missing_hours(lake, settings, now),
+        just_back=just_back,
+    )  # fmt: skip
+    changed = update_failures(known_failures(lake, now), seen, now)
+    if changed:
+        lake.upsert("failures", changed)
+    return changed
+
+
+def reason_to_look(
+    lake: Lake, settings: Settings, now: datetime, memory: Memory, seen: Seen
+) -> str | None:
+    """Why the alerts should be run now, by what is known of the monitor itself; None: no reason."""
+    last, known = memory.last, memory.known
+    # One in the future was stamped by a clock that was put right since.
+    if last is None or not timedelta(0) <= now - last.alerts_at < HOURLY:
+        return "the hourly look at the alerts"
+    newest = newest_charted(lake, last.hour or 0) or last.hour or 0
+    if newest > (last.hour or 0):
+        return f"hour {newest} is charted"
+    if now - last.alerts_at >= SOON:
+        if last.outcome == "undelivered":
+            return "the heartbeat was not heard"
+        if newest < due_hour(settings, now) and all(row.mended_at for row in known):
+            return "no hour is charted in time"
+    changed = update_failures(known, seen, now)
+    if changed:
+        verb = "was made good" if changed[0].mended_at else "fails"
+        return f"{changed[0].kind} {changed[0].name} {verb}"
+    return None
+
+
+def vouch(lake: Lake, settings: Settings, now: datetime, *, keep_failing: int) -> Heartbeat:
+    """Send the heartbeat, the last thing a run of the alerts does; store and return what came.
+
+    Args:
+        keep_failing: messages that reach no channel.
+    """
+    newest = newest_charted(lake)
+    signal = signal_of(
+        open_failures(lake),
+        newest=newest,
+        due=due_hour(settings, now),
+        keep_failing=keep_failing,
+    )
+    outcome, reason = _send(settings, signal)
+    heartbeat = Heartbeat(
+        alerts_at=now,
+        on_duty_since=_on_duty_since(lake, now),
+        hour=newest,
+        outcome=outcome,
+        reason=reason,
+    )
+    lake.replace_all("heartbeats", [heartbeat])
+    return heartbeat
+
+
+@contextmanager
+def failure_heard(settings: Settings) -> Iterator[None]:
+    """Where the alerts themselves fail, such as on a full disk, the outside watcher hears it."""
+    try:
+        yield
+    except Exception:
+        beat(settings.heartbeat, failed=True)
+        raise
+
+
+def _send(settings: Settings, signal: Signal) -> tuple[str, str | None]:
+    """Outcome, and why it was not simply sent."""
+    if settings.heartbeat.url_env is None:
+        return "off", signal.reason
+    if signal.kind == "withheld":
+        return "withheld", signal.reason
+    error = beat(settings.heartbeat, failed=signal.kind == "fail")
+    if error is not None:
+        return "undelivered", error
+    return ("sent_fail" if signal.kind == "fail" else "sent"), signal.reason
+
+
+def _on_duty_since(lake: Lake, now: datetime) -> datetime:
+    last = last_heartbeat(lake)
+    has_gone_on = last is not None and timedelta(0) <= now - last.alerts_at <= BREAK
+    return last.on_duty_since if last is not None and has_gone_on else now
+
+
+def _patience(settings: Settings) -> timedelta:
+    return timedelta(hours=settings.heartbeat.late_hours)

@@ -1,0 +1,107 @@
+"""Twenty processes are killed at random; at the end everything is as if nothing had happened."""
+
+import random
+import shutil
+import subprocess
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from llm_monitoring_tests.chaos.receiver import Receiver
+from llm_monitoring_tests.chaos.world import COMPARED, HOURS, KINDS, Live, World, new_world
+
+KILLS = 20
+SEED = 20261125
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One world that is disturbed, and the same logs run once in peace."""
+    folder = tmp_path_factory.mktemp("chaos")
+    with Receiver() as receiver, Receiver() as other:
+        disturbed = new_world(folder / "disturbed", receiver.url)
+        shutil.copytree(disturbed.folder, folder / "peace")
+        peace = replace(disturbed, folder=folder / "peace", webhook=other.url)
+        assert peace.backfill(0, HOURS - 1).wait(600) == 0, _log(peace, "backfill")
+        victims = _disturb(disturbed)
+        yield disturbed, peace, receiver, victims
+
+
+def test_twenty_processes_of_every_kind_were_killed(worlds: Any) -> None:
+    victims = worlds[3]
+    assert victims.total() == KILLS
+    assert set(victims) == set(KINDS)
+
+
+@pytest.mark.parametrize("table", COMPARED)
+def test_the_table_equals_that_of_an_undisturbed_run(worlds: Any, table: str) -> None:
+    disturbed, peace, *_ = worlds
+    # Floats are compared bit for bit: whatever was run twice was run in the same order.
+    assert disturbed.table(table) == peace.table(table)
+
+
+def test_the_alerts_are_those_of_an_undisturbed_run(worlds: Any) -> None:
+    disturbed, peace, *_ = worlds
+    assert disturbed.alerts() == peace.alerts()
+
+
+def test_every_alert_was_received_and_nothing_is_left_in_the_outbox(worlds: Any) -> None:
+    disturbed, _, receiver, _ = worlds
+    deliveries = disturbed.table("deliveries")
+    assert {row["status"] for row in deliveries} == {"delivered"}
+    received = {message["delivery_id"] for message in receiver.messages}
+    assert received >= {row["delivery_id"] for row in deliveries}
+
+
+def test_nothing_is_queued_or_stuck(worlds: Any) -> None:
+    disturbed = worlds[0]
+    assert disturbed.unfinished() == []
+    assert disturbed.held_slots() == {}
+
+
+def _disturb(world: World) -> Counter[str]:
+    """Kill at random, then leave it alone until it has come to rest."""
+    chance = random.Random(SEED)
+    victims: Counter[str] = Counter()
+    backfill: subprocess.Popen[bytes] | None = None
+    with world.live() as live:
+        for number in range(KILLS):
+            kind = list(KINDS)[number % len(KINDS)]
+            if kind == "backfill" and (backfill is None or backfill.poll() is not None):
+                first = chance.randrange(HOURS - 24)
+                backfill = world.backfill(first, first + 23)
+            live.wait(lambda kind=kind: bool(world.of_kind(kind)), f"a {kind} to kill", 600)
+            _pause(live, chance.uniform(1, 12))
+            victims[kind] += _kill(world, kind, chance)
+        live.wait(world.is_at_rest, f"rest after {victims}", 900)
+    return victims
+
+
+def _pause(live: Live, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        live.keep_alive()
+        time.sleep(0.2)
+
+
+def _kill(world: World, kind: str, chance: random.Random) -> int:
+    """One process of a kind, with kill -9. One that has just ended by itself is waited for anew."""
+    while True:
+        found = world.of_kind(kind)
+        if not found:
+            return 0
+        try:
+            chance.choice(found).kill()
+        except psutil.NoSuchProcess:
+            continue
+        return 1
+
+
+def _log(world: World, name: str) -> str:
+    return Path(world.folder, f"{name}.log").read_text()[-4000:]
