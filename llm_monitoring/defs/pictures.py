@@ -50,18 +50,24 @@ def _drawn(draw: Callable[[], bytes], name: str) -> Any:
     try:
         return dg.MetadataValue.md(markdown_image(draw(), name))
     except Exception as error:  # noqa: BLE001 - told in the picture's place
-        return f"cannot be drawn: {type(error).__name__}: {error}"
+        return _undrawn(error)
+
+
+def _undrawn(error: Exception) -> str:
+    return f"cannot be drawn: {type(error).__name__}: {error}"
 
 
 def chart_pictures(monitoring: Monitoring, point: ChartPoint) -> Picture:
-    """The chart for a report, for light and for dark readers."""
+    """The chart for a report, for light and for dark readers; or why it cannot be drawn."""
     points = chart_history(monitoring, point.chart_id, point.hour)
     changes, labels = monitoring.lake.rows("changes"), _labels(monitoring, point)
-    return Picture(
-        description=point.chart_id,
-        light=chart_picture(points, changes, **labels),
-        dark=chart_picture(points, changes, **labels, dark=True),
-    )
+    try:
+        light, dark = (
+            chart_picture(points, changes, **labels, dark=is_dark) for is_dark in (False, True)
+        )
+    except Exception as error:  # noqa: BLE001 - told in the picture's place: the report is needed
+        return Picture(description=f"{point.chart_id} {_undrawn(error)}", light=b"", dark=b"")
+    return Picture(description=point.chart_id, light=light, dark=dark)
 
 
 def chart_history(monitoring: Monitoring, chart_id: str, last: int) -> list[ChartPoint]:

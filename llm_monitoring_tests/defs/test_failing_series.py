@@ -83,6 +83,19 @@ def test_what_cannot_be_drawn_or_estimated_is_told_in_its_place(
     assert "cannot be drawn: OverflowError: too far" in texts
 
 
+def test_a_report_is_written_without_the_pictures_that_cannot_be_drawn(
+    monitored: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise OverflowError("too far")
+
+    monkeypatch.setattr(pictures, "chart_picture", refuses)
+    (point, *_) = monitored.monitoring.lake.rows("control_charts", "alarm")
+    shown = pictures.chart_pictures(monitored.monitoring, point)
+    assert (shown.light, shown.dark) == (b"", b"")
+    assert shown.description == f"{point.chart_id} cannot be drawn: OverflowError: too far"
+
+
 def _others(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     mine = [row for row in rows if (row["feature_id"], row["metric"]) != SERIES]
     return sorted(mine, key=lambda row: (row["chart_id"], row["hour"]))
