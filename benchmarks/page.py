@@ -126,6 +126,46 @@ should be read within {wanted:g} s after maintenance. Medians of some repeats.
 """
 
 
+def _folding(result: Result) -> str:
+    names = {
+        "learning": "window 334: every chart learns",
+        "learned": "window 336: every chart learns its baseline",
+        "established": "window 337: all are established",
+    }
+    rows = [
+        (
+            names[name],
+            f"{row['few_from_start']['cpu_seconds']:.1f}",
+            f"{row['few']['cpu_seconds']:.2f}",
+            f"**{row['ratio']:g}**",
+            f"{row['all']['cpu_seconds']:.1f}",
+            f"{row['all']['peak_megabytes']:,.0f}",
+        )
+        for name, row in result["measured"].items()
+    ]
+    few, features = result["few"], result["features"]
+    head = (
+        "",
+        f"{few} features, from their first window",
+        f"{few} features, one tick",
+        "ratio",
+        f"{features} features, one tick",
+        "peak MB",
+    )
+    return f"""\
+## Folding: an hour of the charts on the fourteenth day
+
+`python -m benchmarks.folding`: one hour is charted ({result["charts"]:,} charts of {features}
+features) in a lake that knows the 13 days before it, written a day at a time. Each chart goes on
+from its stored point; the windows of Phase I are read in the hours that learn from them. Beside
+it, the same charts of {few} features folded from their first window, without reading or writing.
+CPU seconds.
+
+{_table(head, rows)}
+{_made(result)}; load after {result["load"]:g}.
+"""
+
+
 def _endurance(result: Result) -> str:
     marks = result["marks"]
     sensors = list(marks[0]["sensor_cpu_seconds"])
@@ -181,5 +221,6 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "windows": _windows,
     "backfill": _backfill,
     "lake": _lake,
+    "folding": _folding,
     "endurance": _endurance,
 }

@@ -8,7 +8,9 @@ it is pure: the lake is read and written, and channels are called, elsewhere.
 from llm_monitoring.alerts.charts import MetricInfo, chart_episodes
 from llm_monitoring.alerts.data import (
     DataFinding,
+    FailedCharts,
     data_episodes,
+    find_failed_charts,
     find_low_coverage,
     find_missing_windows,
     find_rejects,
@@ -41,6 +43,7 @@ __all__ = [
     "SEVERITIES",
     "DataFinding",
     "Episode",
+    "FailedCharts",
     "FalseAlarms",
     "Message",
     "MetricInfo",
@@ -54,6 +57,7 @@ __all__ = [
     "expected_by_chance",
     "failure_episodes",
     "false_alarms",
+    "find_failed_charts",
     "find_low_coverage",
     "find_missing_windows",
     "find_rejects",

@@ -1,4 +1,4 @@
-"""Trouble with the data themselves: hours without requests, rejected rows, unscored samples."""
+"""Trouble with the data: hours without requests, rejected rows, unscored samples, failed charts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ from itertools import groupby
 from llm_monitoring import hours
 from llm_monitoring.alerts.episodes import Episode, severity_of
 from llm_monitoring.alerts.sentences import (
+    error_text,
     hour_text,
     name_text,
     sentence,
@@ -25,11 +26,24 @@ class DataFinding:
     """One window in which the data were not as they should be."""
 
     hour: int  # the window
-    kind: str  # missing_windows, source_gap, reject_ratio or judge_coverage
+    kind: str  # missing_windows, source_gap, reject_ratio, judge_coverage or chart_failed
     place: str  # feature_id, name of the source, or the table that has a gap
     feature_id: str | None  # None: about a source
-    value: float  # what was found: requests, or a ratio
+    value: float  # what was found: requests, a ratio, or charts
     limit: float  # what is allowed: more than so many requests, at most or at least this ratio
+    reason: str = ""  # of charts that failed: the first of them, and why
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCharts:
+    """Charts of a feature that could not be computed in a window."""
+
+    hour: int
+    feature_id: str
+    charts: int  # that failed
+    metric: str  # of the first of them
+    chart: str  # its name in the catalogue
+    reason: str  # why
 
 
 def find_missing_windows(
@@ -115,6 +129,22 @@ def find_low_coverage(
     ]
 
 
+def find_failed_charts(failures: Iterable[FailedCharts]) -> list[DataFinding]:
+    """Windows in which charts of a feature could not be computed: nobody watches it there."""
+    return [
+        DataFinding(
+            hour=failed.hour,
+            kind="chart_failed",
+            place=failed.feature_id,
+            feature_id=failed.feature_id,
+            value=float(failed.charts),
+            limit=0.0,
+            reason=f"{failed.metric.replace('_', ' ')} ({failed.chart}): {failed.reason}",
+        )
+        for failed in failures
+    ]
+
+
 def data_episodes(
     findings: Iterable[DataFinding],
     *,
@@ -166,7 +196,7 @@ def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Epis
         last_hour=last.hour,
         windows=len(run),
         change_hour=first.hour,
-        direction="up" if first.kind == "reject_ratio" else "down",
+        direction=DIRECTIONS.get(first.kind, "down"),
         open=is_open,
         summary=sentence(parts, simulated),
     )
@@ -181,7 +211,14 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     if worst.kind == "source_gap":
         share = "all" if worst.value == 1 else f"{worst.value * 100:.0f} % of the"
         return f"no requests of {share} features that are never silent at this time"
+    if worst.kind == "chart_failed":
+        charts = f"{worst.value:.0f} chart{'s' if worst.value > 1 else ''}"
+        return f"{charts} of {place} cannot be computed, such as {error_text(worst.reason)}"
     share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
     if worst.kind == "reject_ratio":
         return f"{share} of the rows of {place} rejected (limit {limit})"
     return f"only {share} of the sample of {place} scored by the judge (limit {limit})"
+
+
+# Where the finding is too much of something; None: it is neither too much nor too little.
+DIRECTIONS: dict[str, str | None] = {"reject_ratio": "up", "chart_failed": None}

@@ -1,6 +1,6 @@
 """One window of one chart in words."""
 
-from llm_monitoring.alerts.sentences import change_text, name_text, value_text
+from llm_monitoring.alerts.sentences import change_text, error_text, name_text, value_text
 from llm_monitoring.records import ChartPoint
 
 ACCEPTED = "accepted as the new normal by the policy for volumes"
@@ -14,6 +14,9 @@ def point_text(point: ChartPoint, unit: str, *, accepted: bool = False) -> str:
         accepted: with this window the policy has taken the new level as the baseline.
     """
     metric = point.metric.replace("_", " ").removesuffix(" ms").removesuffix(" usd")
+    if point.failure is not None:
+        what = f"{metric} of {place(point)} ({point.chart})"
+        return f"{what} cannot be computed: {error_text(point.failure)}"
     if point.chart == "missing":
         return f"no requests of {place(point)}"
     text = f"{metric} of {place(point)} {movement(point, unit)}"

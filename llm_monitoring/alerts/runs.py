@@ -99,7 +99,7 @@ def _split(rows: Iterable[ChartPoint]) -> Iterator[tuple[list[ChartPoint], bool]
     """Rows with an alarm, one list an episode, and whether it is open after the last row."""
     run: list[ChartPoint] = []
     for row in rows:
-        back_in_control = not row.alarm and row.status != "no_data"
+        back_in_control = not row.alarm and row.status not in ("no_data", "failed")
         if run and (row.alarm_started or back_in_control):
             yield run, False
             run = []

@@ -1,4 +1,4 @@
-"""The checks of control_charts: one for each layer, one for silence, one for drawn lines."""
+"""The checks of control_charts: for each layer, for silence, for drawn lines, for what failed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,9 @@ SHOWN = 5  # pictures to a check result
 
 
 def _of_layer(layer: str) -> Belongs:
-    return lambda point: point.chart in STATISTICAL and BY_NAME[point.metric].layer == layer
+    return lambda point: (
+        point.alarm and point.chart in STATISTICAL and BY_NAME[point.metric].layer == layer
+    )
 
 
 STATISTICAL = (
@@ -40,11 +42,15 @@ _CHECKS: dict[str, tuple[str, Belongs]] = {
     "inputs_in_control": ("Users ask what they usually ask.", _of_layer("inputs")),
     "thresholds_hold": (
         "No static threshold is crossed.",
-        lambda point: point.chart == "static_threshold",
+        lambda point: point.alarm and point.chart == "static_threshold",
     ),
     "requests_present": (
         "No window is silent that usually has requests.",
-        lambda point: point.chart == "missing",
+        lambda point: point.alarm and point.chart == "missing",
+    ),
+    "series_charted": (
+        "Every series could be charted.",
+        lambda point: point.failure is not None,
     ),
 }
 CHART_CHECKS = tuple(
@@ -56,12 +62,13 @@ def report_charts(
     context: dg.AssetExecutionContext, monitoring: Monitoring
 ) -> Iterator[dg.AssetCheckResult]:
     """Results of every check for every window of the run."""
-    alarms = monitoring.lake.rows("control_charts", "alarm", hours=hours_of(context))
-    accepted = accepted_shifts(monitoring.lake) if alarms else {}
+    wrong = "alarm or failure is not null"
+    points = monitoring.lake.rows("control_charts", wrong, hours=hours_of(context))
+    accepted = accepted_shifts(monitoring.lake) if points else {}
     single = len(list(context.partition_keys)) == 1
     for name, (text, belongs) in _CHECKS.items():
         by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
-        for point in filter(belongs, alarms):
+        for point in filter(belongs, points):
             by_partition[hour_partition(point.hour)].append(point)
         yield from report(context, name, _finding(monitoring, text, by_partition, accepted, single))
 

@@ -7,7 +7,7 @@ from llm_monitoring import alerts as alerting
 from llm_monitoring.alerts.digest import digest_hours
 from llm_monitoring.alerts.horizon import EVERYTHING
 from llm_monitoring.control import chart_run_length, ticket_margin
-from llm_monitoring.defs.lake_state import LAST_HOUR
+from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Baseline, ChartPoint
@@ -77,8 +77,10 @@ def _data_findings(
 ) -> list[alerting.DataFinding]:
     busy = lake.query("busy_features", hours=hours, since=hours[0]).to_pylist()
     reads = lake.rows("source_reads", hours=hours)
+    failed = lake.query("failed_points", hours=hours, since=hours[0]).to_pylist()
     control = settings.control
     return [
+        *alerting.find_failed_charts(alerting.FailedCharts(**row) for row in failed),
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
         *alerting.find_rejects(reads, control.maximum_reject_ratio),
         *alerting.find_low_coverage(

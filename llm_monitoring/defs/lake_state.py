@@ -1,11 +1,10 @@
 """What the lake holds so far."""
 
 from llm_monitoring.control import Series
-from llm_monitoring.hours import shift
+from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import Lake
 
 RECENT_HOURS = 14 * 24
-LAST_HOUR = 9999123123  # later than any
 
 
 def newest_hour(lake: Lake) -> int | None:

@@ -1,5 +1,7 @@
 """Pictures of charts for Dagster's metadata: a sparkline inline, the full chart one click away."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -19,34 +21,52 @@ SPARKLINES = 8
 
 def chart_metadata(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
     """Full picture of the chart as it stood at this point, a click away."""
-    points = chart_history(monitoring, point.chart_id, point.hour)
-    labels = _labels(monitoring, point)
-    picture = _picture(points, monitoring.lake.rows("changes"), **labels)
-    return {f"{labels['title']}: chart": dg.MetadataValue.md(markdown_image(picture, "chart"))}
+
+    def draw() -> bytes:
+        points = chart_history(monitoring, point.chart_id, point.hour)
+        return _picture(points, monitoring.lake.rows("changes"), **_labels(monitoring, point))
+
+    return {f"{_title(point)}: chart": _drawn(draw, "chart")}
 
 
 def sparklines(monitoring: Monitoring, hour: int) -> dict[str, Any]:
     """A line for each chart that is out of control at an hour, small enough to show inline."""
     alarms: list[ChartPoint] = monitoring.lake.rows("control_charts", "alarm", hours=(hour, hour))
     return {
-        f"{_title(point)}, {point.chart}": dg.MetadataValue.md(
-            markdown_image(
-                sparkline(chart_history(monitoring, point.chart_id, hour)), point.chart_id
-            )
+        f"{_title(point)}, {point.chart}": _drawn(
+            partial(_sparkline, monitoring, point.chart_id, hour), point.chart_id
         )
         for point in one_to_a_series(alarms)[:SPARKLINES]
     }
 
 
+def _sparkline(monitoring: Monitoring, chart_id: str, hour: int) -> bytes:
+    return sparkline(chart_history(monitoring, chart_id, hour))
+
+
+def _drawn(draw: Callable[[], bytes], name: str) -> Any:
+    """A picture; where it cannot be drawn, why: the charts it would show are stored already."""
+    try:
+        return dg.MetadataValue.md(markdown_image(draw(), name))
+    except Exception as error:  # noqa: BLE001 - told in the picture's place
+        return _undrawn(error)
+
+
+def _undrawn(error: Exception) -> str:
+    return f"cannot be drawn: {type(error).__name__}: {error}"
+
+
 def chart_pictures(monitoring: Monitoring, point: ChartPoint) -> Picture:
-    """The chart for a report, for light and for dark readers."""
+    """The chart for a report, for light and for dark readers; or why it cannot be drawn."""
     points = chart_history(monitoring, point.chart_id, point.hour)
     changes, labels = monitoring.lake.rows("changes"), _labels(monitoring, point)
-    return Picture(
-        description=point.chart_id,
-        light=_picture(points, changes, **labels),
-        dark=_picture(points, changes, **labels, dark=True),
-    )
+    try:
+        light, dark = (
+            _picture(points, changes, **labels, dark=is_dark) for is_dark in (False, True)
+        )
+    except Exception as error:  # noqa: BLE001 - told in the picture's place: the report is needed
+        return Picture(description=f"{point.chart_id} {_undrawn(error)}", light=b"", dark=b"")
+    return Picture(description=point.chart_id, light=light, dark=dark)
 
 
 def chart_history(monitoring: Monitoring, chart_id: str, last: int) -> list[ChartPoint]:

@@ -36,7 +36,10 @@ def hours_to_detect(lake: Lake, settings: Settings) -> dict[str, Any]:
         "contains(chart_id, '/*/') and list_contains($metrics, split_part(chart_id, '/', -2))",
         metrics=list(MAIN),
     )
-    told = sorted(_powers(settings, stored), key=_unnoticed, reverse=True)
+    try:
+        told = sorted(_powers(settings, stored), key=_unnoticed, reverse=True)
+    except Exception as error:  # noqa: BLE001 - told in the table's place: the charts are stored
+        return {"hours_to_detect": f"cannot be computed: {type(error).__name__}: {error}"}
     if not told:
         return {}
     records = [dg.TableRecord(_record(power)) for power in told[:SHOWN]]

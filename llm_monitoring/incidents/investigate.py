@@ -145,6 +145,7 @@ TITLES = {
     "query_length_mean": ("Query length", "characters"),
     "missing_windows": ("Requests", ""), "source_gap": ("Requests of all features", ""),
     "reject_ratio": ("Rejected rows", ""), "request_share": ("Share of all requests", ""),
+    "chart_failed": ("Charts that cannot be computed", ""),
     "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""),
     "length": ("Probe answer length", ""),
 }  # fmt: skip

@@ -28,7 +28,7 @@ class Picture:
     """A chart for the page, for light and for dark readers."""
 
     description: str
-    light: bytes
+    light: bytes  # empty: it could not be drawn, and the description says why
     dark: bytes
 
 

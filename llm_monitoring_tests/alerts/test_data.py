@@ -6,8 +6,10 @@ from llm_monitoring import hours
 from llm_monitoring.alerts import (
     DataFinding,
     Episode,
+    FailedCharts,
     chart_episodes,
     data_episodes,
+    find_failed_charts,
     find_low_coverage,
     find_missing_windows,
     find_rejects,
@@ -170,3 +172,45 @@ def test_findings_that_come_and_go_are_one_episode() -> None:
 
 def test_no_findings_are_no_episodes() -> None:
     assert data_episodes([], newest_hour=START) == []
+
+
+# ------------------------------------------------------------------------- charts that failed
+
+
+def failed(hour: int, reason: str = "ValueError: n = -1", charts: int = 2) -> FailedCharts:
+    return FailedCharts(
+        hour=hours.shift(START, hour),
+        feature_id="search",
+        charts=charts,
+        metric="error_rate",
+        chart="outage",
+        reason=reason,
+    )
+
+
+def test_charts_that_fail_for_days_are_one_ticket_which_says_which_and_why() -> None:
+    found = find_failed_charts(failed(hour) for hour in range(50))
+    (episode,) = data_episodes(found, newest_hour=hours.shift(START, 49))
+    assert (episode.subject, episode.severity, episode.open) == (
+        "data/chart_failed/search",
+        "ticket",
+        True,
+    )
+    assert episode.summary == (
+        "2 charts of search cannot be computed, such as error rate (outage): ValueError: n = -1, "
+        "in 50 windows since Tue 2026-10-20 14:00 UTC"
+    )
+
+
+def test_a_chart_that_is_computed_again_ends_its_alert() -> None:
+    found = find_failed_charts([failed(0, charts=1)])
+    (episode,) = data_episodes(found, newest_hour=hours.shift(START, 4))
+    assert not episode.open
+    assert episode.summary.startswith("1 chart of search cannot be computed")
+
+
+def test_an_error_s_words_bring_no_markup_into_a_message() -> None:
+    found = find_failed_charts([failed(0, reason="KeyError: '<b>@all</b>' *x* https://evil.org")])
+    (episode,) = data_episodes(found, newest_hour=START)
+    assert not set("<>@*'") & set(episode.summary)
+    assert "evil" not in episode.summary

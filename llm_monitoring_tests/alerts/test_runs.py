@@ -1,5 +1,7 @@
 """Which windows out of control are one episode."""
 
+from dataclasses import replace
+
 import pytest
 
 from llm_monitoring import hours
@@ -75,3 +77,14 @@ def test_of_a_window_each_series_is_shown_once() -> None:
     line = chart_points("S", chart_id="product_search/line", chart="static_threshold")
     assert one_to_a_series([*single, *lasting, *line]) == [*lasting, *line]
     assert one_to_a_series(single) == single
+
+
+def test_a_window_that_could_not_be_computed_leaves_an_episode_open() -> None:
+    points = [
+        replace(point, status="failed", failure="ValueError: n = -1")
+        if point.status == "no_data"
+        else point
+        for point in chart_points(".Sann")
+    ]
+    (episode,) = episodes(points)
+    assert (episode.windows, episode.open) == (2, True)

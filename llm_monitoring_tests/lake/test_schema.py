@@ -25,7 +25,7 @@ NAMES = {
     "baselines": "chart_id baseline_id status parameters diagnostics",
     "rebaselines": "rebaseline_id feature_id metric model_id reason author",
     "control_charts": """
-        chart_id feature_id model_id epoch metric chart status direction baseline_id
+        chart_id feature_id model_id epoch metric chart status direction baseline_id failure
     """,
     "probe_results": """
         run probe_id probe_version family requested_model response_model system_fingerprint

@@ -53,6 +53,14 @@ def page(hostile: str | None = None, minutes: int = 10, simulated: bool = True) 
     )  # fmt: skip
 
 
+def test_a_picture_that_could_not_be_drawn_is_its_description() -> None:
+    incident, alerts = sample(None)
+    undrawn = Picture(description="quality cannot be drawn", light=b"", dark=b"")
+    shown = incident_page(incident, alerts, [undrawn], [], product="Shop", now=NOW, simulated=False)
+    assert b"quality cannot be drawn" in shown
+    assert b"<img" not in shown
+
+
 def test_hostile_text_is_shown_as_text_and_makes_no_tag() -> None:
     plain, hostile = Page(page("hello")), Page(page(HOSTILE))
     assert hostile.tags == plain.tags

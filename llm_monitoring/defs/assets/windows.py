@@ -11,7 +11,6 @@ from llm_monitoring.defs.assets.inputs import input_features
 from llm_monitoring.defs.assets.judging import judgements
 from llm_monitoring.defs.assets.requests import Results, raw_requests, user_signals
 from llm_monitoring.defs.chart_checks import CHART_CHECKS, report_charts
-from llm_monitoring.defs.folding import refold
 from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.judges import current_epoch
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
@@ -27,6 +26,7 @@ from llm_monitoring.metrics import (
     measurements_sql,
     silent_windows,
 )
+from llm_monitoring.pipeline.chart import refold
 from llm_monitoring.settings import Settings
 
 WINDOW_METRICS = TABLES["window_metrics"]

@@ -1,9 +1,6 @@
--- One row: the last point of one chart before hour $first, and how many points it has up to there.
-select point.*, head.points
+-- One row: a point of one of $charts before hour $first, from the hour in $heads on that stands at
+-- the chart's place in that list.
+select point.*
 from control_charts as point
-join (
-    select chart_id, max(hour) as hour, count(*) as points
-    from control_charts
-    where hour < $first
-    group by chart_id
-) as head using (chart_id, hour)
+join (select unnest($charts) as chart_id, unnest($heads) as head) as wanted using (chart_id)
+where point.hour >= wanted.head and point.hour between $earliest and $first - 1

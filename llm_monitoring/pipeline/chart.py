@@ -1,0 +1,174 @@
+"""The fold of control charts over the lake: read, go on from the stored state, write."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from llm_monitoring.control import Resume, Series, charts_of, concerns, fold, group
+from llm_monitoring.hours import LAST_HOUR
+from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.pipeline.chart_history import History, read_heads, read_history
+from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
+from llm_monitoring.settings import Settings
+from llm_monitoring.stats.charts import Chart
+
+
+@dataclass(frozen=True, slots=True)
+class Refolded:
+    """What a fold came to."""
+
+    charts: int
+    baselines: int
+    last: int
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A chart to fold: where it goes on, and from which hour its earlier windows are needed."""
+
+    series: Series
+    chart: Chart
+    resume: Resume | None
+    since: int | None  # None: none of them
+
+    def fold(
+        self,
+        earlier: Sequence[WindowMetric],
+        later: Sequence[WindowMetric],
+        rebaselines: Sequence[Rebaseline],
+    ) -> tuple[list[ChartPoint], list[Baseline]]:
+        """Points and baselines of the windows after the one it goes on from."""
+        resume, head = self.resume, self.resume.point.hour if self.resume else 0
+        if resume and resume.phase_one and self.since is not None and self.since <= head:
+            taken = [row for row in earlier if self.since <= row.hour <= head]
+            resume = replace(resume, phase_one=replace(resume.phase_one, windows=taken))
+        windows = [*(row for row in earlier if row.hour > head), *later]
+        folded = fold(self.series, self.chart, windows, resume, rebaselines)
+        return folded.points, folded.baselines
+
+
+def refold(
+    lake: Lake, settings: Settings, first: int, last: int, only: Rebaseline | None = None
+) -> Refolded:
+    """Fold the windows from `first` on, and those computed after `last` already.
+
+    A chart goes on from its stored state if it has a point for each earlier window and knew of
+    every decision about it; otherwise it is folded from its first window. So the table equals the
+    fold over all windows and decisions, in whatever order they were materialised and made.
+
+    Args:
+        only: charts that this decision is not about are left as they are.
+    """
+    history = read_history(lake, first)
+    later = group(_later(lake, first, only))
+    known = {
+        series: charts_of(series, settings)
+        for series in {*later, *history.windows}
+        if only is None or concerns(only, series)
+    }
+    # A chart of a series that has ended is left as it is, unless it lacks a point.
+    due = [
+        (series, chart)
+        for series, charts in known.items()
+        for chart in charts
+        if series in later or not history.is_complete(series, chart)
+    ]
+    read_heads(lake, history, due)
+    plans = [_plan(history, *one, len(later.get(one[0], ()))) for one in due]
+    needed = _needed(plans)
+    earlier = group(_earlier(lake, first, needed)) if needed else {}
+    points: list[ChartPoint] = []
+    baselines: list[Baseline] = []
+    for plan in plans:
+        windows = earlier.get(plan.series, ()), later.get(plan.series, ())
+        folded, learned = plan.fold(*windows, history.rebaselines)
+        # Where it is folded anew no stored point can be relied on, equal as the last ones may be.
+        points += history.news(plan.resume.point.chart_id, folded) if plan.resume else folded
+        baselines += [b for b in learned if b != history.baselines.get(b.baseline_id)]
+    end = max((point.hour for point in points), default=last)
+    names = [series.chart_id(chart) for series, charts in known.items() for chart in charts]
+    own = None if only is None else {"chart_id": names}
+    return Refolded(
+        charts=len(names),
+        baselines=len(baselines),
+        last=max(end, last),
+        version=_write(lake, points, baselines, (first, max(end, last)), own),
+    )
+
+
+def _later(lake: Lake, first: int, only: Rebaseline | None) -> list[WindowMetric]:
+    """Windows from `first` on."""
+    return lake.rows(
+        "window_metrics",
+        "true" if only is None else "feature_id = $feature_id",
+        hours=(first, LAST_HOUR),
+        feature_id=only.feature_id if only else None,
+    )
+
+
+def _plan(history: History, series: Series, chart: Chart, later: int) -> _Plan:
+    """How a chart is folded.
+
+    Args:
+        later: windows its series has from the fold's first hour on.
+    """
+    resume = history.resume(series, chart)
+    if resume is None:
+        return _Plan(series, chart, None, 0 if series in history.windows else None)
+    head, failed = resume.point.hour, len(history.stored[resume.point.chart_id]) - 1
+    if resume.phase_one and resume.phase_one.learns_within(failed + later):
+        return _Plan(series, chart, resume, history.restart_of(series, head) or 0)
+    return _Plan(series, chart, resume, head + 1 if failed else None)
+
+
+def _needed(plans: Sequence[_Plan]) -> dict[Series, int]:
+    """From which hour windows before the fold are needed, of the series of which any are."""
+    needed: dict[Series, int] = {}
+    for plan in plans:
+        if plan.since is not None:
+            needed[plan.series] = min(plan.since, needed.get(plan.series, plan.since))
+    return needed
+
+
+def _earlier(lake: Lake, first: int, needed: Mapping[Series, int]) -> list[WindowMetric]:
+    table = lake.query(
+        "series_windows",
+        hours=(min(needed.values()), first),
+        features=[series.feature_id for series in needed],
+        models=[series.model_id for series in needed],
+        epochs=[series.epoch for series in needed],
+        metrics=[series.metric for series in needed],
+        since=list(needed.values()),
+        first=first,
+    )
+    return TABLES["window_metrics"].to_records(table)
+
+
+def _write(
+    lake: Lake,
+    points: Sequence[ChartPoint],
+    baselines: Sequence[Baseline],
+    hours: tuple[int, int],
+    own: Mapping[str, Sequence[str]] | None,
+) -> int:
+    """Baselines first: a point never names one that is not there.
+
+    Args:
+        own: the charts whose points are replaced, by column; None: all of them.
+    """
+    first, last = hours
+    if baselines:
+        lake.upsert("baselines", baselines)
+    refolded = [point for point in points if point.hour < first]
+    if refolded:
+        start = min(point.hour for point in refolded)
+        charts = sorted({point.chart_id for point in refolded})
+        lake.replace_hours(
+            "control_charts", refolded, start, _previous(first), {"chart_id": charts}
+        )
+    later = [point for point in points if point.hour >= first]
+    return lake.replace_hours("control_charts", later, first, last, own)
+
+
+def _previous(hour: int) -> int:
+    return hour - 1  # keys are compared, not counted: no hour lies between
