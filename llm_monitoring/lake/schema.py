@@ -131,6 +131,7 @@ _TABLES = (
     Table("user_signals", records.UserSignal, ("request_id", "signal_type", "timestamp"), "hour"),
     Table("rejected_rows", records.RejectedRow, ("source", "file", "line"), "month"),
     Table("source_reads", records.SourceRead, ("hour", "table", "source"), "month"),
+    Table("log_files", records.LogFile, ("table", "source", "path"), "month"),
     Table("changes", records.Change, ("change_id",)),
     Table("sampled_requests", records.SampledRequest, ("request_id",), "hour"),
     Table("judgements", records.Judgement, ("request_id", "epoch"), "hour"),

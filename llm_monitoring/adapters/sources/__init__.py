@@ -2,13 +2,23 @@
 
 from llm_monitoring.adapters.sources.changes import read_changes
 from llm_monitoring.adapters.sources.files import SourceFile, source_files
-from llm_monitoring.adapters.sources.reading import Reading, read_requests, read_signals
+from llm_monitoring.adapters.sources.reading import (
+    FileContents,
+    Reading,
+    read_requests,
+    read_signals,
+    request_id,
+    signal_id,
+)
 
 __all__ = [
+    "FileContents",
     "Reading",
     "SourceFile",
     "read_changes",
     "read_requests",
     "read_signals",
+    "request_id",
+    "signal_id",
     "source_files",
 ]
