@@ -6,6 +6,7 @@ from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+LAST_HOUR = 9999123123  # later than any
 
 
 def hour_key(moment: datetime) -> int:

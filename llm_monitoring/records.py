@@ -252,7 +252,7 @@ class ChartPoint:
     epoch: Annotated[str | None, "judge epoch; None: not a judged metric"]
     metric: Annotated[str, "what is charted"]
     chart: Annotated[str, "name in the catalogue of charts"]
-    status: Annotated[str, "waiting, no_data, provisional or established"]
+    status: Annotated[str, "waiting, no_data, provisional, established or failed"]
     value: Annotated[float | None, "the measurement; None: no data"]
     n: Annotated[int, "rows behind the value"]
     center: Annotated[float | None, "what the baseline expects here; None: no baseline yet"]
@@ -265,6 +265,7 @@ class ChartPoint:
     change_hour: Annotated[int | None, "estimated first window of the change, yyyymmddhh"]
     baseline_id: Annotated[str | None, "baseline in force; None: none yet"]
     state: Annotated[list[float], "what the next window folds from"]
+    failure: Annotated[str | None, "why the chart could not be computed here; None: it was"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

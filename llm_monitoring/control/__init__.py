@@ -1,6 +1,6 @@
 """Control: the budget, which charts watch which series, and the fold that makes their points.
 
-All of it is pure: `defs/folding.py` reads and writes what is folded here.
+All of it is pure: `pipeline/chart.py` reads and writes what is folded here.
 """
 
 from llm_monitoring.control.budget import (
@@ -12,14 +12,13 @@ from llm_monitoring.control.budget import (
     series_run_length,
     ticket_margin,
 )
-from llm_monitoring.control.folding import (
-    ACCEPT_WINDOWS,
+from llm_monitoring.control.folding import ACCEPT_WINDOWS, Folded, fold
+from llm_monitoring.control.resuming import (
     LEARNING_WINDOWS,
     RELEVEL_WINDOWS,
-    Folded,
+    PhaseOne,
     Resume,
     can_resume,
-    fold,
 )
 from llm_monitoring.control.series import NAMED, Series, charts_of, concerns, group, named_charts
 from llm_monitoring.control.stored import parse_baseline, phase_one_hours
@@ -33,6 +32,7 @@ __all__ = [
     "RELEVEL_WINDOWS",
     "UNLISTED_FEATURES",
     "Folded",
+    "PhaseOne",
     "Resume",
     "Series",
     "can_resume",

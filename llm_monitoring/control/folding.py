@@ -7,46 +7,28 @@ from typing import Any
 
 import numpy as np
 
+from llm_monitoring.control.resuming import RELEVEL_WINDOWS, Resume, learning_counts
 from llm_monitoring.control.series import Series, concerns
-from llm_monitoring.control.stored import (
-    baseline_id_of,
-    heeds,
-    parse_baseline,
-    phase_one_hours,
-    skips,
-    store_baseline,
-)
+from llm_monitoring.control.stored import parse_baseline, phase_one_hours, skips, store_baseline
 from llm_monitoring.hours import hour_at, hour_index
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.stats.baselines import (
     ESTABLISHED_WINDOWS,
-    PROVISIONAL_WINDOWS,
     AnyBaseline,
     Array,
+    LevelBaseline,
+    ProportionBaseline,
     Reading,
-    SilenceBaseline,
     learn_proportion,
     relevel,
 )
 from llm_monitoring.stats.charts import Chart, Point
-from llm_monitoring.stats.multiplicity import HOURS_PER_WEEK
 
-# A provisional baseline is learned from two days, and again once it has seen a whole week.
-LEARNING_WINDOWS = (PROVISIONAL_WINDOWS, HOURS_PER_WEEK, ESTABLISHED_WINDOWS)
-# After a rebaseline the season, scatter and memory are known already: only the level is not.
-RELEVEL_WINDOWS = 20
 # A shift that stays is proposed as the new normal after this many windows; of volume, which moves
 # in steps by itself and only informs, it is taken as such.
 ACCEPT_WINDOWS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Where a fold goes on: the last stored point and the baseline it was made with."""
-
-    point: ChartPoint
-    baseline: Baseline | None
+LONGEST_REASON = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +48,11 @@ def fold(
 ) -> Folded:
     """Chart points of a series.
 
+    A window the arithmetic refuses has a point that says why, and leaves the chart as it was.
+
     Args:
         windows: in order of time; all of the series, or those after the resumed point.
-        resume: an established point to go on from; None: from the beginning.
+        resume: a point to go on from that `can_resume`; None: from the beginning.
         rebaselines: what people decided about baselines; those of other series are ignored.
 
     Raises:
@@ -76,108 +60,140 @@ def fold(
     """
     mine = [entry for entry in rebaselines if concerns(entry, series)]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return _Fold(series, chart, resume, mine).run(windows)
+        return _Fold(series, chart, mine).run(windows, resume)
 
 
-def can_resume(
-    chart: Chart,
-    point: ChartPoint,
-    baseline: Baseline | None,
-    rebaselines: Sequence[Rebaseline] = (),
-) -> bool:
-    """Phase I is over, so that what follows depends on the stored state alone, and it is ours.
-
-    A state that another version of the chart has left behind is not read: it would be misread. Nor
-    is one from before a decision about the baseline that was made since.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Standing:
+    """What the next window is folded from. State and baseline are only ever replaced together.
 
     Args:
-        rebaselines: decisions about this series.
+        status: waiting, provisional or established.
+        state: of the chart, made with `learned`; empty while it waits.
+        learned: baseline in force; None: none yet, or the chart needs none.
+        baseline: the same as it is stored.
+        before: established before Phase I began anew; its shape is kept.
+        taken: windows Phase I has taken in.
+        phase_one: those windows, all of them whenever a baseline is learned.
+        began: first hour of Phase I, left out or not.
+        last_hour: of the window before.
+        restarts: hours still to come in which Phase I begins anew.
     """
-    if chart.learn is None:
-        return len(point.state) == len(chart.start(None))
-    return (
-        baseline is not None
-        and baseline.status == "established"
-        and baseline.baseline_id == baseline_id_of(baseline)
-        and len(point.state) == len(chart.start(parse_baseline(baseline)))
-        and heeds(baseline, rebaselines, point.hour)
-    )
+
+    status: str
+    state: Array
+    learned: AnyBaseline | None = None
+    baseline: Baseline | None = None
+    before: AnyBaseline | None = None
+    taken: int = 0
+    phase_one: tuple[Reading, ...] = ()
+    began: int | None = None
+    last_hour: int = 0
+    restarts: tuple[int, ...] = ()
 
 
 class _Fold:
-    """The running state of one fold."""
+    """One chart of one series."""
 
-    def __init__(
-        self,
-        series: Series,
-        chart: Chart,
-        resume: Resume | None,
-        rebaselines: Sequence[Rebaseline],
-    ) -> None:
+    def __init__(self, series: Series, chart: Chart, rebaselines: Sequence[Rebaseline]) -> None:
         self.series, self.chart = series, chart
         self.chart_id = series.chart_id(chart)
         metric = BY_NAME.get(series.metric)
         self.minimum_n = metric.minimum_n if metric and chart.learn else 1
         self.accepts = metric is not None and metric.is_volume
         self.skipped = skips(rebaselines)
-        self.restarts = sorted(r.from_hour for r in rebaselines if r.from_hour)
-        self.baselines: list[Baseline] = []
-        self.learned: AnyBaseline | None = None
-        self.before: AnyBaseline | None = None
-        self.baseline_id: str | None = None
-        self.last_hour = 0
-        self._begin()
-        if resume:
-            self._resume(resume)
+        self.restarts = tuple(sorted(r.from_hour for r in rebaselines if r.from_hour))
 
-    def _begin(self) -> None:
-        """Phase I begins; what was known before serves as its shape."""
-        if self._is_established():
-            self.before = self.learned
-        self.phase_one: list[Reading] = []
-        self.began: int | None = None
-        self.learned, self.baseline_id = None, None
-        self.status = "waiting" if self.chart.learn else "established"
-        self.state: Array = np.empty(0) if self.chart.learn else self.chart.start(None)
+    def run(self, windows: Sequence[WindowMetric], resume: Resume | None) -> Folded:
+        standing = self._resumed(resume) if resume else self._beginning(restarts=self.restarts)
+        points: list[ChartPoint] = []
+        baselines: list[Baseline] = []
+        for window in windows:
+            if window.hour <= standing.last_hour:
+                raise ValueError(
+                    f"{self.chart_id}: hour {window.hour} follows {standing.last_hour}"
+                )
+            known = standing.baseline
+            standing, point = self._tried(self._restarted(standing, window.hour), window)
+            points.append(point)
+            if standing.baseline is not None and standing.baseline is not known:
+                baselines.append(standing.baseline)
+        return Folded(points, baselines)
 
-    def _is_established(self) -> bool:
-        """A whole Phase I has been seen."""
-        return self.learned is not None and self.status == "established"
+    # ------------------------------------------------------------ where it begins
 
-    def _resume(self, resume: Resume) -> None:
-        self.state = np.array(resume.point.state)
-        self.status = "established"
-        self.last_hour = resume.point.hour
-        self.restarts = [hour for hour in self.restarts if hour > self.last_hour]
-        if resume.baseline:
-            self.began = phase_one_hours(resume.baseline)[0]
-            self.learned = parse_baseline(resume.baseline)
-            self.baseline_id = resume.baseline.baseline_id
+    def _beginning(self, **kept: Any) -> _Standing:
+        """Phase I begins, of a chart that has one."""
+        if self.chart.learn:
+            return _Standing(status="waiting", state=np.empty(0), **kept)
+        return _Standing(status="established", state=self.chart.start(None), **kept)
 
-    def run(self, windows: Sequence[WindowMetric]) -> Folded:
-        points = [self._step(window) for window in windows]
-        return Folded(points, self.baselines)
+    def _restarted(self, standing: _Standing, hour: int) -> _Standing:
+        """Where somebody decided so, Phase I begins anew; what was known is its shape."""
+        standing = replace(standing, last_hour=hour)
+        if not (self.chart.learn and standing.restarts and hour >= standing.restarts[0]):
+            return standing
+        is_known = standing.status == "established"
+        return self._beginning(
+            before=standing.learned if is_known else standing.before,
+            last_hour=hour,
+            restarts=tuple(later for later in standing.restarts if later > hour),
+        )
 
-    def _step(self, window: WindowMetric) -> ChartPoint:
-        if window.hour <= self.last_hour:
-            raise ValueError(f"{self.chart_id}: hour {window.hour} follows {self.last_hour}")
-        self.last_hour = window.hour
-        if self.chart.learn and self.restarts and window.hour >= self.restarts[0]:
-            self.restarts = [hour for hour in self.restarts if hour > window.hour]
-            self._begin()
+    def _resumed(self, resume: Resume) -> _Standing:
+        point, baseline, phase_one = resume.point, resume.baseline, resume.phase_one
+        standing = _Standing(
+            status="established",
+            state=np.array(point.state, float),
+            learned=parse_baseline(baseline) if baseline else None,
+            baseline=baseline,
+            began=phase_one_hours(baseline)[0] if baseline else None,
+            last_hour=point.hour,
+            restarts=tuple(hour for hour in self.restarts if hour > point.hour),
+        )
+        if phase_one is None:
+            return standing
+        before = parse_baseline(phase_one.before) if phase_one.before else None
+        standing = replace(
+            standing, status=baseline.status if baseline else "waiting", before=before, began=None
+        )
+        for window in phase_one.windows or ():
+            reading = self._reading(window)
+            if self._has_data(reading):
+                standing = self._taken(standing, reading)
+        return replace(standing, taken=phase_one.taken)
+
+    # ---------------------------------------------------------------- one window
+
+    def _tried(self, standing: _Standing, window: WindowMetric) -> tuple[_Standing, ChartPoint]:
+        try:
+            return self._step(standing, window)
+        except Exception as error:  # noqa: BLE001 - one chart's failure is told, and stops no other
+            reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
+            return standing, self._point(window, standing, "failed", failure=reason)
+
+    def _step(self, standing: _Standing, window: WindowMetric) -> tuple[_Standing, ChartPoint]:
         reading = self._reading(window)
-        if not self.chart.reads_silence and (not reading.has_data or window.n < self.minimum_n):
-            return self._point(window, None, "no_data")
-        if self.chart.learn and self.learned is None:
-            self._learn(reading)
-            return self._point(window, None, "waiting")
-        self.state, point = self.chart.step(self.learned, self.state, reading.as_row())
-        status = self.status
-        if status == "provisional":
-            self._learn(reading)
-        if self.accepts and self.chart.accept and point.age >= ACCEPT_WINDOWS:
-            self._accept(window)
-        return self._point(window, point, status)
+        if not self._has_data(reading):
+            return standing, self._point(window, standing, "no_data")
+        if self.chart.learn and standing.learned is None:
+            after = self._learned(standing, reading)
+            return after, self._point(window, after, "waiting")
+        state, point = self.chart.step(standing.learned, standing.state, reading.as_row())
+        _check(state, "state")
+        after = self._followed(replace(standing, state=state), reading, point)
+        return after, self._point(window, after, standing.status, point)
+
+    def _followed(self, standing: _Standing, reading: Reading, point: Point) -> _Standing:
+        """What a window leads to beyond its step: Phase I goes on, or a shift is accepted.
+
+        Never both: an episode that was open under another baseline says nothing of this one.
+        """
+        if standing.status == "provisional":
+            return self._learned(standing, reading)
+        if self.accepts and point.age >= ACCEPT_WINDOWS:
+            return self._accepted(standing, reading)
+        return standing
 
     def _reading(self, window: WindowMetric) -> Reading:
         reading = Reading(hour_index(window.hour), window.value, window.n, window.stddev)
@@ -187,53 +203,72 @@ class _Fold:
             return replace(reading, value=min(reading.measured, 1.0))
         return reading
 
-    def _learn(self, reading: Reading) -> None:
+    def _has_data(self, reading: Reading) -> bool:
+        return self.chart.reads_silence or (reading.has_data and reading.n >= self.minimum_n)
+
+    # ------------------------------------------------------------------- Phase I
+
+    def _learned(self, standing: _Standing, reading: Reading) -> _Standing:
         """Take the window into Phase I; learn the baseline when there is enough of it."""
+        after, learn = self._taken(standing, reading), self.chart.learn
+        counts = learning_counts(after.before)
+        if learn is None or after.taken == standing.taken or after.taken not in counts:
+            return after
+        if len(after.phase_one) != after.taken:
+            raise ValueError(f"{len(after.phase_one)} of {after.taken} windows of Phase I are here")
+        status = "established" if after.taken == ESTABLISHED_WINDOWS else "provisional"
+        before = after.before
+        if after.taken == RELEVEL_WINDOWS and isinstance(
+            before, LevelBaseline | ProportionBaseline
+        ):
+            learned: AnyBaseline = relevel(before, after.phase_one)
+        else:
+            learned = learn(after.phase_one)
+        return self._in_force(after, learned, status, "phase_one")
+
+    def _taken(self, standing: _Standing, reading: Reading) -> _Standing:
         hour = hour_at(reading.t)
-        self.began = self.began or hour
+        began = standing.began or hour
         if any(first <= hour <= last for first, last in self.skipped):
-            return
-        self.phase_one.append(reading)
-        count = len(self.phase_one)
-        if self.chart.learn is None:
-            return
-        if self.before is not None and not isinstance(self.before, SilenceBaseline):
-            # Its own scatter takes over once it has seen a whole week.
-            if count == RELEVEL_WINDOWS:
-                self._take(relevel(self.before, self.phase_one), "provisional")
-            elif count in LEARNING_WINDOWS[1:]:
-                self._take(self.chart.learn(self.phase_one), self._status(count))
-        elif count in LEARNING_WINDOWS:
-            self._take(self.chart.learn(self.phase_one), self._status(count))
+            return replace(standing, began=began)
+        phase_one = (*standing.phase_one, reading)
+        return replace(standing, began=began, phase_one=phase_one, taken=standing.taken + 1)
 
-    def _status(self, count: int) -> str:
-        return "established" if count == ESTABLISHED_WINDOWS else "provisional"
+    def _accepted(self, standing: _Standing, reading: Reading) -> _Standing:
+        """A shift that stayed is the new normal."""
+        if self.chart.accept is None:
+            return standing
+        moved = self.chart.accept(standing.learned, standing.state)
+        taken = replace(standing, phase_one=(reading,))
+        return self._in_force(taken, moved, "established", "accepted_shift")
 
-    def _take(self, learned: AnyBaseline, status: str, reason: str = "phase_one") -> None:
+    def _in_force(
+        self, standing: _Standing, learned: AnyBaseline, status: str, reason: str
+    ) -> _Standing:
         """A new baseline is in force, and the chart starts anew."""
-        self.learned, self.status = learned, status
-        self.state = self.chart.start(learned)
         baseline = store_baseline(
             learned,
-            self.phase_one,
+            standing.phase_one,
             chart_id=self.chart_id,
             status=status,
             reason=reason,
-            began=self.began or hour_at(self.phase_one[0].t),
+            began=standing.began or hour_at(standing.phase_one[0].t),
             skipped=self.skipped,
         )
-        self.baselines.append(baseline)
-        self.baseline_id = baseline.baseline_id
+        state = self.chart.start(learned)
+        _check(state, "first state")
+        return replace(standing, status=status, state=state, learned=learned, baseline=baseline)
 
-    def _accept(self, window: WindowMetric) -> None:
-        """A shift that stayed is the new normal."""
-        if self.chart.accept is None or self.status != "established":
-            return
-        moved = self.chart.accept(self.learned, self.state)
-        self.phase_one = [Reading(hour_index(window.hour), window.value, window.n)]
-        self._take(moved, "established", "accepted_shift")
+    # --------------------------------------------------------------------- point
 
-    def _point(self, window: WindowMetric, point: Point | None, status: str) -> ChartPoint:
+    def _point(
+        self,
+        window: WindowMetric,
+        standing: _Standing,
+        status: str,
+        point: Point | None = None,
+        failure: str | None = None,
+    ) -> ChartPoint:
         change_t = _known(point.change_t) if point else None
         return ChartPoint(
             hour=window.hour,
@@ -244,7 +279,7 @@ class _Fold:
             metric=self.series.metric,
             chart=self.chart.name,
             status=status,
-            value=window.value,
+            value=None if window.value is None else _known(window.value),
             n=window.n,
             center=_known(point.center) if point else None,
             statistic=_known(point.statistic) if point else None,
@@ -254,8 +289,9 @@ class _Fold:
             direction=SIDES[int(point.side)] if point else None,
             level=_known(point.level) if point else None,
             change_hour=None if change_t is None else hour_at(int(change_t)),
-            baseline_id=self.baseline_id,
-            state=self.state.tolist(),
+            baseline_id=standing.baseline.baseline_id if standing.baseline else None,
+            state=standing.state.tolist(),
+            failure=failure,
         )
 
 
@@ -263,5 +299,15 @@ SIDES = {1: "up", -1: "down", 0: None}
 
 
 def _known(value: Any) -> float | None:
-    """A number of a point; nan is not known."""
-    return None if math.isnan(value) else float(value)
+    """A number of a point; what is not finite is not known."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _check(state: Array, name: str) -> None:
+    """A state that is no number would silence its chart for good.
+
+    Raises:
+        ArithmeticError: it is not finite.
+    """
+    if not np.isfinite(state).all():
+        raise ArithmeticError(f"the {name} of the chart is not finite")

@@ -32,6 +32,9 @@ def store_baseline(
         reason: phase_one or accepted_shift.
         began: first hour of its Phase I, left out or not.
         skipped: hours that people want left out of Phase I.
+
+    Raises:
+        ValueError: a parameter is not finite.
     """
     first, last = hour_at(phase_one[0].t), hour_at(phase_one[-1].t)
     explained = {
@@ -47,7 +50,7 @@ def store_baseline(
         first_hour=first,
         last_hour=last,
         windows=learned.windows,
-        parameters=json.dumps(asdict(learned), sort_keys=True),
+        parameters=json.dumps(asdict(learned), sort_keys=True, allow_nan=False),
         diagnostics=json.dumps(explained, sort_keys=True),
     )
     return replace(baseline, baseline_id=baseline_id_of(baseline))

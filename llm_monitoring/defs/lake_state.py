@@ -1,22 +1,16 @@
 """What the lake holds so far."""
 
 from llm_monitoring.control import Series
-from llm_monitoring.hours import shift
+from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import Lake
 
 RECENT_HOURS = 14 * 24
-LAST_HOUR = 9999123123  # later than any
 
 
 def newest_hour(lake: Lake) -> int | None:
     """Newest window that has metrics; None: the lake is empty."""
     newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
     return None if newest is None else int(newest)
-
-
-def measured_hours(lake: Lake) -> set[int]:
-    """Hours that have metrics."""
-    return set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
 
 
 def known_series(lake: Lake) -> dict[Series, int]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from llm_monitoring.defs.folding import refold
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.chart import refold
 from llm_monitoring.pipeline.measure import names_of, settle_hours
 from llm_monitoring.settings import Settings
 

@@ -66,7 +66,7 @@ def test_a_rerun_of_a_range_changes_nothing(product: Product) -> None:
 def test_any_order_of_runs_gives_the_same_windows_and_charts(
     monitored: Product, fresh: Product
 ) -> None:
-    """Windows need the reactions that come after them; charts past Phase I: see test_folding."""
+    """Windows need the reactions that come after them; charts past Phase I: see test_chart."""
     for first, last in ((12, 18), (0, 6), (19, 19), (7, 11)):
         assert fresh.run_hours(first, last).success
     for name in ("window_metrics", "control_charts"):

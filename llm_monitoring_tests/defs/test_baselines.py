@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from llm_monitoring.hours import hour_range, shift
-from llm_monitoring_tests.defs.folds import Table, stored
+from llm_monitoring_tests.pipeline.folds import Table, stored
 from llm_monitoring_tests.product import BLOAT, HOURS, START, Product
 
 COST = "avg_cost_per_request_usd"

@@ -8,12 +8,12 @@ from llm_monitoring.defs.assets.inputs import input_features
 from llm_monitoring.defs.assets.judging import judgements
 from llm_monitoring.defs.assets.requests import Results, raw_requests, user_signals
 from llm_monitoring.defs.chart_checks import CHART_CHECKS, report_charts
-from llm_monitoring.defs.folding import refold
 from llm_monitoring.defs.judges import current_epoch
 from llm_monitoring.defs.partitions import HOURS, hours_of
 from llm_monitoring.defs.pictures import sparklines
 from llm_monitoring.defs.power_table import hours_to_detect
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.pipeline.chart import refold
 from llm_monitoring.pipeline.late import refold_late
 from llm_monitoring.pipeline.measure import measure_hours
 

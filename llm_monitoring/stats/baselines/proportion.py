@@ -20,6 +20,7 @@ from llm_monitoring.stats.baselines.reading import (
 from llm_monitoring.stats.baselines.residuals import SEASONAL_WINDOWS
 
 SEASON_EVIDENCE = 8.0  # nats by which a daily cycle must foretell other days better than none
+RAREST = 1e-12  # rate: nearer to 0 or 1, odds are no numbers any more
 MOST_INFORMATION = 400.0  # of a window: a log odds ratio under .05 is nobody's incident
 
 
@@ -74,13 +75,13 @@ def learn_proportion(readings: Sequence[Reading]) -> ProportionBaseline:
         raise ValueError("a proportion lies outside 0 to 1")
     events = n * p
     total = float(n.sum())
-    plain = _within_bounds(float(events.sum()) / total, total)
+    plain = within_bounds(float(events.sum()) / total, total)
     season, offsets = _season(t, events, n, plain)
     odds = plain / (1 - plain) * np.exp(np.array(offsets)[slots(t, "hour_weekend")])
     correlation = _correlation(events, n, odds / (1 + odds))
     effective = n / (1 + (n - 1) * correlation)
     rows = float(effective.sum())
-    rate = _within_bounds(float(effective @ p) / rows, rows)
+    rate = within_bounds(float(effective @ p) / rows, rows)
     return ProportionBaseline(
         rate=rate,
         rows=rows,
@@ -101,7 +102,7 @@ def relevel_rate(baseline: ProportionBaseline, readings: Sequence[Reading]) -> P
     ]
     total, weight = np.sum(sums, axis=0)
     rows = float(n.sum())
-    rate = _within_bounds(float(total / weight), rows)
+    rate = within_bounds(float(total / weight), rows)
     return replace(baseline, rate=rate, rows=rows, windows=len(readings))
 
 
@@ -125,9 +126,10 @@ def without_season(
     return np.where(rate > 0.5, weight - (n - events), events), weight
 
 
-def _within_bounds(rate: float, rows: float) -> float:
+def within_bounds(rate: float, rows: float) -> float:
     """At least half an event, and half a row without one."""
-    return float(np.clip(rate, 0.5 / max(rows, 2), 1 - 0.5 / max(rows, 2)))
+    least = max(0.5 / max(rows, 2), RAREST)
+    return float(np.clip(rate, least, 1 - least))
 
 
 def _correlation(events: Array, n: Array, rate: Array) -> float:
@@ -158,7 +160,7 @@ def _season(
     for day in days:
         other = t // 24 != day
         x, m = events[~other], n[~other]
-        p0 = _within_bounds(float(events[other].sum() / n[other].sum()), float(n[other].sum()))
+        p0 = within_bounds(float(events[other].sum() / n[other].sum()), float(n[other].sum()))
         p1 = _hourly(t[other], events[other], n[other], p0)[t[~other] % 24]
         gain += float(x @ np.log(p1 / p0) + (m - x) @ np.log((1 - p1) / (1 - p0)))
     # Overdispersed windows say less than their counts.

@@ -11,8 +11,10 @@ import numpy as np
 from llm_monitoring.stats.baselines.level import CLIP, LevelBaseline
 from llm_monitoring.stats.baselines.proportion import (
     MOST_INFORMATION,
+    RAREST,
     ProportionBaseline,
     check_proportions,
+    within_bounds,
     without_season,
 )
 from llm_monitoring.stats.baselines.reading import Array, Row, slot
@@ -123,7 +125,8 @@ def _of_a_rate(
     check_proportions(row)
     n = baseline.effective(row.n)
     events = row.value * n
-    rate = np.clip(known[0] / known[1], 0.5 / known[1], 1 - 0.5 / known[1])
+    least = np.maximum(0.5 / known[1], RAREST)
+    rate = np.clip(known[0] / known[1], least, 1 - least)
     error = band * _caution(baseline) / np.sqrt(known[1] * rate * (1 - rate))
     sizes = columns(shifts, rate) / typical_information(baseline)
     odds = np.log(rate / (1 - rate)) + baseline.offsets[slot(row.t)]
@@ -210,7 +213,7 @@ def moved_to(
         weight: its weight.
     """
     if isinstance(baseline, ProportionBaseline):
-        rate = float(np.clip(total / weight, 0.5 / weight, 1 - 0.5 / weight))
+        rate = within_bounds(total / weight, weight)
         windows = max(1, round(weight / baseline.typical_n))
         return replace(baseline, rate=rate, rows=weight, windows=windows)
     move = total / weight * level_unit(baseline)

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import numpy as np
 
 from llm_monitoring.control import charts_of, fold, group
-from llm_monitoring.defs.folding import refold
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.chart import refold
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import FIRST, window

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from llm_monitoring.control import fold
-from llm_monitoring.defs.folding import refold
 from llm_monitoring.lake import Lake
-from llm_monitoring_tests.defs.folds import (
+from llm_monitoring.pipeline.chart import refold
+from llm_monitoring_tests.lake.examples import FIRST, window
+from llm_monitoring_tests.pipeline.folds import (
     HOURS,
     SETTINGS,
     all_windows,
@@ -18,7 +19,6 @@ from llm_monitoring_tests.defs.folds import (
     stored,
     write,
 )
-from llm_monitoring_tests.lake.examples import FIRST, window
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_an_hour_of_a_series_still_in_phase_one_rewrites_no_earlier_hour(lake: L
 def test_a_series_that_has_ended_is_not_folded_again(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.defs import folding
+    from llm_monitoring.pipeline import chart as charting
 
     rows = all_windows()
     ended = [row for row in rows if row.model_id is None or row.hour < hour(250)]
@@ -162,7 +162,7 @@ def test_a_series_that_has_ended_is_not_folded_again(
         folded.append((series.model_id, len(rest[1])))
         return fold(series, *rest)
 
-    monkeypatch.setattr(folding, "fold", listening)
+    monkeypatch.setattr(charting, "fold", listening)
     materialise(lake, ended, hour(HOURS - 1), hour(HOURS - 1))
     assert all(count == 0 for model_id, count in folded if model_id)
     assert stored(lake) == expected(ended)

@@ -12,7 +12,7 @@ from llm_monitoring.control import (
     fold,
     group,
 )
-from llm_monitoring.defs.lake_state import LAST_HOUR
+from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings

@@ -1,18 +1,18 @@
 """Whatever the order of hours and decisions, the table is the fold over all of both."""
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from llm_monitoring.control import fold
 from llm_monitoring.defs.baselines import refold_decided
-from llm_monitoring.defs.folding import refold
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.chart import refold
 from llm_monitoring.records import Rebaseline
-from llm_monitoring_tests.defs.folds import (
+from llm_monitoring_tests.lake.examples import FIRST
+from llm_monitoring_tests.pipeline.decisions import decision
+from llm_monitoring_tests.pipeline.folds import (
     SETTINGS,
     all_windows,
     expected,
@@ -21,29 +21,9 @@ from llm_monitoring_tests.defs.folds import (
     stored,
     write,
 )
-from llm_monitoring_tests.lake.examples import FIRST
 
 HOURS = 800  # Phase I, a restart, Phase I again, and what follows
 LAST = hour(HOURS - 1)
-
-
-def decision(
-    name: str, start: int | None = None, skip: tuple[int, int] | None = None, **changes: Any
-) -> Rebaseline:
-    """A decision about hours counted from the first."""
-    fields: dict[str, Any] = {
-        "rebaseline_id": name,
-        "feature_id": "search",
-        "metric": None,
-        "model_id": None,
-        "from_hour": None if start is None else hour(start),
-        "skip_from": hour(skip[0]) if skip else None,
-        "skip_to": hour(skip[1]) if skip else None,
-        "reason": "planned",
-        "author": "Ada",
-        "decided_at": datetime(2026, 12, 1, tzinfo=UTC),
-    }
-    return Rebaseline(**(fields | changes))
 
 
 RESTART = decision("restart", 410)
@@ -152,12 +132,12 @@ def test_late_data_before_a_restart_ripple_through_it(lake: Lake) -> None:
 def test_going_on_after_a_restart_needs_no_earlier_window(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.defs import folding
+    from llm_monitoring.pipeline import chart as charting
 
     rows = [row for row in all_windows(hours=HOURS) if row.metric == "error_rate"]
     decide(lake, RESTART, OUTSIDE, SKIP)
     materialise(lake, rows, FIRST, hour(HOURS - 2))
-    monkeypatch.setattr(folding, "_earlier", lambda *_: pytest.fail("windows before are read"))
+    monkeypatch.setattr(charting, "_earlier", lambda *_: pytest.fail("windows before are read"))
     materialise(lake, rows, LAST, LAST)
     assert stored(lake) == expected(rows, [RESTART, OUTSIDE, SKIP])
 
@@ -165,7 +145,7 @@ def test_going_on_after_a_restart_needs_no_earlier_window(
 def test_learning_after_a_restart_needs_the_windows_since_it(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.defs import folding
+    from llm_monitoring.pipeline import chart as charting
 
     rows = [row for row in all_windows(hours=HOURS) if row.metric == "error_rate"]
     decide(lake, RESTART)
@@ -176,7 +156,7 @@ def test_learning_after_a_restart_needs_the_windows_since_it(
         folded.append(len(windows))
         return fold(series, chart, windows, *rest)
 
-    monkeypatch.setattr(folding, "fold", listening)
+    monkeypatch.setattr(charting, "fold", listening)
     version = lake.version("control_charts")
     materialise(lake, rows, hour(600), hour(600))
     assert set(folded) == {191}  # from hour 410 to hour 600
