@@ -10,9 +10,9 @@ from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.pipeline.ingest import Ingested, ingest_requests, ingest_signals
+from llm_monitoring.pipeline.sample import draw_sample
 from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
-from llm_monitoring.sampling import sample
 
 REJECTS = "rejects_within_limit"
 PRICES = "costs_known"
@@ -100,23 +100,12 @@ def sampled_requests(
     context: dg.AssetExecutionContext, monitoring: Monitoring
 ) -> dg.MaterializeResult[Any]:
     """One row is one request the judge will see; a hash of its id decides, so a re-run agrees."""
-    first, last = hours_of(context)
-    settings, lake = monitoring.settings, monitoring.lake
-    requests = lake.run(
-        "select hour, request_id, feature_id, model_id from raw_requests"
-        " where hour between $first and $last order by hour, request_id",
-        hours=(first, last),
-        first=first,
-        last=last,
-    )
-    candidates = requests.to_pandas().itertuples(index=False)
-    rows = sample(candidates, settings.sample_rate, settings.sampling.salt)
-    version = lake.replace_hours("sampled_requests", rows, first, last)
+    drawn = draw_sample(monitoring.lake, monitoring.settings, *hours_of(context))
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": len(rows),
-            "requests": requests.num_rows,
-            "delta_version": version,
+            "dagster/partition_row_count": drawn.sampled,
+            "requests": drawn.requests,
+            "delta_version": drawn.version,
         }
     )
 
