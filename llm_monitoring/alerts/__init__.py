@@ -9,6 +9,7 @@ from llm_monitoring.alerts.charts import MetricInfo, chart_episodes
 from llm_monitoring.alerts.data import (
     DataFinding,
     data_episodes,
+    find_drops,
     find_low_coverage,
     find_missing_windows,
     find_rejects,
@@ -52,6 +53,7 @@ __all__ = [
     "due",
     "expected_by_chance",
     "false_alarms",
+    "find_drops",
     "find_low_coverage",
     "find_missing_windows",
     "find_rejects",

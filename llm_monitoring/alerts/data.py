@@ -1,6 +1,6 @@
-"""Trouble with the data themselves: hours without requests, rejected rows, unscored samples."""
+"""Trouble with the data themselves: silent hours, rejected or dropped rows, unscored samples."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,10 +25,10 @@ class DataFinding:
     """One window in which the data were not as they should be."""
 
     hour: int  # the window
-    kind: str  # missing_windows, source_gap, reject_ratio or judge_coverage
+    kind: str  # missing_windows, source_gap, reject_ratio, rows_dropped or judge_coverage
     place: str  # feature_id, name of the source, or the table that has a gap
     feature_id: str | None  # None: about a source
-    value: float  # what was found: requests, or a ratio
+    value: float  # what was found: requests, rows that were dropped, or a ratio
     limit: float  # what is allowed: more than so many requests, at most or at least this ratio
 
 
@@ -86,6 +86,24 @@ def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[Data
         )
         for read in reads
         if read.rejected > maximum_ratio * (read.loaded + read.rejected)
+    ]
+
+
+def find_drops(reads: Iterable[SourceRead]) -> list[DataFinding]:
+    """Rows that went because their file was read again and had fewer.
+
+    A finding belongs to the hour before it was seen, however old the rows are: it is news then.
+    """
+    counts: Counter[tuple[int, str]] = Counter()
+    for read in reads:
+        if read.dropped and read.dropped_at is not None:
+            seen = hours.shift(hours.hour_key(read.dropped_at), -1)
+            counts[seen, f"{read.source}/{read.table}"] += read.dropped
+    return [
+        DataFinding(
+            hour=hour, kind="rows_dropped", place=place, feature_id=None, value=count, limit=0.0
+        )
+        for (hour, place), count in counts.items()
     ]
 
 
@@ -181,6 +199,8 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     if worst.kind == "source_gap":
         share = "all" if worst.value == 1 else f"{worst.value * 100:.0f} % of the"
         return f"no requests of {share} features that are never silent at this time"
+    if worst.kind == "rows_dropped":
+        return f"{worst.value:,.0f} rows of {place} dropped: their files were read again with fewer"
     share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
     if worst.kind == "reject_ratio":
         return f"{share} of the rows of {place} rejected (limit {limit})"

@@ -47,10 +47,11 @@ def _data_findings(
     lake: Lake, settings: Settings, points: list[ChartPoint]
 ) -> list[alerting.DataFinding]:
     busy = lake.query("busy_features").to_pylist()
-    control = settings.control
+    control, reads = settings.control, lake.rows("source_reads")
     return [
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
-        *alerting.find_rejects(lake.rows("source_reads"), control.maximum_reject_ratio),
+        *alerting.find_rejects(reads, control.maximum_reject_ratio),
+        *alerting.find_drops(reads),
         *alerting.find_low_coverage(
             lake.rows("window_metrics", "metric = 'unscored_rate'"),
             control.minimum_judge_coverage_ratio,

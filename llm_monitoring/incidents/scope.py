@@ -353,6 +353,7 @@ NEAREST = {
     "latency_p50_ms": "latency_ms", "latency_p95_ms": "latency_ms", "latency_p99_ms": "latency_ms",
     "survivorship_bias_risk": "abandonment_rate", "missing_windows": "request_count",
     "source_gap": "request_count", "request_share": "request_count",
-    "reject_ratio": "request_count", "judge_coverage": "unscored_rate",
+    "rows_dropped": "request_count", "reject_ratio": "request_count",
+    "judge_coverage": "unscored_rate",
     "pass_rate": "quality_mean", "length": "avg_output_tokens", "identity": "quality_mean",
 }  # fmt: skip

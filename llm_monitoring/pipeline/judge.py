@@ -6,7 +6,8 @@ from llm_monitoring.judging import Judge, JudgeItem, judge_and_commit, settled, 
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import Judgement, SampledRequest
 
-CHUNK = 2000  # judgements to a commit: few enough to lose, enough to keep commits rare
+CHUNK = 50  # judgements to a commit: a run that is killed has paid in vain for no more
+UNPAID_CHUNK = 2000  # keeps commits rare where nothing is lost but a second's work
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,15 @@ class Judged:
     made: int
 
 
-async def judge_hours(lake: Lake, judge: Judge, first: int, last: int) -> Judged:
+async def judge_hours(
+    lake: Lake, judge: Judge, first: int, last: int, *, is_paid: bool = False
+) -> Judged:
     """Judge what is open in hours `first` to `last`; drop what a newer judgement replaced."""
     sampled = lake.rows("sampled_requests", hours=(first, last))
     existing = lake.rows("judgements", hours=(first, last))
     items = _items(lake, to_judge(sampled, existing, judge.epoch))
-    made = await judge_and_commit(judge, items, lambda rows: lake.append("judgements", rows), CHUNK)
+    chunk = CHUNK if is_paid else UNPAID_CHUNK
+    made = await judge_and_commit(judge, items, lambda rows: lake.append("judgements", rows), chunk)
     rows = _replace_stale(lake, sampled, existing, judge.epoch, (first, last))
     return Judged([row for row in rows if row.epoch == judge.epoch], made)
 

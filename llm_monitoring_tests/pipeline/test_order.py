@@ -10,7 +10,7 @@ from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request, signal
 
-HOURS, PIECE = 60, 12
+HOURS, PIECE = 52, 13
 FILLED = (
     "raw_requests", "user_signals", "rejected_rows", "source_reads", "log_files",
     "sampled_requests", "judgements", "input_features", "input_references", "window_metrics",
@@ -72,8 +72,10 @@ def two_workers(product: SmallProduct, seed: int) -> None:
 
 def hour_by_hour(product: SmallProduct) -> None:
     """As the schedule does it: the hour that closed, with the one before it."""
-    for hour in range(HOURS):
-        product.run(max(0, hour - 1), hour)
+    for piece in PIECES[:2]:
+        product.run(*piece)
+    for hour in range(PIECES[2][0], HOURS):
+        product.run(hour - 1, hour)
 
 
 ORDERS = {

@@ -52,7 +52,8 @@ def judgements(
 
 async def _judge(monitoring: Monitoring, first: int, last: int) -> tuple[Judged, str, str]:
     async with open_judge(monitoring) as judge:
-        judged = await judge_hours(monitoring.lake, judge, first, last)
+        is_paid = monitoring.settings.judge.kind == "endpoint"
+        judged = await judge_hours(monitoring.lake, judge, first, last, is_paid=is_paid)
         return judged, judge.name, judge.epoch
 
 
