@@ -24,6 +24,8 @@ Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
     group_name="ingestion",
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    # Of two runs at once, one could overwrite rows that the other just read from a file now gone.
+    pool="raw_requests",
     kinds={"deltalake"},
     check_specs=[
         hourly_check("raw_requests", REJECTS, "Few input rows had to be rejected."),
@@ -49,6 +51,7 @@ def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
     group_name="ingestion",
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="user_signals",
     kinds={"deltalake"},
     check_specs=[
         hourly_check("user_signals", REJECTS, "Few input rows had to be rejected."),
