@@ -1,5 +1,7 @@
 """In whatever order hours come, every table is the one that hours in order give."""
 
+import json
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -93,7 +95,22 @@ def test_the_order_of_the_hours_does_not_matter(
     product = new_product(tmp_path)
     ORDERS[order](product)
     for name in FILLED:
-        assert product.table(name) == ordered.table(name), name
+        rows, wanted = product.table(name), ordered.table(name)
+        differ = [pair for pair in zip(rows, wanted, strict=True) if not are_alike(*pair)]
+        assert differ[:1] == [], name
+
+
+def are_alike(one: Any, other: Any) -> bool:
+    """Equal, but for the last bits of floats: a mean depends on the order of its rows in a file."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(are_alike(one[k], other[k]) for k in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(are_alike, one, other))
+    if isinstance(one, str) and one.startswith("{") and one != other:
+        return are_alike(json.loads(one), json.loads(other))
+    return bool(one == other)
 
 
 def test_each_query_is_embedded_once_and_those_of_the_reference_twice(tmp_path: Path) -> None:
