@@ -6,8 +6,7 @@ restarts, neither loses an alert nor makes it twice.
 
 import hashlib
 import json
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import dagster as dg
@@ -18,7 +17,12 @@ from llm_monitoring.defs.jobs import alerts_job, hours_job
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_key, hour_range, hour_start
-from llm_monitoring.pipeline.catch_up import Due, due_hours, pieces_newest_first
+from llm_monitoring.pipeline.catch_up import (
+    Due,
+    due_hours,
+    pieces_newest_first,
+    shorter_where_failed,
+)
 
 TERMINAL = (
     dg.DagsterEventType.RUN_SUCCESS,
@@ -154,22 +158,25 @@ def missing_hours_and_late_files(
     due = due_hours(monitoring.lake, monitoring.settings, now)
     busy = _hours_of_runs(runs)
     # A range that failed is asked for again with the next hour; until then it is others' turn.
-    tried = _hours_of_runs(
-        context.instance.get_runs(dg.RunsFilter(tags={SWEEP: str(hour_key(now))}), limit=PAGE)
+    asked = str(hour_key(now))
+    tried = _hours_of_runs(context.instance.get_runs(dg.RunsFilter(tags={SWEEP: asked})))
+    failed = context.instance.get_runs(
+        dg.RunsFilter(job_name=hours_job.name, statuses=[dg.DagsterRunStatus.FAILURE]), limit=PAGE
     )
-    wanted = (due.missing - tried) | due.changed.keys()
+    pieces = pieces_newest_first(
+        (due.missing | due.changed) - busy - tried, shorter_where_failed(_ranges_of_runs(failed))
+    )
     requests = [
         dg.RunRequest(
-            run_key=_run_key(due, first, last, now),
-            tags={**range_tags(first, last), SWEEP: str(hour_key(now))},
+            run_key=f"{first}..{last}:{asked}", tags={**range_tags(first, last), SWEEP: asked}
         )
-        for first, last in islice(pieces_newest_first(wanted - busy), free)
+        for first, last in islice(pieces, free)
     ]
     return dg.SensorResult(run_requests=requests) if requests else _nothing_due(due)
 
 
 def _nothing_due(due: Due) -> dg.SkipReason:
-    if count := len(due.missing | due.changed.keys()):
+    if count := len(due.missing | due.changed):
         return dg.SkipReason(f"{count} hours are due: they are run, or were tried in this hour")
     if not due.waiting:
         return dg.SkipReason("every closed hour is measured as its files are now")
@@ -186,15 +193,12 @@ def hour_text(hour: int) -> str:
     return f"{hour_start(hour):%Y-%m-%dT%H}"
 
 
-def _run_key(due: Due, first: int, last: int, now: datetime) -> str:
-    """Another one when the files say something else, and with every hour."""
-    changes = ";".join(due.changed.get(hour, "") for hour in hour_range(first, last))
-    return f"{first}..{last}:{_short_hash(changes)}:{hour_key(now)}"
-
-
 def _hours_of_runs(runs: Iterable[dg.DagsterRun]) -> set[int]:
-    known = filter(None, (range_of_tags(run.tags) for run in runs))
-    return {hour for first, last in known for hour in hour_range(first, last)}
+    return {hour for span in _ranges_of_runs(runs) for hour in hour_range(*span)}
+
+
+def _ranges_of_runs(runs: Iterable[dg.DagsterRun]) -> Iterator[tuple[int, int]]:
+    return filter(None, (range_of_tags(run.tags) for run in runs))
 
 
 def _short_hash(text: str) -> str:

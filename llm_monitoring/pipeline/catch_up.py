@@ -1,6 +1,6 @@
 """Which hours have to be run: never measured, or not as their log files are now."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,13 +21,13 @@ class Due:
 
     Args:
         missing: never measured.
-        changed: measured, but their files say something else now -> what they say.
+        changed: measured, but their files say something else now.
         waiting: never measured and older than the first that was: a judge that is paid starts on
             these only when it is told to.
     """
 
     missing: frozenset[int]
-    changed: dict[int, str]
+    changed: frozenset[int]
     waiting: frozenset[int]
 
 
@@ -35,7 +35,7 @@ def due_hours(lake: Lake, settings: Settings, now: datetime) -> Due:
     """Closed hours to be run, but for the newest, which is the schedule's."""
     closed = closed_hours(settings, now)
     if closed is None:
-        return Due(frozenset(), {}, frozenset())
+        return Due(frozenset(), frozenset(), frozenset())
     first, last = closed
     measured = set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
     missing = set(hour_range(first, last)) - measured
@@ -43,10 +43,9 @@ def due_hours(lake: Lake, settings: Settings, now: datetime) -> Due:
     oldest = min(measured, default=shift(last, 1))
     is_paid = isinstance(settings.judge, EndpointJudgeSettings)
     waiting = {hour for hour in missing if is_paid and hour < oldest}
-    changed = _changed(lake, settings, last)
     return Due(
         missing=frozenset(missing - waiting),
-        changed={hour: what for hour, what in changed.items() if hour in measured},
+        changed=frozenset(_changed(lake, settings, last) & measured),
         waiting=frozenset(waiting),
     )
 
@@ -59,28 +58,47 @@ def closed_hours(settings: Settings, now: datetime) -> tuple[int, int] | None:
     return (hour_key(settings.start), hour_key(last)) if settings.start <= last else None
 
 
-def pieces_newest_first(hours: set[int] | frozenset[int]) -> Iterator[tuple[int, int]]:
-    """Neighbouring hours as (first, last), at most LONGEST of them, the newest first."""
+def pieces_newest_first(
+    hours: Iterable[int], longest_at: Callable[[int], int] = lambda _: LONGEST
+) -> Iterator[tuple[int, int]]:
+    """Neighbouring hours as (first, last), the newest first.
+
+    Args:
+        longest_at: how many hours a piece that ends with this one may have.
+    """
     for first, last in reversed(list(ranges(hours))):
         while last >= first:
-            start = max(first, shift(last, 1 - LONGEST))
+            start = max(first, shift(last, 1 - longest_at(last)))
             yield start, last
             last = shift(start, -1)  # noqa: PLW2901
 
 
-def _changed(lake: Lake, settings: Settings, last: int) -> dict[int, str]:
+def shorter_where_failed(failed: Iterable[tuple[int, int]]) -> Callable[[int], int]:
+    """Pieces a quarter as long as the runs that failed: one hour that cannot be run is left alone.
+
+    Args:
+        failed: first and last hour of runs that failed.
+    """
+    shortest: dict[int, int] = {}
+    for first, last in failed:
+        hours = list(hour_range(first, last))
+        shortest |= {hour: min(shortest.get(hour, len(hours)), len(hours)) for hour in hours}
+    return lambda hour: max(1, shortest[hour] // 4) if hour in shortest else LONGEST
+
+
+def _changed(lake: Lake, settings: Settings, last: int) -> set[int]:
     """Hours for which files that are there hold other rows than were stored of them."""
     first = max(hour_key(settings.start), shift(last, 1 - 24 * WATCHED_DAYS))
-    found: dict[int, str] = {}
-    for table, sources in (
-        ("raw_requests", settings.sources.requests),
-        ("user_signals", settings.sources.signals),
-    ):
-        known = _known_files(lake, table, sources, (first, last))
-        for source in sources:
-            for hour, what in _changed_of(source, known, first, last):
-                found[hour] = f"{found.get(hour, '')};{what}"
-    return found
+    return {
+        hour
+        for table, sources in (
+            ("raw_requests", settings.sources.requests),
+            ("user_signals", settings.sources.signals),
+        )
+        for known in [_known_files(lake, table, sources, (first, last))]
+        for source in sources
+        for hour in _changed_of(source, known, first, last)
+    }
 
 
 def _known_files(
@@ -98,17 +116,13 @@ def _known_files(
 
 def _changed_of(
     source: Source, known: dict[tuple[str, str], LogFile], first: int, last: int
-) -> Iterator[tuple[int, str]]:
-    """Hours, and what changed."""
+) -> Iterator[int]:
     for file in source_files(source, first, shift(last, -source.late_hours)):
         row = known.get((source.name, str(file.path)))
         if row is not None:
-            for hour in hours_to_take_up(row):
-                if file.may_hold(hour):
-                    yield hour, f"{file.path.name}:{row.contents}"
+            yield from (hour for hour in hours_to_take_up(row) if file.may_hold(hour))
         if file.hour is None or file.latest is None or file.latest > last:
             continue  # without a date, or still open: it changes with every request
         stat = file.path.stat()
         if row is None or (row.size_bytes, row.modified_ns) != (stat.st_size, stat.st_mtime_ns):
-            stamp = f"{file.path.name}:{stat.st_size}:{stat.st_mtime_ns}"
-            yield from ((hour, stamp) for hour in hour_range(file.hour, file.latest))
+            yield from hour_range(file.hour, file.latest)

@@ -18,10 +18,9 @@ def refold_late(lake: Lake, settings: Settings, first: int) -> list[int]:
     Returns:
         Hours before `first` that have other alarms now.
     """
-    signals, inputs = names_of("signals"), names_of("inputs")
     stale = [
-        *_stale(lake, signals, shift(first, -settle_hours(settings)), first),
-        *_stale(lake, inputs, shift(first, -24 * settings.retention.raw_days), first),
+        *_stale(lake, names_of("signals"), shift(first, -settle_hours(settings)), first),
+        *_stale(lake, ["novelty_rate"], shift(first, -24 * settings.retention.raw_days), first),
     ]
     if not stale:
         return []

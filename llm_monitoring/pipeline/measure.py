@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llm_monitoring.adapters.embedders import Embedder
-from llm_monitoring.hours import hour_range, ranges, shift
+from llm_monitoring.hours import LAST_HOUR, hour_range, ranges, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import (
     FLEET_FEATURES,
@@ -86,7 +86,9 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
 def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: int) -> Iterator[int]:
     """Describe and measure hours again that were described before their reference was there."""
     since = shift(last, -24 * settings.retention.raw_days)  # older queries are no longer there
-    due = lake.query("hours_without_novelty", embedder=embedder.name, since=since)["hour"]
+    due = lake.query(
+        "hours_without_novelty", hours=(since, LAST_HOUR), embedder=embedder.name, since=since
+    )["hour"]
     for span in ranges(due.to_pylist()):
         for hours in pieces(*span):
             describe_inputs(lake, settings, embedder, *hours)

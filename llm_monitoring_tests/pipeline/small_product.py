@@ -55,12 +55,16 @@ class Judge:
     async def judge(
         self,
         items: Sequence[JudgeItem],
-        chunk: int = 50,  # noqa: ARG002
+        chunk: int = 50,
     ) -> AsyncGenerator[list[Judgement], None]:
-        for item in items:
-            score = 1 + len(item.sampled.request_id) % 5
-            verdict = Scores(correctness=score, completeness=score, tone=score, reason="so")
-            yield [judgement_of(item, verdict, judge="fixed", epoch="epoch-1", judged_at=NOW)]
+        for start in range(0, len(items), chunk):
+            yield [_judged(item) for item in items[start : start + chunk]]
+
+
+def _judged(item: JudgeItem) -> Judgement:
+    score = 1 + len(item.sampled.request_id) % 5
+    verdict = Scores(correctness=score, completeness=score, tone=score, reason="so")
+    return judgement_of(item, verdict, judge="fixed", epoch="epoch-1", judged_at=NOW)
 
 
 @dataclass
