@@ -1,6 +1,6 @@
 """Windows are half-open UTC hours, named by an integer key yyyymmddhh; weeks by their Monday."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -49,6 +49,17 @@ def hour_range(first: int, last: int) -> Iterator[int]:
     """Every hour from first to last, both included."""
     start = hour_start(first)
     return (hour_key(start + i * HOUR) for i in range(hours_between(first, last) + 1))
+
+
+def ranges(hours: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Neighbouring hours as (first, last), in order of time."""
+    ordered = sorted(set(hours))
+    indexes = [hour_index(hour) for hour in ordered]
+    start = 0
+    for i in range(1, len(ordered) + 1):
+        if i == len(ordered) or indexes[i] != indexes[i - 1] + 1:
+            yield ordered[start], ordered[i - 1]
+            start = i
 
 
 def week_key(moment: datetime) -> int:

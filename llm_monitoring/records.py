@@ -46,6 +46,7 @@ class Request:
     input_text: Annotated[str | None, "what the user asked, redacted"]
     output_text: Annotated[str | None, "what the model answered, redacted"]
     source: Annotated[str, "name of the source in monitoring.yaml"]
+    file: Annotated[str | None, "file it was read from; None: an earlier version read it"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class UserSignal:
     timestamp: Annotated[datetime, "when the user reacted"]
     metadata: Annotated[str, "signal-specific data, a JSON object"]
     source: Annotated[str, "name of the source in monitoring.yaml"]
+    file: Annotated[str | None, "file it was read from; None: an earlier version read it"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,26 @@ class SourceRead:
     forgotten: Annotated[
         int | None, "rows left out because somebody is forgotten; None: not counted yet"
     ] = None
+    dropped: Annotated[
+        int | None, "rows lost when a file was last read again and had fewer; None: never"
+    ] = None
+    dropped_at: Annotated[datetime | None, "when that was seen; None: never"] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFile:
+    """One log file as it was last read: which rows of which hours it held, and which are stored."""
+
+    hour: Annotated[int, "hour its name bears, or first hour of its day; 0: no time in its name"]
+    table: Annotated[str, "table the file feeds"]
+    source: Annotated[str, "name of the source in monitoring.yaml"]
+    path: Annotated[str, "the file"]
+    size_bytes: Annotated[int, "its size before it was read"]
+    modified_ns: Annotated[int, "its time of change before it was read, ns since 1970"]
+    rows: Annotated[str, "hour -> rows in it, rejected and skipped ones too, a JSON object"]
+    contents: Annotated[str, "hour -> checksum of its rows, a JSON object"]
+    stored: Annotated[str, "hour -> checksum of its rows when last stored, a JSON object"]
+    read_at: Annotated[datetime, "when it was read"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,10 +80,10 @@ class Product:
         return self.run("hours", partition_key=partition(hour), **how)
 
     def table(self, name: str) -> list[dict[str, Any]]:
-        """All rows of a table, in the order of its key, without the times of the wall clock."""
+        """All rows of a table, in the order of its key, but for wall clock and folder."""
         key = ", ".join(f'"{column}"' for column in TABLES[name].key)
         rows = self.monitoring.lake.run(f"select * from {name} order by {key}").to_pylist()
-        return [{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in rows]
+        return [{k: v for k, v in row.items() if k not in WALL_CLOCK | PLACES} for row in rows]
 
     def with_settings(self, name: str, settings: Mapping[str, Any]) -> "Product":
         """The same product under a monitoring.yaml that says something else."""
@@ -159,4 +159,7 @@ def open_product(folder: Path) -> Iterator[Product]:
         yield Product(folder, instance, monitoring_resource(folder / "monitoring.yaml"))
 
 
-WALL_CLOCK = ("judged_at", "created_at", "updated_at", "probed_at")
+WALL_CLOCK = {
+    "judged_at", "created_at", "updated_at", "probed_at", "read_at", "modified_ns", "dropped_at",
+}  # fmt: skip
+PLACES = {"file", "path"}  # a copy of the product lies in another folder

@@ -1,6 +1,6 @@
-"""Trouble with the data: hours without requests, rejected rows, unscored samples, failed charts."""
+"""Trouble with the data: silence, rejected or dropped rows, unscored samples, failed charts."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -26,10 +26,12 @@ class DataFinding:
     """One window in which the data were not as they should be."""
 
     hour: int  # the window
-    kind: str  # missing_windows, source_gap, reject_ratio, judge_coverage or chart_failed
+    kind: (
+        str  # missing_windows, source_gap, reject_ratio, rows_dropped, judge_coverage, chart_failed
+    )
     place: str  # feature_id, name of the source, or the table that has a gap
     feature_id: str | None  # None: about a source
-    value: float  # what was found: requests, a ratio, or charts
+    value: float  # what was found: requests, dropped rows, a ratio, or charts
     limit: float  # what is allowed: more than so many requests, at most or at least this ratio
     reason: str = ""  # of charts that failed: the first of them, and why
 
@@ -100,6 +102,24 @@ def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[Data
         )
         for read in reads
         if read.rejected > maximum_ratio * (read.loaded + read.rejected)
+    ]
+
+
+def find_drops(reads: Iterable[SourceRead]) -> list[DataFinding]:
+    """Rows that went because their file was read again and had fewer.
+
+    A finding belongs to the hour before it was seen, however old the rows are: it is news then.
+    """
+    counts: Counter[tuple[int, str]] = Counter()
+    for read in reads:
+        if read.dropped and read.dropped_at is not None:
+            seen = hours.shift(hours.hour_key(read.dropped_at), -1)
+            counts[seen, f"{read.source}/{read.table}"] += read.dropped
+    return [
+        DataFinding(
+            hour=hour, kind="rows_dropped", place=place, feature_id=None, value=count, limit=0.0
+        )
+        for (hour, place), count in counts.items()
     ]
 
 
@@ -214,6 +234,8 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     if worst.kind == "chart_failed":
         charts = f"{worst.value:.0f} chart{'s' if worst.value > 1 else ''}"
         return f"{charts} of {place} cannot be computed, such as {error_text(worst.reason)}"
+    if worst.kind == "rows_dropped":
+        return f"{worst.value:,.0f} rows of {place} dropped: their files were read again with fewer"
     share, limit = value_text(worst.value, "ratio"), value_text(worst.limit, "ratio")
     if worst.kind == "reject_ratio":
         return f"{share} of the rows of {place} rejected (limit {limit})"

@@ -70,11 +70,20 @@ def status(config: Path, style: str) -> None:
 @CONFIG
 @FROM
 @TO
-def backfill(config: Path, first: str, last: str) -> None:
-    """Run every hourly asset over a range, in this process."""
+@click.option("--yes", is_flag=True, help="Do not ask before a judge is paid.")
+def backfill(config: Path, first: str, last: str, *, yes: bool) -> None:
+    """Run every hourly asset over a range, in this process.
+
+    With a judge behind an endpoint it tells first how many answers that would be asked about and
+    what they cost, and asks.
+    """
     settings = _settings(config)
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
     _check_range(settings, start, end)
+    if not yes:
+        from llm_monitoring.cli.asking import ask_before_paying  # noqa: PLC0415
+
+        ask_before_paying(settings, start, end)
     os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
     from llm_monitoring.cli.backfill import run_backfill  # noqa: PLC0415
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from llm_monitoring.control.stored import baseline_id_of, heeds, parse_baseline
+from llm_monitoring.control.stored import has_our_id, heeds, parse_baseline
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.stats.baselines import (
     ESTABLISHED_WINDOWS,
@@ -85,7 +85,7 @@ def can_resume(
     if baseline is None:
         return phase_one is not None and _learned(phase_one) == 0 and not point.state
     return (
-        baseline.baseline_id == baseline_id_of(baseline)
+        has_our_id(baseline)
         and (
             baseline.status == "established"
             or (phase_one is not None and _learned(phase_one) == baseline.windows)

@@ -1,7 +1,7 @@
 """The checks of control_charts: for each layer, for silence, for drawn lines, for what failed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -59,18 +59,26 @@ CHART_CHECKS = tuple(
 
 
 def report_charts(
-    context: dg.AssetExecutionContext, monitoring: Monitoring
+    context: dg.AssetExecutionContext, monitoring: Monitoring, late: Sequence[int] = ()
 ) -> Iterator[dg.AssetCheckResult]:
-    """Results of every check for every window of the run."""
+    """Results of every check for every window of the run.
+
+    Args:
+        late: earlier hours whose alarms are others now: their results are reported anew.
+    """
+    first, last = hours_of(context)
+    hours = (min([first, *late]), last)
     wrong = "alarm or failure is not null"
-    points = monitoring.lake.rows("control_charts", wrong, hours=hours_of(context))
+    points = monitoring.lake.rows("control_charts", wrong, hours=hours)
+    also = [hour_partition(hour) for hour in late]
     accepted = accepted_shifts(monitoring.lake) if points else {}
     single = len(list(context.partition_keys)) == 1
     for name, (text, belongs) in _CHECKS.items():
         by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
         for point in filter(belongs, points):
             by_partition[hour_partition(point.hour)].append(point)
-        yield from report(context, name, _finding(monitoring, text, by_partition, accepted, single))
+        finding = _finding(monitoring, text, by_partition, accepted, single)
+        yield from report(context, name, finding, also=also)
 
 
 def _finding(

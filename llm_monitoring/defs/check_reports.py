@@ -5,7 +5,7 @@ of its partitions, tied to that partition's materialisation, and yields a summar
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,15 @@ def report(
     name: str,
     finding_of: Callable[[str], Finding],
     severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    also: Sequence[str] = (),
 ) -> Iterator[dg.AssetCheckResult]:
     """Report a check for every partition of the run, after the materialisation was yielded.
 
     Args:
         finding_of: partition key -> what was found.
+        also: partitions of earlier runs whose results are others now.
     """
+    _log_each(context, name, {key: finding_of(key) for key in also}, severity)
     keys = list(context.partition_keys)
     findings = {key: finding_of(key) for key in keys}
     failed = [key for key in keys if not findings[key].passed]
@@ -87,6 +90,8 @@ def _log_each(
         context.asset_key, dg.DagsterEventType.ASSET_MATERIALIZATION, set(findings)
     )
     for key, finding in findings.items():
+        if key not in storage_ids:
+            continue  # never materialized here: there is no status to bring up to date
         context.log_event(
             dg.AssetCheckEvaluation(
                 asset_key=context.asset_key,

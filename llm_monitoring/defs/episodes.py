@@ -77,12 +77,15 @@ def _data_findings(
 ) -> list[alerting.DataFinding]:
     busy = lake.query("busy_features", hours=hours, since=hours[0]).to_pylist()
     reads = lake.rows("source_reads", hours=hours)
+    # Told in the hour they were seen to go, however old they are.
+    dropped = lake.rows("source_reads", "dropped is not null")
     failed = lake.query("failed_points", hours=hours, since=hours[0]).to_pylist()
     control = settings.control
     return [
         *alerting.find_failed_charts(alerting.FailedCharts(**row) for row in failed),
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
         *alerting.find_rejects(reads, control.maximum_reject_ratio),
+        *(found for found in alerting.find_drops(dropped) if found.hour >= hours[0]),
         *alerting.find_low_coverage(
             lake.rows("window_metrics", "metric = 'unscored_rate'", hours=hours),
             control.minimum_judge_coverage_ratio,

@@ -13,11 +13,6 @@ def newest_hour(lake: Lake) -> int | None:
     return None if newest is None else int(newest)
 
 
-def measured_hours(lake: Lake) -> set[int]:
-    """Hours that have metrics."""
-    return set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
-
-
 def known_series(lake: Lake) -> dict[Series, int]:
     """Every series that was measured, and its first window."""
     rows = lake.query("series_before", first=LAST_HOUR).to_pylist()

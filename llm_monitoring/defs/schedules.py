@@ -2,8 +2,9 @@
 
 One run an hour: it ingests, judges, measures and charts, reads the change ledger, checks the cost.
 
-The hour that closed is run together with the hours before it whose rows and signals may still have
-come late; a re-run replaces them and pays no judge twice.
+The hour that closed is run together with the hours before it whose requests may still have come
+late; a re-run replaces them and pays no judge twice. Signals come later still: they are taken up
+with the hour they came in, and touch only the windows they belong to.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from llm_monitoring.defs.jobs import hours_job, maintenance, weeks_job
 from llm_monitoring.defs.partitions import SETTINGS, WEEKS, range_tags
 from llm_monitoring.defs.started_runs import is_waiting
 from llm_monitoring.hours import HOUR, hour_key
+from llm_monitoring.pipeline.ingest import latest
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
 OVERTAKEN = dg.SkipReason("a newer tick has come")
@@ -27,7 +29,7 @@ OVERTAKEN = dg.SkipReason("a newer tick has come")
     job=hours_job, cron_schedule="5 * * * *", execution_timezone="UTC", default_status=RUNNING
 )
 def closed_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The hour that closed, with the hours before it whose rows may have come late."""
+    """The hour that closed, with the hours before it whose requests may have come late."""
     if is_overtaken(context, HOUR):
         return OVERTAKEN
     tags = closed_hours(context.scheduled_execution_time)
@@ -46,9 +48,8 @@ def closed_hours(now: datetime) -> dict[str, str] | None:
 
 
 def late_hours() -> int:
-    """How late a row or a signal may come and still count."""
-    sources = [*SETTINGS.sources.requests, *SETTINGS.sources.signals]
-    return max((source.late_hours for source in sources), default=0)
+    """How late a request may come and still count."""
+    return latest(SETTINGS.sources.requests)
 
 
 @dg.schedule(

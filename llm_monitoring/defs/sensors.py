@@ -6,23 +6,25 @@ restarts, neither loses an alert nor makes it twice.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import dagster as dg
 
-from llm_monitoring.adapters.sources import source_files
 from llm_monitoring.alerts import due
 from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.jobs import alerts_job, hours_job, incidents_job
-from llm_monitoring.defs.lake_state import measured_hours
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.defs.started_runs import failed_runs, is_failing, is_waiting
 from llm_monitoring.defs.watching import self_check
-from llm_monitoring.hours import HOUR, hour_index, hour_key, hour_range
-from llm_monitoring.settings import Settings, Source
+from llm_monitoring.hours import hour_key, hour_range, hour_start
+from llm_monitoring.pipeline.catch_up import (
+    Due,
+    due_hours,
+    pieces_newest_first,
+    shorter_where_failed,
+)
 
 TERMINAL = (
     dg.DagsterEventType.RUN_SUCCESS,
@@ -36,7 +38,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
 ]
 PAGE = 200  # runs or events read at a time
-SWEPT_DAYS = 7  # how far back missing hours and late files are looked for
+SWEEP = "llm_monitoring/sweep"  # tag of a run that catches up, with the hour it was asked in
+CATCHING_UP = 2  # such runs at a time
 RUNNING = dg.DefaultSensorStatus.RUNNING
 # Assets that answer a failed check: their own results must not start them again.
 ANSWERS = (response.alerts.key, response.incidents.key)
@@ -148,90 +151,65 @@ def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> 
 )
 def missing_hours_and_late_files(
     context: dg.SensorEvaluationContext, monitoring: Monitoring
-) -> dg.SensorResult:
-    """Closed hours that were never measured, or whose files changed since, are run again."""
-    settings, now = monitoring.settings, monitoring.now()
-    hours = list(swept_hours(settings, now))
-    if not hours:
-        return dg.SensorResult(skip_reason=dg.SkipReason("no hour has closed yet"))
-    before: Mapping[str, str] = json.loads(context.cursor) if context.cursor else {}
-    stamps = {str(hour): file_stamp(settings, hour) for hour in hours}
-    measured, running = measured_hours(monitoring.lake), running_hours(context.instance)
-    seen = {hour: before.get(hour, stamp) for hour, stamp in stamps.items()}
-    wanted = [
-        hour for hour in hours
-        if hour not in running
-        and (hour not in measured or seen[str(hour)] != stamps[str(hour)])
-    ]  # fmt: skip
-    requests = [
-        # A key is run once: an hour whose run failed is asked for again with the next hour.
-        dg.RunRequest(
-            run_key=f"{first}..{last}:{_stamped(stamps, first, last)}:{hour_key(now)}",
-            tags=range_tags(first, last),
-        )
-        for first, last in _ranges(wanted)
-    ]
-    # A file that changes while its hour runs may have been read before: it is looked at again.
-    stamps |= {str(hour): seen[str(hour)] for hour in hours if hour in running}
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps(stamps))
+) -> dg.SensorResult | dg.SkipReason:
+    """Closed hours that were never measured, or whose files changed since, are run again.
 
-
-def swept_hours(settings: Settings, now: datetime) -> Iterator[int]:
-    """Closed hours of the last days, but for the newest, which is the schedule's."""
-    last = now.replace(minute=0, second=0, microsecond=0) - 2 * HOUR
-    if settings.end is not None:
-        last = min(last, settings.end - HOUR)
-    first = max(settings.start, last - SWEPT_DAYS * 24 * HOUR)
-    return hour_range(hour_key(first), hour_key(last)) if first <= last else iter(())
-
-
-def running_hours(instance: dg.DagsterInstance) -> set[int]:
-    """Hours that a run is on, or will be."""
-    runs = instance.get_runs(dg.RunsFilter(job_name=hours_job.name, statuses=UNFINISHED))
-    ranges = (range_of_tags(run.tags) for run in runs)
-    return {hour for known in ranges if known for hour in hour_range(*known)}
-
-
-def file_stamp(settings: Settings, hour: int) -> str:
-    """Sizes and times of the files whose names bear this hour; '' for none.
-
-    Files without a date in their name are left out: they change with every request.
+    What was measured and of which files stands in the lake, so there is no cursor. The newest
+    hours come first, a few runs at a time.
     """
-    stamps = []
-    for source in (*settings.sources.requests, *settings.sources.signals):
-        for file in _stamped_files(source, hour):
-            stat = file.stat()
-            stamps.append(f"{file.name}:{stat.st_size}:{stat.st_mtime_ns}")
-    return ";".join(stamps)
+    now = monitoring.now()
+    runs = context.instance.get_runs(dg.RunsFilter(job_name=hours_job.name, statuses=UNFINISHED))
+    free = CATCHING_UP - sum(SWEEP in run.tags for run in runs)
+    if free <= 0:
+        return dg.SkipReason("hours are being caught up")
+    due = due_hours(monitoring.lake, monitoring.settings, now)
+    busy = _hours_of_runs(runs)
+    # A range that failed is asked for again with the next hour; until then it is others' turn.
+    asked = str(hour_key(now))
+    tried = _hours_of_runs(context.instance.get_runs(dg.RunsFilter(tags={SWEEP: asked})))
+    failed = context.instance.get_runs(
+        dg.RunsFilter(job_name=hours_job.name, statuses=[dg.DagsterRunStatus.FAILURE]), limit=PAGE
+    )
+    pieces = pieces_newest_first(
+        (due.missing | due.changed) - busy - tried, shorter_where_failed(_ranges_of_runs(failed))
+    )
+    requests = [
+        dg.RunRequest(
+            run_key=f"{first}..{last}:{asked}", tags={**range_tags(first, last), SWEEP: asked}
+        )
+        for first, last in islice(pieces, free)
+    ]
+    return dg.SensorResult(run_requests=requests) if requests else _nothing_due(due)
 
 
-def _stamped_files(source: Source, hour: int) -> Iterator[Path]:
-    if "{hour}" not in source.path:
-        return
-    for file in source_files(source, hour, hour):
-        if file.hour == hour:
-            yield file.path
+def _nothing_due(due: Due) -> dg.SkipReason:
+    if count := len(due.missing | due.changed):
+        return dg.SkipReason(f"{count} hours are due: they are run, or were tried in this hour")
+    if not due.waiting:
+        return dg.SkipReason("every closed hour is measured as its files are now")
+    first, last = min(due.waiting), max(due.waiting)
+    return dg.SkipReason(
+        f"{len(due.waiting)} hours from {first} to {last} are older than the first that was "
+        "measured. Their answers cost the judge money, so they wait for your word: "
+        f"llm-monitoring backfill --from {hour_text(first)} --to {hour_text(last)}"
+    )
 
 
-def _stamped(stamps: Mapping[str, str], first: int, last: int) -> str:
-    return _short_hash(";".join(stamps[str(hour)] for hour in hour_range(first, last)))
+def hour_text(hour: int) -> str:
+    """An hour as the command line takes it."""
+    return f"{hour_start(hour):%Y-%m-%dT%H}"
+
+
+def _hours_of_runs(runs: Iterable[dg.DagsterRun]) -> set[int]:
+    return {hour for span in _ranges_of_runs(runs) for hour in hour_range(*span)}
+
+
+def _ranges_of_runs(runs: Iterable[dg.DagsterRun]) -> Iterator[tuple[int, int]]:
+    return filter(None, (range_of_tags(run.tags) for run in runs))
 
 
 def _short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _ranges(hours: list[int]) -> Iterator[tuple[int, int]]:
-    """Neighbouring hours as (first, last)."""
-    start = previous = None
-    for hour in hours:
-        if previous is not None and hour_index(hour) != hour_index(previous) + 1:
-            yield start or previous, previous
-            start = hour
-        start = start or hour
-        previous = hour
-    if previous is not None:
-        yield start or previous, previous
 
 
 SENSORS = (failed_checks, open_alerts, missing_hours_and_late_files, failed_runs, self_check)

@@ -144,8 +144,9 @@ TITLES = {
     "unexpected_language_rate": ("Unexpected languages", ""),
     "query_length_mean": ("Query length", "characters"),
     "missing_windows": ("Requests", ""), "source_gap": ("Requests of all features", ""),
-    "reject_ratio": ("Rejected rows", ""), "request_share": ("Share of all requests", ""),
-    "chart_failed": ("Charts that cannot be computed", ""),
+    "rows_dropped": ("Dropped rows", ""), "chart_failed": ("Charts that cannot be computed", ""),
+    "reject_ratio": ("Rejected rows", ""),
+    "request_share": ("Share of all requests", ""),
     "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""),
     "length": ("Probe answer length", ""),
 }  # fmt: skip

@@ -354,6 +354,7 @@ NEAREST = {
     "survivorship_bias_risk": "abandonment_rate", "missing_windows": "request_count",
     "source_gap": "request_count", "request_share": "request_count",
     "reject_ratio": "request_count", "chart_failed": "request_count",
+    "rows_dropped": "request_count",
     "judge_coverage": "unscored_rate",
     "pass_rate": "quality_mean", "length": "avg_output_tokens", "identity": "quality_mean",
 }  # fmt: skip

@@ -177,6 +177,7 @@ _TABLES = (
         words={"excerpt": "''"},
     ),
     Table("source_reads", records.SourceRead, ("hour", "table", "source"), "month"),
+    Table("log_files", records.LogFile, ("table", "source", "path"), "month"),
     Table("changes", records.Change, ("change_id",)),
     Table(
         "sampled_requests", records.SampledRequest, ("request_id",), "hour", "raw",

@@ -48,7 +48,13 @@ class _Plan:
 
 
 def refold(
-    lake: Lake, settings: Settings, first: int, last: int, only: Rebaseline | None = None
+    lake: Lake,
+    settings: Settings,
+    first: int,
+    last: int,
+    only: Rebaseline | None = None,
+    *,
+    metrics: Sequence[str] | None = None,
 ) -> Refolded:
     """Fold the windows from `first` on, and those computed after `last` already.
 
@@ -58,13 +64,15 @@ def refold(
 
     Args:
         only: charts that this decision is not about are left as they are.
+        metrics: charts of other metrics are left as they are; None: all are folded.
     """
     history = read_history(lake, first)
     later = group(_later(lake, first, only))
     known = {
         series: charts_of(series, settings)
         for series in {*later, *history.windows}
-        if only is None or concerns(only, series)
+        if (only is None or concerns(only, series))
+        and (metrics is None or series.metric in metrics)
     }
     # A chart of a series that has ended is left as it is, unless it lacks a point.
     due = [
@@ -87,7 +95,7 @@ def refold(
         baselines += [b for b in learned if b != history.baselines.get(b.baseline_id)]
     end = max((point.hour for point in points), default=last)
     names = [series.chart_id(chart) for series, charts in known.items() for chart in charts]
-    own = None if only is None else {"chart_id": names}
+    own = None if only is None and metrics is None else {"chart_id": names}
     return Refolded(
         charts=len(names),
         baselines=len(baselines),

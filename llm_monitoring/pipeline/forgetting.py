@@ -222,7 +222,8 @@ def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> 
         )
         for read in reading.reads
     ]
-    return Reading(kept, [_silenced(row, memory) for row in reading.rejected], reads)
+    rejected = [_silenced(row, memory) for row in reading.rejected]
+    return replace(reading, rows=kept, rejected=rejected, reads=reads)
 
 
 def _silenced(row: RejectedRow, memory: Memory) -> RejectedRow:

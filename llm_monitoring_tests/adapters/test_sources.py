@@ -3,6 +3,7 @@
 import json
 import os
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def test_a_full_line_becomes_a_priced_request(tmp_path: Path, packed: bool) -> N
 
 def test_what_a_line_leaves_out_is_unknown(tmp_path: Path) -> None:
     (row,) = read(tmp_path, [request()]).rows
-    known = {"hour", "request_id", "timestamp", "feature_id", "model_id", "source"}
+    known = {"hour", "request_id", "timestamp", "feature_id", "model_id", "source", "file"}
     assert {name for name in row.__slots__ if getattr(row, name) is not None} == known
 
 
@@ -340,7 +341,8 @@ def test_a_replayed_file_changes_nothing(tmp_path: Path) -> None:
     once = read(tmp_path, lines)
     write(tmp_path / "log-2026-10-05T11", lines)
     twice = read_requests(settings(tmp_path / "log-{date}T{hour}"), HOUR, HOUR)
-    assert twice.rows == once.rows
+    later = str(tmp_path / "log-2026-10-05T11")  # of two rows with one id the later one wins
+    assert twice.rows == [replace(row, file=later) for row in once.rows]
     assert twice.reads[0].duplicates == 50
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from llm_monitoring.adapters.sources import source_files
-from llm_monitoring.adapters.sources.files import LONGEST_LINE, BrokenLine, read_lines
+from llm_monitoring.adapters.sources import files, source_files
+from llm_monitoring.adapters.sources.files import LONGEST_LINE, BrokenLine, placed, read_lines
 from llm_monitoring.settings import Source
 
 
@@ -136,3 +136,30 @@ def test_a_line_over_the_limit_is_broken_and_its_neighbours_are_not(tmp_path: Pa
     assert isinstance(third[1], BrokenLine)
     assert third[1].reason == "line is longer than 10,000,000 bytes"
     assert len(third[1].start) <= LONGEST_LINE
+
+
+def test_a_path_tells_its_hour_also_when_the_file_is_gone(tmp_path: Path) -> None:
+    chosen = source(tmp_path / "**" / "{date}" / "a-{date}-{hour}*.jsonl")
+    deep = placed(chosen, str(tmp_path / "x/y/2026-10-05/a-2026-10-05-07-b.jsonl"))
+    flat = placed(chosen, str(tmp_path / "2026-10-05/a-2026-10-05-07.jsonl"))
+    assert deep is not None
+    assert flat is not None
+    assert deep.hour == flat.hour == 2026100507
+    assert placed(chosen, str(tmp_path / "2026-10-05/a-2026-10-06-07.jsonl")) is None
+    assert placed(chosen, str(tmp_path / "2026-13-05/a-2026-13-05-07.jsonl")) is None
+
+
+def test_a_folder_is_scanned_once_however_many_hours_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, *[f"2026-{month:02d}-05T07.jsonl" for month in range(1, 13)])
+    scans: list[str] = []
+
+    def counted(pattern: str, **how: bool) -> list[str]:
+        scans.append(pattern)
+        return found(pattern, **how)
+
+    found = files.glob.glob
+    monkeypatch.setattr(files.glob, "glob", counted)
+    assert len(names(tmp_path / "{date}T{hour}.jsonl", 2026020500, 2026040523)) == 3
+    assert len(scans) == 1

@@ -9,6 +9,7 @@ from llm_monitoring.alerts import (
     FailedCharts,
     chart_episodes,
     data_episodes,
+    find_drops,
     find_failed_charts,
     find_low_coverage,
     find_missing_windows,
@@ -33,6 +34,25 @@ def test_silence_is_told_once_and_not_as_a_change_of_volume() -> None:
     )
     (chart,) = chart_episodes(points, BY_NAME, newest_hour=newest)
     assert chart.metric == "error_rate"
+
+
+def test_dropped_rows_are_told_when_they_are_seen_however_old_they_are() -> None:
+    seen = hours.hour_start(hours.shift(START, 100))
+    reads = [
+        SourceRead(
+            hour=hour, table="raw_requests", source="app", loaded=50, rejected=0, duplicates=0,
+            unpriced=0, skipped=0, dropped=dropped, dropped_at=seen if dropped else None,
+        )
+        for hour, dropped in ((START, 30), (hours.shift(START, 1), 12), (hours.shift(START, 2), 0))
+    ]  # fmt: skip
+    (episode,) = data_episodes(find_drops(reads), newest_hour=hours.shift(START, 99))
+    assert (episode.open, episode.metric, episode.severity) == (True, "rows_dropped", "ticket")
+    assert episode.first_hour == hours.shift(START, 99)
+    assert episode.summary.startswith(
+        "42 rows of app/raw_requests dropped: their files were read again with fewer, in 1 window"
+    )
+    (later,) = data_episodes(find_drops(reads), newest_hour=hours.shift(START, 110))
+    assert not later.open
 
 
 # ------------------------------------------------------------------------- gaps of a source

@@ -1,8 +1,12 @@
 """The hourly assets through a real instance: what a re-run, a range and the order leave behind."""
 
+import gzip
+from typing import Any
+
 import dagster as dg
 import pytest
 
+from llm_monitoring.defs.assets.requests import KEPT
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
@@ -50,7 +54,8 @@ def test_a_rerun_replaces_its_hour_and_changes_nothing(product: Product) -> None
     for name in HOURLY:
         assert product.table(name) == before[name], name
     written = {name for name in HOURLY if product.monitoring.lake.version(name) != versions[name]}
-    assert written == set(HOURLY) - {"judgements"}  # nothing to judge, so nothing was written
+    # Nothing to judge and to describe, so nothing was written.
+    assert written == set(HOURLY) - {"judgements", "input_features"}
 
 
 def test_a_rerun_of_a_range_changes_nothing(product: Product) -> None:
@@ -80,13 +85,39 @@ def test_no_key_stands_in_a_table_twice(monitored: Product, name: str) -> None:
 def test_late_rows_are_taken_up_by_a_rerun_and_ripple_forward(product: Product) -> None:
     hour = shift(START, 40)
     file = product.folder / "logs" / "requests-2026-10-06-16.jsonl.gz"
-    file.unlink()
+    lines = gzip.decompress(file.read_bytes())
+    file.write_bytes(gzip.compress(lines + lines.replace(b'"request_id": "', b'"request_id": "x')))
     before = _counts(product)
+    later = {row["hour"]: row for row in _charts(product, hour)}
     product.run_hour(40)
-    assert _counts(product)[hour] == 0
-    later = [row for row in product.table("control_charts") if row["hour"] > hour]
-    assert {row["n"] for row in later if row["metric"] == "request_count"} != {0}
-    assert before[hour] > 0
+    assert _counts(product)[hour] == 2 * before[hour] > 0
+    assert {row["hour"]: row for row in _charts(product, hour)} != later
+
+
+def test_a_file_that_is_gone_leaves_the_rows_that_were_read_from_it(product: Product) -> None:
+    before = {name: product.table(name) for name in HOURLY}
+    for file in product.folder.glob("logs/*-2026-10-06-16.jsonl.gz"):
+        file.unlink()
+    product.run_hours(38, 42)
+    for name in HOURLY:
+        assert product.table(name) == before[name], name
+    assert product.check_statuses("raw_requests", KEPT)[partition(40)] == "SUCCEEDED"
+
+
+def test_rows_go_where_a_file_was_read_again_with_fewer_and_a_check_says_so(
+    product: Product,
+) -> None:
+    hour = shift(START, 40)
+    product.run_hour(40)  # the copy's files have other names than those that were read
+    before = _rows(product, hour)
+    file = product.folder / "logs" / "requests-2026-10-06-16.jsonl.gz"
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    file.write_bytes(gzip.compress(b"".join(lines[:50])))
+    product.run_hour(40)
+    assert _rows(product, hour) == 50 < before
+    assert product.check_statuses("raw_requests", KEPT)[partition(40)] == "FAILED"
+    product.run_hour(40)  # it stays told: nobody may have looked in between
+    assert product.check_statuses("raw_requests", KEPT)[partition(40)] == "FAILED"
 
 
 def test_an_hour_without_requests_is_a_window_with_n_0(monitored: Product) -> None:
@@ -100,6 +131,19 @@ def test_an_hour_without_requests_is_a_window_with_n_0(monitored: Product) -> No
     assert by_metric["request_count"]["value"] == 0
     assert by_metric["error_rate"]["value"] is None
     assert by_metric["error_rate"]["n"] == 0
+
+
+def _rows(product: Product, hour: int) -> int:
+    return len(product.monitoring.lake.rows("raw_requests", hours=(hour, hour)))
+
+
+def _charts(product: Product, hour: int) -> list[dict[str, Any]]:
+    """Points of one chart after an hour."""
+    return [
+        row
+        for row in product.table("control_charts")
+        if row["hour"] > hour and row["chart_id"].endswith("request_count/sr_mixture")
+    ]
 
 
 def _counts(product: Product) -> dict[int, int]:

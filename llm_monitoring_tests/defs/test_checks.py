@@ -2,21 +2,26 @@
 
 import gzip
 from collections import defaultdict
+from dataclasses import replace
 
 import dagster as dg
 import pytest
 
+from llm_monitoring.defs.assets import windows
 from llm_monitoring.defs.assets.judging import COVERAGE
-from llm_monitoring.defs.assets.requests import PRICES, REJECTS
+from llm_monitoring.defs.assets.requests import KEPT, PRICES, REJECTS
 from llm_monitoring.defs.chart_checks import CHART_CHECKS
-from llm_monitoring.hours import hours_between
+from llm_monitoring.hours import hours_between, shift
+from llm_monitoring.metrics import BY_NAME
 from llm_monitoring_tests.product import BLOAT, HOURS, OUTAGE, START, Product, partition
 
 CHARTS = [check.name for check in CHART_CHECKS]
 HOURLY_CHECKS = [
     ("raw_requests", REJECTS),
+    ("raw_requests", KEPT),
     ("raw_requests", PRICES),
     ("user_signals", REJECTS),
+    ("user_signals", KEPT),
     ("judgements", COVERAGE),
     *(("control_charts", name) for name in CHARTS),
 ]
@@ -100,3 +105,16 @@ def test_too_few_scores_fail_their_hour_by_the_configured_share(product: Product
 def _failed(product: Product, check: str, asset: str = "control_charts") -> list[int]:
     statuses = product.check_statuses(asset, check)
     return [hour for hour in range(HOURS) if statuses.get(partition(hour)) == "FAILED"]
+
+
+def test_an_earlier_hour_whose_alarms_late_rows_changed_is_reported_again(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = OUTAGE - 20
+    monkeypatch.setattr(windows, "refold_late", lambda *_: [shift(START, late)])
+    alarms = product.monitoring.lake.rows("control_charts", "alarm and chart = 'sr_mixture'")
+    changed = replace(alarms[0], hour=shift(START, late))
+    product.monitoring.lake.upsert("control_charts", [changed])
+    assert product.run_hour(OUTAGE - 1).success
+    layer = BY_NAME[changed.metric].layer
+    assert late in _failed(product, f"{layer}_in_control")

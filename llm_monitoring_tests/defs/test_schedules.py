@@ -66,20 +66,26 @@ def test_upkeep_is_not_asked_for_while_a_run_of_it_waits() -> None:
         assert isinstance(tick(schedules.daily_maintenance, moment, instance), dg.RunRequest)
 
 
-def late_by(hours: int) -> Any:
-    """The demo's settings with signals that come late."""
-    source = SETTINGS.sources.signals[0].model_copy(update={"late_hours": hours})
-    sources = SETTINGS.sources.model_copy(update={"signals": [source]})
+def late_by(hours: int, kind: str = "requests") -> Any:
+    """The demo's settings with rows that come late."""
+    source = getattr(SETTINGS.sources, kind)[0].model_copy(update={"late_hours": hours})
+    sources = SETTINGS.sources.model_copy(update={kind: [source]})
     return SETTINGS.model_copy(update={"sources": sources})
 
 
 @pytest.mark.parametrize(("late", "first"), [(1, "2026-10-08-05:00"), (24, "2026-10-07-06:00")])
-def test_the_hour_that_closed_is_run_with_the_hours_rows_may_be_late_for(
+def test_the_hour_that_closed_is_run_with_the_hours_requests_may_be_late_for(
     late: int, first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schedules, "SETTINGS", late_by(late))
     request = tick(schedules.closed_hour, START + timedelta(days=3, hours=7, minutes=5))
     assert request.tags == {RANGE_START: first, RANGE_END: "2026-10-08-06:00"}
+
+
+def test_signals_that_come_late_run_no_hour_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "SETTINGS", late_by(48, "signals"))
+    request = tick(schedules.closed_hour, START + timedelta(days=3, hours=7, minutes=5))
+    assert request.tags == {RANGE_START: "2026-10-08-05:00", RANGE_END: "2026-10-08-06:00"}
 
 
 def test_the_first_hours_have_no_hours_before_them() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,15 +18,20 @@ from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets import windows
 from llm_monitoring.defs.assets.requests import REJECTS
 from llm_monitoring.defs.assets.response import DELIVERED
-from llm_monitoring.defs.partitions import INCIDENTS, RANGE_START, range_tags
+from llm_monitoring.defs.partitions import (
+    INCIDENTS,
+    RANGE_START,
+    range_of_tags,
+    range_tags,
+)
 from llm_monitoring.defs.sensors import (
+    SWEEP,
     failed_checks,
     missing_hours_and_late_files,
     open_alerts,
     read_evaluations,
-    swept_hours,
 )
-from llm_monitoring.hours import hour_key, hour_range, hour_start, shift
+from llm_monitoring.hours import hour_start, hours_between, shift
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
 
 
@@ -327,26 +333,60 @@ def test_no_alert_no_incident(fresh: Product) -> None:
 # -------------------------------------------------------------------- missing hours, late files
 
 
-def test_missing_hours_are_asked_for_as_ranges(product: Product) -> None:
-    missing = [*range(10), 12, *range(14, HOURS)]
-    _forget(product, missing)
+def asked(result: Any) -> list[tuple[int, int]]:
+    """Ranges of hours that were asked for, counted from the start."""
+    ranges = (range_of_tags(request.tags) for request in getattr(result, "run_requests", ()))
+    return [tuple(hours_between(START, hour) for hour in found or ()) for found in ranges]  # type: ignore[misc]
+
+
+def test_missing_hours_are_asked_for_as_ranges_the_newest_first(product: Product) -> None:
+    _read_logs_as_stored(product)
+    _forget(product, [*range(10), 12, *range(14, HOURS)])
     result = evaluate(missing_hours_and_late_files, product.at(moment(20.1)))
-    wanted = [(0, 9), (12, 12), (14, 18)]  # hour 19 is the schedule's
-    assert [r.tags for r in result.run_requests] == [
-        range_tags(shift(START, first), shift(START, last)) for first, last in wanted
-    ]
+    assert asked(result) == [(14, 18), (12, 12)]  # hour 19 is the schedule's, and two at a time
 
 
-def test_an_hour_is_not_asked_for_twice(fresh: Product) -> None:
+def test_however_long_it_was_down_every_hour_is_asked_for_in_turn(fresh: Product) -> None:
+    at = fresh.at(moment(20 * 24))
+    seen: list[tuple[int, int]] = []
+    for _ in range(20):
+        found = asked(evaluate(missing_hours_and_late_files, at))
+        seen += found
+        for first, last in found:
+            tags = {**range_tags(shift(START, first), shift(START, last)), SWEEP: "2026102500"}
+            _forget_nothing(fresh, tags)
+    assert seen[0][1] == 20 * 24 - 2
+    assert max(last - first for first, last in seen) == 47
+    hours = {hour for first, last in seen for hour in range(first, last + 1)}
+    assert hours == set(range(20 * 24 - 1))
+
+
+def _forget_nothing(product: Product, tags: dict[str, str]) -> None:
+    """A sweep's run that failed in the hour it was asked for."""
+    product.instance.create_run_for_job(
+        defs.resolve_job_def("hours"), tags=tags, status=dg.DagsterRunStatus.FAILURE
+    )
+
+
+def test_while_two_runs_catch_up_no_third_is_asked_for(fresh: Product) -> None:
+    for first in (0, 6):
+        fresh.instance.create_run_for_job(
+            defs.resolve_job_def("hours"),
+            tags={**range_tags(shift(START, first), shift(START, first + 5)), SWEEP: "1"},
+            status=dg.DagsterRunStatus.STARTED,
+        )
+    assert asked(evaluate(missing_hours_and_late_files, fresh.at(moment(20.1)))) == []
+
+
+def test_an_hour_that_was_run_is_not_asked_for_again(fresh: Product) -> None:
     at = fresh.at(moment(3.1))
     first = evaluate(missing_hours_and_late_files, at)
-    again = evaluate(missing_hours_and_late_files, at, first.cursor)
+    again = evaluate(missing_hours_and_late_files, at)
     # The daemon runs a key once.
     assert [r.run_key for r in again.run_requests] == [r.run_key for r in first.run_requests]
     (request,) = first.run_requests
     fresh.run("hours", tags=request.tags)
-    assert not evaluate(missing_hours_and_late_files, at, first.cursor).run_requests
-    assert not evaluate(missing_hours_and_late_files, at).run_requests
+    assert asked(evaluate(missing_hours_and_late_files, at)) == []
 
 
 def _forget(product: Product, hours: list[int]) -> None:
@@ -355,13 +395,25 @@ def _forget(product: Product, hours: list[int]) -> None:
     product.monitoring.lake.delete("window_metrics", f"hour in ({listed})")
 
 
+def _read_logs_as_stored(product: Product) -> None:
+    """The copy's files lie elsewhere and are younger: as if they were those that were read."""
+    lake = product.monitoring.lake
+    rows = []
+    for row in lake.rows("log_files"):
+        path = product.folder / "logs" / Path(row.path).name
+        stat = path.stat()
+        here = {"size_bytes": stat.st_size, "modified_ns": stat.st_mtime_ns, "path": str(path)}
+        rows.append(replace(row, **here))
+    lake.replace_all("log_files", rows)
+
+
 def test_hours_that_a_run_is_on_are_not_asked_for(fresh: Product) -> None:
-    tags = range_tags(START, shift(START, 15))
     fresh.instance.create_run_for_job(
-        defs.resolve_job_def("hours"), tags=tags, status=dg.DagsterRunStatus.STARTED
+        defs.resolve_job_def("hours"),
+        tags=range_tags(START, shift(START, 15)),
+        status=dg.DagsterRunStatus.STARTED,
     )
-    result = evaluate(missing_hours_and_late_files, fresh.at(moment(20.1)))
-    assert [r.tags for r in result.run_requests] == [range_tags(shift(START, 16), shift(START, 18))]
+    assert asked(evaluate(missing_hours_and_late_files, fresh.at(moment(20.1)))) == [(16, 18)]
 
 
 def test_hours_whose_run_failed_are_asked_for_again_with_the_next_hour(fresh: Product) -> None:
@@ -369,35 +421,53 @@ def test_hours_whose_run_failed_are_asked_for_again_with_the_next_hour(fresh: Pr
         evaluate(missing_hours_and_late_files, fresh.at(moment(hours))).run_requests[0]
         for hours in (20.1, 21.1)
     )
-    assert first.tags[RANGE_START] == later.tags[RANGE_START] == partition(0)
+    assert first.tags[RANGE_START] == later.tags[RANGE_START]
     assert first.run_key != later.run_key
 
 
 def test_an_hour_whose_file_changed_is_run_again_and_once(product: Product) -> None:
-    at = product.at(moment(HOURS + 3))
-    cursor = evaluate(missing_hours_and_late_files, at).cursor
+    _read_logs_as_stored(product)
+    at = product.at(moment(HOURS + 1))
+    before = asked(evaluate(missing_hours_and_late_files, at))
     file = product.folder / "logs" / "requests-2026-10-06-16.jsonl.gz"
     file.write_bytes(file.read_bytes() + gzip.compress(b"{}\n"))
-    result = evaluate(missing_hours_and_late_files, at, cursor)
-    late = [r for r in result.run_requests if r.tags == range_tags(2026100616, 2026100616)]
-    assert len(late) == 1
-    after = evaluate(missing_hours_and_late_files, at, result.cursor).run_requests
-    assert range_tags(2026100616, 2026100616) not in [r.tags for r in after]
+    found = asked(evaluate(missing_hours_and_late_files, at))
+    assert set(found) - set(before) == {(40, 40)}
+    product.run_hour(40)
+    assert asked(evaluate(missing_hours_and_late_files, at)) == before
+
+
+def test_a_file_that_is_gone_asks_for_nothing(product: Product) -> None:
+    _read_logs_as_stored(product)
+    at = product.at(moment(HOURS + 1))
+    before = asked(evaluate(missing_hours_and_late_files, at))
+    for file in product.folder.glob("logs/*-2026-10-06-1*"):
+        file.unlink()
+    assert asked(evaluate(missing_hours_and_late_files, at)) == before
 
 
 def test_before_an_hour_has_closed_nothing_is_asked_for(fresh: Product) -> None:
-    result = evaluate(missing_hours_and_late_files, fresh.at(moment(1.5)))
-    assert result.skip_reason is not None
+    result = evaluate(missing_hours_and_late_files, fresh.at(moment(-3.5)))
+    assert isinstance(result, dg.SkipReason)
 
 
-def test_the_sweep_looks_back_a_week_and_not_past_the_end(monitored: Product) -> None:
-    settings = monitored.monitoring.settings
-    end = settings.end
-    assert end is not None
-    week = list(swept_hours(settings, end - timedelta(days=2)))
-    assert week == list(hour_range(hour_key(end - timedelta(days=9, hours=2)), week[-1]))
-    assert week[-1] == hour_key(end - timedelta(days=2, hours=2))
-    assert list(swept_hours(settings, end + timedelta(days=400)))[-1] == shift(hour_key(end), -1)
-    endless = settings.model_copy(update={"end": None})
-    much_later = end + timedelta(days=400)
-    assert list(swept_hours(endless, much_later))[-1] == hour_key(much_later - timedelta(hours=2))
+PAID = {
+    "judge": {"kind": "endpoint", "base_url": "http://127.0.0.1:9", "model": "judge-2026-01-01"}
+}
+
+
+def test_with_a_paid_judge_the_history_of_an_empty_lake_waits_for_a_word(fresh: Product) -> None:
+    result = evaluate(
+        missing_hours_and_late_files, fresh.with_settings("paid", PAID).at(moment(20.1))
+    )
+    assert isinstance(result, dg.SkipReason)
+    assert "backfill --from 2026-10-05T00 --to 2026-10-05T18" in (result.skip_message or "")
+
+
+def test_with_a_paid_judge_gaps_after_the_first_measured_hour_are_caught_up(
+    product: Product,
+) -> None:
+    _read_logs_as_stored(product)
+    _forget(product, [*range(10), 15, 16])
+    paid = product.with_settings("paid", PAID).at(moment(20.1))
+    assert asked(evaluate(missing_hours_and_late_files, paid)) == [(15, 16)]

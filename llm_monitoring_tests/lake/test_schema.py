@@ -11,11 +11,12 @@ from llm_monitoring.lake.schema import KEPT
 NAMES = {
     "raw_requests": """
         feature_id model_id requested_model provider price_version finish_reason error
-        prompt_version system_fingerprint source
+        prompt_version system_fingerprint source file
     """,
-    "user_signals": "signal_type source",
+    "user_signals": "signal_type source file",
     "rejected_rows": "table source file reason",
     "source_reads": "table source",
+    "log_files": "table source path rows contents stored",
     "changes": "change_id kind feature_id model_id description author",
     "sampled_requests": "feature_id model_id salt",
     "judgements": "feature_id model_id epoch judge",

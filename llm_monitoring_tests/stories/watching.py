@@ -12,12 +12,12 @@ import yaml
 
 import llm_monitoring.definitions  # noqa: F401 - loads the assets without Dagster's warnings
 from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
-from llm_monitoring.defs.assets.windows import measure
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring.metrics import Family
 from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "monitoring.yaml"

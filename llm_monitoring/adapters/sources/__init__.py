@@ -2,14 +2,26 @@
 
 from llm_monitoring.adapters.sources.changes import read_changes
 from llm_monitoring.adapters.sources.files import SourceFile, files_naming, source_files
-from llm_monitoring.adapters.sources.reading import Reading, read_requests, read_signals
+from llm_monitoring.adapters.sources.reading import (
+    FileContents,
+    Reading,
+    read_requests,
+    read_signals,
+    request_id,
+    signal_id,
+    stored_name,
+)
 
 __all__ = [
+    "FileContents",
     "Reading",
     "SourceFile",
     "files_naming",
     "read_changes",
     "read_requests",
     "read_signals",
+    "request_id",
+    "signal_id",
     "source_files",
+    "stored_name",
 ]

@@ -1,16 +1,18 @@
 """Which files hold the rows of a range of hours, and the lines in them."""
 
+import fnmatch
 import glob
 import gzip
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 
-from llm_monitoring.hours import hour_range, hour_start, hours_between, shift
+from llm_monitoring.hours import hour_start, hours_between, shift
 from llm_monitoring.settings import Source
 
 LONGEST_LINE = 10_000_000  # bytes
@@ -35,6 +37,17 @@ class SourceFile:
     earliest: int | None = None
     latest: int | None = None
 
+    @property
+    def place(self) -> tuple[int, str]:
+        """Files are read in this order."""
+        return self.hour or 0, str(self.path)
+
+    def is_of(self, first: int, last: int) -> bool:
+        """Its name bears one of the hours, or a day with one of them, or no time at all."""
+        if self.hour is None or self.latest is None:
+            return True
+        return self.hour <= last and self.latest >= first
+
     def may_hold(self, hour: int) -> bool:
         """A row of this hour may stand in this file; if so, it is read whenever the hour is."""
         return (self.earliest is None or self.earliest <= hour) and (
@@ -54,43 +67,56 @@ def source_files(source: Source, first: int, last: int) -> list[SourceFile]:
     """Files in which rows of hours `first` to `last` may stand, in the order they are read.
 
     With `{hour}` in the path: the files of these hours and of `late_hours` more. With `{date}`
-    alone: those of the days concerned. With neither: every file of the glob, always.
+    alone: those of the days concerned. With neither: every file of the glob, always. The folder
+    is scanned once, however many hours are asked for.
 
     Returns:
         By hour, then name; no file twice, also when a link leads to it.
     """
+    last = shift(last, source.late_hours)
     unique: dict[str, SourceFile] = {}
-    for file in _candidates(source, first, shift(last, source.late_hours)):
-        unique.setdefault(os.path.realpath(file.path), file)
-    return sorted(unique.values(), key=lambda file: (file.hour or 0, str(file.path)))
+    for path in sorted(glob.glob(_wildcards(source.path, first, last), recursive=True)):
+        file = placed(source, path)
+        if file is not None and file.is_of(first, last) and os.path.isfile(path):
+            unique.setdefault(os.path.realpath(path), file)
+    return sorted(unique.values(), key=lambda file: file.place)
 
 
-def _candidates(source: Source, first: int, last: int) -> Iterator[SourceFile]:
-    if "{date}" not in source.path:
-        yield from (SourceFile(path) for path in _glob(source.path))
-        return
-    hourly = "{hour}" in source.path
-    hours = hour_range(first, last) if hourly else _days(first, last)
-    for hour in hours:
-        start = hour_start(hour)
-        pattern = source.path.replace("{date}", f"{start:%Y-%m-%d}").replace(
-            "{hour}", f"{start:%H}"
-        )
-        earliest, latest = shift(hour, -source.late_hours), hour if hourly else shift(hour, 23)
-        yield from (SourceFile(path, hour, earliest, latest) for path in _glob(pattern))
+def placed(source: Source, path: str) -> SourceFile | None:
+    """A file of the source by its path, whether or not it is there; None: not of this source."""
+    match = _pattern(source.path).match(path)
+    if match is None:
+        return None
+    if "date" not in match.groupdict():
+        return SourceFile(Path(path))
+    is_hourly = "hour" in match.groupdict()
+    key = int(match["date"].replace("-", "") + (match["hour"] if is_hourly else "00"))
+    try:
+        hour_start(key)
+    except ValueError:  # digits that are no date
+        return None
+    latest = key if is_hourly else shift(key, 23)
+    return SourceFile(Path(path), key, shift(key, -source.late_hours), latest)
 
 
-def _days(first: int, last: int) -> Iterator[int]:
-    """First hour of every day from first to last."""
-    day, end = hour_start(first // 100 * 100), hour_start(last)
-    while day <= end:
-        yield int(f"{day:%Y%m%d%H}")
-        day += timedelta(days=1)
+def _wildcards(path: str, first: int, last: int) -> str:
+    """The path as a glob: of the date, what is common to the days of the range is kept."""
+    days = [f"{hour_start(hour):%Y-%m-%d}" for hour in (first, last)]
+    common = os.path.commonprefix(days)  # noqa: RUF071 - sign by sign is what is wanted
+    date = common + "".join("-" if sign == "-" else "[0-9]" for sign in days[0][len(common) :])
+    return path.replace("{date}", date).replace("{hour}", "[0-2][0-9]")
 
 
-def _glob(pattern: str) -> list[Path]:
-    found = sorted(glob.glob(pattern, recursive=True))
-    return [Path(path) for path in found if os.path.isfile(path)]
+@lru_cache
+def _pattern(path: str) -> re.Pattern[str]:
+    """What a path of the source looks like, with groups `date` and `hour`."""
+    # Signs that no path has stand for the placeholders while the wildcards are translated. A "**/"
+    # may be no folder at all; "*" takes in a little more, which the glob has sorted out before.
+    path = path.replace("**/", "*").replace("{date}", "\x01").replace("{hour}", "\x02")
+    pattern = fnmatch.translate(path)
+    for sign, name, digits in (("\x01", "date", r"\d{4}-\d\d-\d\d"), ("\x02", "hour", r"\d\d")):
+        pattern = pattern.replace(sign, f"(?P<{name}>{digits})", 1).replace(sign, f"(?P={name})")
+    return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,32 @@
 """Rows of a range of hours from every source, with what was rejected, replaced and skipped.
 
 Whatever ranges are read, an hour gets the same rows: a row is judged only by files that are read
-whenever its hour is.
+whenever its hour is. Stored rows of files that were not read, because they are gone, stand where
+their file stood.
 """
 
+import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from pydantic_core import to_json
 
 from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.adapters.sources.files import SourceFile, read_lines, source_files
+from llm_monitoring.adapters.sources.files import SourceFile, placed, read_lines, source_files
 from llm_monitoring.adapters.sources.filing import filed
 from llm_monitoring.adapters.sources.jsonl import (
     Bad,
     Good,
+    Line,
     Outcome,
     RequestLine,
     SignalLine,
+    Skipped,
     finish_reason,
     parse_lines,
 )
@@ -31,8 +36,40 @@ from llm_monitoring.records import RejectedRow, Request, SourceRead, UserSignal
 from llm_monitoring.settings import Settings, Source
 
 RowT = TypeVar("RowT", bound=Request | UserSignal)
-# Id, the file it stands in (one tuple a file: there are many entries), the row if it is wanted.
-_Entry = tuple[Hashable, tuple[SourceFile, ...], Any]
+Unread = Callable[[Sequence[str]], Sequence[RowT]]
+_Place = dict[str, Any]  # hour, source and file of a row
+# Place of its file, id, the file (one tuple a file: there are many entries), the row if wanted,
+# and whether it was read now.
+_Entry = tuple[tuple[int, int, str], Hashable, tuple[SourceFile, ...], Any, bool]
+
+
+@dataclass(slots=True)
+class FileContents:
+    """What one file held when it was read.
+
+    Args:
+        name: its path as it is stored, redacted.
+        source: name of its source.
+        size_bytes: its size before it was read.
+        modified_ns: its time of change before it was read.
+        rows: hour -> rows of all kinds filed under it.
+        checksums: hour -> checksum of these rows, in their order.
+    """
+
+    file: SourceFile
+    name: str
+    source: str
+    size_bytes: int
+    modified_ns: int
+    rows: Counter[int] = field(default_factory=Counter)
+    checksums: dict[int, int] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome[Any], hour: int) -> None:
+        """Count a row."""
+        raw = outcome.line if isinstance(outcome, Skipped) else outcome.raw
+        content = raw if isinstance(raw, bytes) else repr(raw).encode(errors="replace")
+        self.rows[hour] += 1
+        self.checksums[hour] = zlib.crc32(content, self.checksums.get(hour, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +80,57 @@ class Reading(Generic[RowT]):
         rows: in the order they were read, each id once.
         rejected: rows filed under the hours of the range.
         reads: one per hour and source, zeros included.
+        files: what was read, of any hour.
+        ids: of every row that is there, of any hour.
     """
 
     rows: list[RowT]
     rejected: list[RejectedRow]
     reads: list[SourceRead]
+    files: list[FileContents]
+    ids: Collection[Hashable]
 
 
-def read_requests(settings: Settings, first: int, last: int) -> Reading[Request]:
+def read_requests(
+    settings: Settings, first: int, last: int, unread: Unread[Request] = lambda _: ()
+) -> Reading[Request]:
     """Requests of hours `first` to `last`, priced and redacted.
+
+    Args:
+        unread: paths that were read -> stored rows of other files, of hours `first` to
+            `late_hours` after `last`. Asked after the files were read: none can go in between.
 
     Raises:
         OSError: a file cannot be read; the caller may retry.
     """
     prices, redactor = Prices(settings.prices), Redactor(settings.redaction, settings.privacy)
 
-    def record(row: Any, hour: int, source: Source) -> Request:
-        return _request(row, hour, source, prices, redactor)
+    def record(row: Any, place: _Place) -> Request:
+        return _request(row, place, prices, redactor)
 
     reader = _Reader("raw_requests", settings, redactor, first, last)
-    return reader.read(settings.sources.requests, _parse_requests, record, _request_key)
+    sources = settings.sources.requests
+    return reader.read(sources, _parse_requests, record, request_id, unread)
 
 
-def read_signals(settings: Settings, first: int, last: int) -> Reading[UserSignal]:
+def read_signals(
+    settings: Settings, first: int, last: int, unread: Unread[UserSignal] = lambda _: ()
+) -> Reading[UserSignal]:
     """User signals of hours `first` to `last`, redacted.
+
+    Args:
+        unread: as of `read_requests`.
 
     Raises:
         OSError: a file cannot be read; the caller may retry.
     """
     redactor = Redactor(settings.redaction, settings.privacy)
 
-    def record(row: Any, hour: int, source: Source) -> UserSignal:
-        return _signal(row, hour, source, redactor)
+    def record(row: Any, place: _Place) -> UserSignal:
+        return _signal(row, place, redactor)
 
     reader = _Reader("user_signals", settings, redactor, first, last)
-    return reader.read(settings.sources.signals, _parse_signals, record, _signal_key)
+    return reader.read(settings.sources.signals, _parse_signals, record, signal_id, unread)
 
 
 class _Reader:
@@ -90,28 +143,75 @@ class _Reader:
         self.first, self.last = first, last
         self.rejected: list[RejectedRow] = []
         self.counts: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
+        self.files: list[FileContents] = []
 
     def read(
         self,
         sources: Sequence[Source],
         parse: Callable[[SourceFile, Source], Iterator[Outcome[Any]]],
-        record: Callable[[Any, int, Source], RowT],
+        record: Callable[[Any, _Place], RowT],
         key: Callable[[Any], Hashable],
+        unread: Unread[RowT],
     ) -> Reading[RowT]:
         entries: list[_Entry] = []
-        for source in sources:
+        for number, source in enumerate(sources):
             for file in source_files(source, self.first, self.last):
-                stands_in = (file,)
-                for outcome, hour in filed(file, parse(file, source), self.settings):
-                    wanted = self.first <= hour <= self.last
+                order, stands_in = (number, *file.place), (file,)
+                name = stored_name(file, self.redactor)
+                for outcome, hour in self._filed(file, source, parse):
+                    wanted = self._is_wanted(hour)
                     if isinstance(outcome, Good):
                         # A row of another hour is not kept, but it may replace one that is.
-                        row = record(outcome.row, hour, source) if wanted else None
-                        entries.append((key(outcome.row), stands_in, row))
+                        place = {"hour": hour, "source": source.name, "file": name}
+                        row = record(outcome.row, place) if wanted else None
+                        row_id = key(row or self._named(outcome.row))
+                        entries.append((order, row_id, stands_in, row, True))
                     elif wanted:
                         self._count_lost(outcome, hour, file, source)
+        stored = unread([contents.name for contents in self.files])
+        entries += self._stored(sources, stored, key)
+        entries.sort(key=lambda entry: entry[0])
         rows = self._without_replaced(entries)
-        return Reading(rows, self.rejected, self._reads(sources, rows))
+        ids = {entry[1] for entry in entries}
+        return Reading(rows, self.rejected, self._reads(sources, rows), self.files, ids)
+
+    def _named(self, line: Line) -> Line:
+        """The line under the id that it would be stored under."""
+        return line.model_copy(update={"request_id": self.redactor.request_id(line.request_id)})
+
+    def _is_wanted(self, hour: int) -> bool:
+        return self.first <= hour <= self.last
+
+    def _stored(
+        self, sources: Sequence[Source], rows: Sequence[RowT], key: Callable[[Any], Hashable]
+    ) -> Iterator[_Entry]:
+        """Rows of files that are not read, where their file stood; first, if nobody knows where."""
+        numbers = {source.name: number for number, source in enumerate(sources)}
+        files: dict[tuple[str, str | None], tuple[tuple[int, int, str], SourceFile]] = {}
+        for row in rows:
+            where = (row.source, row.file)
+            if where not in files:
+                number = numbers.get(row.source, -1)
+                file = placed(sources[number], row.file) if row.file and number >= 0 else None
+                unknown = SourceFile(Path(row.file or ""))
+                files[where] = ((number, *file.place) if file else (-1, 0, ""), file or unknown)
+            place, file = files[where]
+            yield place, key(row), (file,), row if self._is_wanted(row.hour) else None, False
+
+    def _filed(
+        self,
+        file: SourceFile,
+        source: Source,
+        parse: Callable[[SourceFile, Source], Iterator[Outcome[Any]]],
+    ) -> Iterator[tuple[Outcome[Any], int]]:
+        # A file that grows while it is read is then seen to have changed since.
+        before = file.path.stat()
+        name = stored_name(file, self.redactor)
+        contents = FileContents(file, name, source.name, before.st_size, before.st_mtime_ns)
+        self.files.append(contents)
+        for outcome, hour in filed(file, parse(file, source), self.settings):
+            contents.add(outcome, hour)
+            yield outcome, hour
 
     def _count_lost(
         self, outcome: Outcome[Any], hour: int, file: SourceFile, source: Source
@@ -125,7 +225,7 @@ class _Reader:
                 hour=hour,
                 table=self.table,
                 source=source.name,
-                file=self.redactor.text(str(file.path)),
+                file=stored_name(file, self.redactor),
                 line=outcome.line,
                 reason=self.redactor.text(outcome.reason),
                 excerpt=self.redactor.excerpt(outcome.raw),
@@ -136,11 +236,12 @@ class _Reader:
         """A row goes if one with its id follows in a file that may hold rows of its hour."""
         kept = []
         later: dict[Hashable, tuple[SourceFile, ...]] = {}
-        for key, file, row in reversed(entries):
+        for _, key, file, row, is_read in reversed(entries):
             followers = later.get(key)
             if row is not None:
                 if followers and any(other.may_hold(row.hour) for other in followers):
-                    self.counts["duplicates"][row.hour, row.source] += 1
+                    # A stored row that is read again, from a file of another name, is no other.
+                    self.counts["duplicates"][row.hour, row.source] += is_read
                 else:
                     kept.append(row)
             if followers is None:
@@ -162,11 +263,16 @@ class _Reader:
                 hour=hour,
                 table=self.table,
                 source=source.name,
-                **{name: self.counts[name][hour, source.name] for name in COUNTS},
+                **{name: self.counts[name][hour, source.name] for name in COUNTS},  # type: ignore[arg-type]
             )
             for hour in hour_range(self.first, self.last)
             for source in sources
         ]
+
+
+def stored_name(file: SourceFile, redactor: Redactor) -> str:
+    """Path of a file as it is stored."""
+    return redactor.text(str(file.path))
 
 
 def _parse_requests(file: SourceFile, source: Source) -> Iterator[Outcome[RequestLine]]:
@@ -179,17 +285,17 @@ def _parse_signals(file: SourceFile, _source: Source) -> Iterator[Outcome[Signal
     return parse_lines(read_lines(file.path), SignalLine)
 
 
-def _request_key(row: RequestLine) -> Hashable:
+def request_id(row: RequestLine | Request) -> Hashable:
+    """What makes a request one and the same."""
     return row.request_id
 
 
-def _signal_key(row: SignalLine) -> Hashable:
+def signal_id(row: SignalLine | UserSignal) -> Hashable:
+    """What makes a signal one and the same."""
     return row.request_id, row.signal_type, row.timestamp
 
 
-def _request(
-    row: RequestLine, hour: int, source: Source, prices: Prices, redactor: Redactor
-) -> Request:
+def _request(row: RequestLine, place: _Place, prices: Prices, redactor: Redactor) -> Request:
     timestamp = row.timestamp.astimezone(UTC)
     cost, version = prices.cost(
         model_id=row.model_id,
@@ -206,7 +312,7 @@ def _request(
         logged_usd=row.cost_usd,
     )
     return Request(
-        hour=hour,
+        **place,
         request_id=redactor.request_id(row.request_id),
         timestamp=timestamp,
         feature_id=redactor.name(row.feature_id) or "[redacted]",
@@ -230,19 +336,17 @@ def _request(
         system_fingerprint=redactor.name(row.system_fingerprint) or None,
         input_text=redactor.optional(row.input_text),
         output_text=redactor.optional(row.output_text),
-        source=source.name,
     )
 
 
-def _signal(row: SignalLine, hour: int, source: Source, redactor: Redactor) -> UserSignal:
+def _signal(row: SignalLine, place: _Place, redactor: Redactor) -> UserSignal:
     return UserSignal(
-        hour=hour,
+        **place,
         request_id=redactor.request_id(row.request_id),
         session_id=redactor.user_id(row.session_id),
         signal_type=row.signal_type,
         timestamp=row.timestamp.astimezone(UTC),
         metadata=to_json(redactor.tree(row.metadata or {}), inf_nan_mode="null").decode(),
-        source=source.name,
     )
 
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -14,12 +13,10 @@ from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.judges import open_judge
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.judging import JudgeItem, judge_and_commit, settled, to_judge
-from llm_monitoring.lake import Lake
-from llm_monitoring.records import Judgement, SampledRequest
+from llm_monitoring.pipeline.judge import Judged, judge_hours
+from llm_monitoring.records import Judgement
 
 COVERAGE = "judge_coverage_sufficient"
-CHUNK = 2000  # judgements to a commit: few enough to lose, enough to keep commits rare
 
 
 @dg.asset(
@@ -38,91 +35,30 @@ def judgements(
 
     A re-run pays only for what this epoch has not judged yet. Trusts sampled_requests.
     """
-    first, last = hours_of(context)
-    lake = monitoring.lake
-    sampled = lake.rows("sampled_requests", hours=(first, last))
-    existing = lake.rows("judgements", hours=(first, last))
-    epoch, name, made = asyncio.run(_judge(monitoring, lake, sampled, existing))
-    rows = _replace_stale(lake, sampled, existing, epoch, (first, last))
-    current = [row for row in rows if row.epoch == epoch]
+    judged, name, epoch = asyncio.run(_judge(monitoring, *hours_of(context)))
+    current = judged.rows
     yield dg.MaterializeResult(
         metadata={
             "judge": name,
             "epoch": epoch,
             "dagster/partition_row_count": len(current),
-            "judged_in_this_run": made,
+            "judged_in_this_run": judged.made,
             "unscored": sum(row.unscored_reason is not None for row in current),
             "cost_usd": sum(row.cost_usd or 0.0 for row in current),
-            "delta_version": lake.version("judgements"),
+            "delta_version": monitoring.lake.version("judgements"),
         }
     )
     yield from report(context, COVERAGE, _coverage_finding(monitoring, current))
 
 
-async def _judge(
-    monitoring: Monitoring,
-    lake: Lake,
-    sampled: list[SampledRequest],
-    existing: list[Judgement],
-) -> tuple[str, str, int]:
+async def _judge(monitoring: Monitoring, first: int, last: int) -> tuple[Judged, str, str]:
     async with open_judge(monitoring) as judge:
-        wanted = to_judge(sampled, existing, judge.epoch)
-        items = _items(lake, wanted)
-        redactor = Redactor(monitoring.settings.redaction)
-        made = await judge_and_commit(
-            judge,
-            items,
-            lambda rows: lake.append("judgements", [_redacted(row, redactor) for row in rows]),
-            CHUNK,
-        )
-        return judge.epoch, judge.name, made
-
-
-def _redacted(row: Judgement, redactor: Redactor) -> Judgement:
-    """A judge saw the redacted text only; what it makes up may still look like a person."""
-    return replace(
-        row,
-        reason=redactor.optional(row.reason),
-        unscored_reason=redactor.optional(row.unscored_reason),
-    )
-
-
-def _items(lake: Lake, wanted: list[SampledRequest]) -> list[JudgeItem]:
-    if not wanted:
-        return []
-    first, last = min(row.hour for row in wanted), max(row.hour for row in wanted)
-    texts = lake.query("sampled_texts", hours=(first, last), first=first, last=last).to_pylist()
-    by_id = {text.pop("request_id"): text for text in texts}
-    return [JudgeItem(sampled=row, **by_id[row.request_id]) for row in wanted]
-
-
-def _replace_stale(
-    lake: Lake,
-    sampled: list[SampledRequest],
-    existing: list[Judgement],
-    epoch: str,
-    hours: tuple[int, int],
-) -> list[Judgement]:
-    """Drop what a newer judgement replaced; other epochs stay. Returns all rows of the hours."""
-    rows = lake.rows("judgements", hours=hours)
-    latest: dict[tuple[str, str], Judgement] = {}
-    for row in sorted(rows, key=lambda row: row.judged_at):
-        latest[row.request_id, row.epoch] = row
-    made = {row.request_id for row in rows} - {row.request_id for row in existing}
-    kept = {row.request_id: row for row in settled(sampled, existing, epoch)}
-    wanted_ids = {row.request_id for row in sampled}
-    result = [
-        kept.get(row.request_id, row) if row.epoch == epoch and row.request_id not in made else row
-        for row in latest.values()
-        if row.epoch != epoch or row.request_id in wanted_ids
-    ]
-    if sorted(result, key=_identity) != sorted(rows, key=_identity):
-        lake.replace_hours("judgements", result, *hours)
-    return result
-
-
-def _identity(row: Judgement) -> tuple[str, str, str]:
-    return row.request_id, row.epoch, row.judged_at.isoformat()
+        settings = monitoring.settings
+        judged = await judge_hours(
+            monitoring.lake, judge, Redactor(settings.redaction), first, last,
+            is_paid=settings.judge.kind == "endpoint",
+        )  # fmt: skip
+        return judged, judge.name, judge.epoch
 
 
 def _coverage_finding(monitoring: Monitoring, rows: list[Judgement]) -> Any:

@@ -1,22 +1,22 @@
 """Ingestion: requests, user signals, the change ledger, and the sample the judge will see."""
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import dagster as dg
 
-from llm_monitoring.adapters.sources import Reading, read_changes, read_requests, read_signals
+from llm_monitoring.adapters.sources import read_changes
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.hours import shift
-from llm_monitoring.pipeline.forgetting import without_forgotten
+from llm_monitoring.pipeline.ingest import Ingested, ingest_requests, ingest_signals
+from llm_monitoring.pipeline.sample import draw_sample
 from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
-from llm_monitoring.sampling import sample
 
 REJECTS = "rejects_within_limit"
 PRICES = "costs_known"
+KEPT = "no_rows_dropped"
 Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
 
 
@@ -24,40 +24,51 @@ Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
     group_name="ingestion",
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    # Of two runs at once, one could overwrite rows that the other just read from a file now gone.
+    pool="raw_requests",
     kinds={"deltalake"},
     check_specs=[
         hourly_check("raw_requests", REJECTS, "Few input rows had to be rejected."),
+        hourly_check("raw_requests", KEPT, "No file that was read again had fewer rows."),
         hourly_check("raw_requests", PRICES, "Every request has a cost."),
     ],
 )
 def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:
-    """One row is one request to a model; a re-run replaces its hours. Trusts the log files."""
-    first, last = hours_of(context)
-    reading = read_requests(monitoring.settings, first, last)
-    yield _store(context, monitoring, "raw_requests", reading, last)
-    yield from _report_rejects(context, monitoring, reading.reads)
-    yield from report(context, PRICES, _unpriced_finding(reading.reads), dg.AssetCheckSeverity.WARN)
+    """One row is one request to a model. Trusts the log files that are there.
+
+    A re-run replaces what they said of its hours; rows of files that are gone stay.
+    """
+    ingested = ingest_requests(
+        monitoring.lake, monitoring.settings, *hours_of(context), monitoring.now()
+    )
+    yield _result(ingested)
+    yield from _report_rows(context, monitoring, ingested.reads)
+    unpriced = _unpriced_finding(ingested.reads)
+    yield from report(context, PRICES, unpriced, dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset(
     group_name="ingestion",
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="user_signals",
     kinds={"deltalake"},
-    check_specs=[hourly_check("user_signals", REJECTS, "Few input rows had to be rejected.")],
+    check_specs=[
+        hourly_check("user_signals", REJECTS, "Few input rows had to be rejected."),
+        hourly_check("user_signals", KEPT, "No file that was read again had fewer rows."),
+    ],
 )
 def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:
-    """One row is one reaction of a user to one request; a re-run replaces its hours.
+    """One row is one reaction of a user to one request.
 
-    A run takes up the hours after its last one too, for as long as reactions may come: the windows
-    of its hours need them, whichever hours were run before.
+    A re-run replaces what the files that are there say of its hours; rows of files that are gone
+    stay. Rows of earlier hours that came late are taken up too.
     """
-    first, last = hours_of(context)
-    settings = monitoring.settings
-    until = shift(last, max((source.late_hours for source in settings.sources.signals), default=0))
-    reading = read_signals(settings, first, until)
-    yield _store(context, monitoring, "user_signals", reading, until)
-    yield from _report_rejects(context, monitoring, reading.reads)
+    ingested = ingest_signals(
+        monitoring.lake, monitoring.settings, *hours_of(context), monitoring.now()
+    )
+    yield _result(ingested)
+    yield from _report_rows(context, monitoring, ingested.reads)
 
 
 @dg.asset(group_name="ingestion", kinds={"deltalake"})
@@ -81,13 +92,6 @@ def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     )
 
 
-class _Candidate(NamedTuple):
-    hour: int
-    request_id: str
-    feature_id: str
-    model_id: str
-
-
 @dg.asset(
     group_name="judging",
     partitions_def=HOURS,
@@ -99,72 +103,51 @@ def sampled_requests(
     context: dg.AssetExecutionContext, monitoring: Monitoring
 ) -> dg.MaterializeResult[Any]:
     """One row is one request the judge will see; a hash of its id decides, so a re-run agrees."""
-    first, last = hours_of(context)
-    settings, lake = monitoring.settings, monitoring.lake
-    requests = lake.run(
-        f"select {', '.join(_Candidate._fields)} from raw_requests"
-        " where hour between $first and $last order by hour, request_id",
-        hours=(first, last),
-        first=first,
-        last=last,
-    )
-    candidates = map(_Candidate, *(column.to_pylist() for column in requests.columns))
-    rows = sample(candidates, settings.sample_rate, settings.sampling.salt)
-    version = lake.replace_hours("sampled_requests", rows, first, last)
+    drawn = draw_sample(monitoring.lake, monitoring.settings, *hours_of(context))
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": len(rows),
-            "requests": requests.num_rows,
-            "delta_version": version,
+            "dagster/partition_row_count": drawn.sampled,
+            "requests": drawn.requests,
+            "delta_version": drawn.version,
         }
     )
 
 
-def _store(
-    context: dg.AssetExecutionContext,
-    monitoring: Monitoring,
-    table: str,
-    reading: Reading[Any],
-    until: int,
-) -> dg.MaterializeResult[Any]:
-    """Store rows up to `until`; what is counted is the run's own hours."""
-    first, last = hours_of(context)
-    lake, only = monitoring.lake, {"table": [table]}
-    reading = without_forgotten(lake, monitoring.settings, reading)
-    version = lake.replace_hours(table, reading.rows, first, until)
-    rejected = [row for row in reading.rejected if row.hour <= last]
-    reads = [read for read in reading.reads if read.hour <= last]
-    lake.replace_hours("rejected_rows", rejected, first, last, only)
-    lake.replace_hours("source_reads", reads, first, last, only)
+def _result(ingested: Ingested) -> dg.MaterializeResult[Any]:
+    counts = ("rejected", "duplicates", "unpriced", "skipped", "dropped", "forgotten")
     return dg.MaterializeResult(
         metadata={
-            "dagster/partition_row_count": sum(read.loaded for read in reads),
-            "delta_version": version,
-            "rejected": len(rejected),
-            "duplicates": sum(read.duplicates for read in reads),
-            "unpriced": sum(read.unpriced for read in reads),
-            "skipped": sum(read.skipped for read in reads),
-            "forgotten": sum(read.forgotten or 0 for read in reads),
+            "dagster/partition_row_count": ingested.count("loaded"),
+            "delta_version": ingested.version,
+            **{name: ingested.count(name) for name in counts},
         }
     )
 
 
-def _report_rejects(
+def _report_rows(
     context: dg.AssetExecutionContext, monitoring: Monitoring, reads: list[SourceRead]
 ) -> Iterator[dg.AssetCheckResult]:
+    """Results about rows that were rejected, and about rows that were dropped."""
     limit = monitoring.settings.control.maximum_reject_ratio
     rejected, loaded = _by_partition(reads, "rejected"), _by_partition(reads, "loaded")
+    dropped = _by_partition(reads, "dropped")
 
-    def finding(partition: str) -> Finding:
+    def few_rejected(partition: str) -> Finding:
         bad, good = rejected.get(partition, 0), loaded.get(partition, 0)
         ratio = bad / (bad + good) if bad else 0.0
         text = f"{bad} of {bad + good} rows rejected (limit {limit:.1%})"
         return Finding(ratio <= limit, text, {"rejected": bad, "loaded": good})
 
-    return report(context, REJECTS, finding)
+    def none_dropped(partition: str) -> Finding:
+        gone, now = dropped.get(partition, 0), loaded.get(partition, 0)
+        text = f"{gone} rows dropped: a file was read again and had fewer; {now} are left"
+        return Finding(gone == 0, text if gone else "no row dropped", {"dropped": gone})
+
+    yield from report(context, REJECTS, few_rejected)
+    yield from report(context, KEPT, none_dropped)
 
 
-def _unpriced_finding(reads: list[SourceRead]) -> Any:
+def _unpriced_finding(reads: list[SourceRead]) -> Callable[[str], Finding]:
     unpriced = _by_partition(reads, "unpriced")
 
     def finding(partition: str) -> Finding:
@@ -178,5 +161,5 @@ def _by_partition(reads: list[SourceRead], count: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     for read in reads:
         partition = hour_partition(read.hour)
-        counts[partition] = counts.get(partition, 0) + getattr(read, count)
+        counts[partition] = counts.get(partition, 0) + (getattr(read, count) or 0)
     return counts

@@ -161,7 +161,8 @@ _MODEL_FITS = _fits(
 FITS: dict[str, dict[str, float]] = {
     "deployment": _fits(
         (_QUALITY, 0.8), (_USERS, 0.8), (_LATENCY, 0.9), (_COST, 0.8), (_ERRORS, 1),
-        ((*_SILENT, "reject_ratio"), 1), (("avg_input_tokens", "avg_output_tokens"), 0.8),
+        ((*_SILENT, "reject_ratio", "rows_dropped"), 1),
+        (("avg_input_tokens", "avg_output_tokens"), 0.8),
         (("request_count", "request_share"), 0.8),
         (_INPUTS, 0.6), (_UNJUDGED, 0.8),
     ),

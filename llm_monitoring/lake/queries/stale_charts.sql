@@ -1,0 +1,12 @@
+-- One row: a metric of which windows from $since and before $until were measured again after their
+-- charts were folded, and the first such hour.
+select metric, min(hour) as hour
+from window_metrics as measured
+join control_charts as point using (hour, feature_id, metric)
+where
+    measured.model_id is not distinct from point.model_id
+    and measured.epoch is not distinct from point.epoch
+    and list_contains($metrics, metric)
+    and hour >= $since and hour < $until
+    and (measured.value is distinct from point.value or measured.n is distinct from point.n)
+group by metric

@@ -1,0 +1,205 @@
+"""What is known of the sampled queries, each described once, and the reference of what is usual.
+
+The reference of a feature is made of its first sampled queries, once every hour up to them is
+there, and then stays: so it is the same in whatever order hours come. Hours described before it
+was there are described again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from llm_monitoring.adapters.embedders import Embedder
+from llm_monitoring.adapters.languages import identify_languages
+from llm_monitoring.drift import build_reference, input_features
+from llm_monitoring.hours import hour_key, ranges
+from llm_monitoring.lake import Lake
+from llm_monitoring.records import InputFeature, InputReference, Request
+from llm_monitoring.sampling import is_sampled
+from llm_monitoring.settings import EndpointJudgeSettings, Settings
+
+_Group = tuple[int, str]  # hour and feature: what is described together
+
+
+def describe_inputs(
+    lake: Lake, settings: Settings, embedder: Embedder, first: int, last: int
+) -> list[InputFeature]:
+    """Describe the sampled queries of hours `first` to `last` that are not yet, and store them.
+
+    Returns:
+        Everything that is known of the queries of these hours.
+    """
+    wanted = _sampled(lake, first, last)
+    build_references(lake, settings, embedder, {feature for _, feature in wanted})
+    learned = lake.run(
+        "select feature_id, max(hour) as last from input_references"
+        " where embedder = $embedder group by feature_id",
+        embedder=embedder.name,
+    ).to_pylist()
+    last_hours = {row["feature_id"]: row["last"] for row in learned}
+    known: dict[_Group, list[InputFeature]] = defaultdict(list)
+    for row in lake.rows("input_features", hours=(first, last)):
+        known[row.hour, row.feature_id].append(row)
+    stale = {
+        group
+        for group, queries in wanted.items()
+        if not _is_described(
+            known.get(group, ()),
+            queries,
+            embedder=embedder.name,
+            has_novelty=group[0] > last_hours.get(group[1], group[0]),
+            expected=settings.feature(group[1]).languages,
+        )
+    }
+    changed = stale | (known.keys() - wanted.keys())
+    rows = [row for group in wanted.keys() - stale for row in known[group]]
+    rows += _described(lake, settings, embedder, stale)
+    if changed:
+        hours = min(hour for hour, _ in changed), max(hour for hour, _ in changed)
+        stored = [row for row in rows if hours[0] <= row.hour <= hours[1]]
+        lake.replace_hours("input_features", stored, *hours)
+    return rows
+
+
+def build_references(
+    lake: Lake, settings: Settings, embedder: Embedder, features: Iterable[str]
+) -> None:
+    """Make the references that these features lack, as far as their hours are there."""
+    known = lake.run(
+        "select distinct feature_id from input_references where embedder = $embedder",
+        embedder=embedder.name,
+    )["feature_id"].to_pylist()
+    missing = sorted(set(features) - set(known))
+    until = complete_until(lake, settings) if missing else None
+    if until is None:
+        return
+    for feature_id in missing:
+        reference = _build(lake, settings, embedder, feature_id, until)
+        if reference:
+            lake.upsert("input_references", reference)
+
+
+def complete_until(lake: Lake, settings: Settings) -> int | None:
+    """Last hour before the first one that is not ingested; None: the first one is not.
+
+    With a judge that is paid, hours before the first ingested one wait for a word that may never
+    come: there the first ingested hour is the first one.
+    """
+    reads = lake.run("select distinct hour from source_reads where \"table\" = 'raw_requests'")
+    start = hour_key(settings.start)
+    ingested = [hour for hour in reads["hour"].to_pylist() if hour >= start]
+    if not ingested:
+        return None
+    first, last = next(ranges(ingested))
+    return last if first == start or isinstance(settings.judge, EndpointJudgeSettings) else None
+
+
+def _build(
+    lake: Lake, settings: Settings, embedder: Embedder, feature_id: str, until: int
+) -> list[InputReference] | None:
+    inputs, rate = settings.inputs, settings.sample_rate(feature_id)
+    wanted = inputs.reference_queries + inputs.calibration_queries
+    sampled = lake.run(
+        "select count(*) as n from sampled_requests"
+        " where feature_id = $feature_id and hour <= $until",
+        feature_id=feature_id,
+        until=until,
+    )
+    if sampled["n"][0].as_py() < wanted:
+        return None
+    # An hour may be ingested and its sample not yet drawn: the rule itself says what it will be.
+    ids = lake.query("queries_in_order", feature_id=feature_id, until=until)
+    drawn = [
+        request_id
+        for request_id in ids["request_id"].to_pylist()
+        if is_sampled(request_id, rate, settings.sampling.salt)
+    ][:wanted]
+    if len(drawn) < wanted:
+        return None
+    requests = lake.rows(
+        "raw_requests",
+        "hour <= $until and list_contains($ids, request_id)",
+        until=until,
+        ids=drawn,
+    )
+    vectors = embedder.embed([request.input_text or "" for request in requests])
+    return build_reference(
+        feature_id,
+        embedder.name,
+        [(r.request_id, r.hour, v) for r, v in zip(requests, vectors, strict=True)],
+        inputs.reference_queries,
+        inputs.calibration_queries,
+    )
+
+
+def _sampled(lake: Lake, first: int, last: int) -> dict[_Group, set[tuple[str, str, int]]]:
+    """Request, model and length of the sampled queries of each hour and feature."""
+    table = lake.query("sampled_queries", hours=(first, last), first=first, last=last)
+    groups: dict[_Group, set[tuple[str, str, int]]] = defaultdict(set)
+    for row in table.to_pylist():
+        query = (row["request_id"], row["model_id"], row["length_characters"])
+        groups[row["hour"], row["feature_id"]].add(query)
+    return groups
+
+
+def _is_described(
+    rows: Iterable[InputFeature],
+    queries: set[tuple[str, str, int]],
+    *,
+    embedder: str,
+    has_novelty: bool,
+    expected: Iterable[str],
+) -> bool:
+    """The rows are about these queries, and say all that can be said of them by now."""
+    rows, expected = list(rows), set(expected)
+    return {(r.request_id, r.model_id, r.length_characters) for r in rows} == queries and all(
+        row.embedder == embedder
+        and (row.novel is not None) == has_novelty
+        and (row.language is None or row.language_expected == (row.language in expected))
+        for row in rows
+    )
+
+
+def _described(
+    lake: Lake, settings: Settings, embedder: Embedder, groups: set[_Group]
+) -> list[InputFeature]:
+    if not groups:
+        return []
+    hours = min(hour for hour, _ in groups), max(hour for hour, _ in groups)
+    requests = lake.rows(
+        "raw_requests",
+        "input_text is not null and request_id in"
+        " (select request_id from sampled_requests where hour between $first and $last)",
+        hours=hours,
+        first=hours[0],
+        last=hours[1],
+    )
+    by_feature: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        if (request.hour, request.feature_id) in groups:
+            by_feature[request.feature_id].append(request)
+    return [
+        row
+        for feature_id, queries in sorted(by_feature.items())
+        for row in _describe(lake, settings, embedder, feature_id, queries)
+    ]
+
+
+def _describe(
+    lake: Lake, settings: Settings, embedder: Embedder, feature_id: str, requests: list[Request]
+) -> list[InputFeature]:
+    texts = [request.input_text or "" for request in requests]
+    expected = settings.feature(feature_id).languages
+    reference: list[InputReference] = lake.rows(
+        "input_references",
+        "feature_id = $feature_id and embedder = $embedder",
+        feature_id=feature_id,
+        embedder=embedder.name,
+    )
+    return input_features(
+        requests,
+        embedder.embed(texts),
+        identify_languages(texts, expected),
+        embedder=embedder.name,
+        expected_languages=expected,
+        reference=reference,
+    )

@@ -1,0 +1,189 @@
+"""From rows to windows: every metric of an hour, and of earlier hours that late rows changed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from llm_monitoring.adapters.embedders import Embedder
+from llm_monitoring.hours import LAST_HOUR, hour_range, ranges, shift
+from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.metrics import (
+    FLEET_FEATURES,
+    METRICS,
+    Family,
+    measurements_sql,
+    silent_windows,
+)
+from llm_monitoring.pipeline.describe_inputs import describe_inputs
+from llm_monitoring.settings import Settings
+
+WINDOW_METRICS = TABLES["window_metrics"]
+PIECE = 120  # hours measured at once: with 300 features of 50 requests an hour, under 400 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a run stored: rows of its own hours, other hours measured again, the Delta version."""
+
+    rows: int
+    again: list[int]
+    version: int
+
+
+def measure_hours(
+    lake: Lake, settings: Settings, embedder: Embedder, epoch: str, *, hours: tuple[int, int]
+) -> Measured:
+    """Measure and store some hours, first to last, and then others that their rows have changed.
+
+    A long range is measured and committed piece by piece: memory stays small.
+    """
+    stored = [_replace(lake, settings, piece, epoch) for piece in pieces(*hours)]
+    # After the own windows are stored: of two runs at once, the later one sees both.
+    again = [
+        *_settle_signals(lake, settings, *hours),
+        *_settle_novelty(lake, settings, embedder, hours[1]),
+    ]
+    return Measured(sum(rows for rows, _ in stored), sorted(set(again)), stored[-1][1])
+
+
+def settle_hours(settings: Settings) -> int:
+    """How long after a request reactions to it count, hours."""
+    # Within the hour a reaction always counts, however late others may come.
+    return max([1, *(source.late_hours for source in settings.sources.signals)])
+
+
+def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> Iterator[int]:
+    """Measure windows before and after the range again whose reactions are others by now."""
+    if not settings.sources.signals:
+        return
+    names = names_of("signals")
+    late = settle_hours(settings)
+    for start, end in (
+        (shift(first, -late), shift(first, -1)),
+        (shift(last, 1), shift(last, late)),
+    ):
+        stored = _values(
+            lake.run(
+                "select * from window_metrics"
+                " where list_contains($names, metric) and hour between $start and $end",
+                hours=(start, end),
+                names=names,
+                start=start,
+                end=end,
+            )
+        )
+        if not stored:
+            continue
+        fresh = measure(lake, settings, "signals", (min(stored), max(stored)))
+        values = _values(fresh)
+        for changed in ranges(hour for hour in stored if values.get(hour) != stored[hour]):
+            _replace_metrics(lake, fresh, names, changed)
+            yield from hour_range(*changed)
+
+
+def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: int) -> Iterator[int]:
+    """Describe and measure hours again that were described before their reference was there."""
+    since = shift(last, -24 * settings.retention.raw_days)  # older queries are no longer there
+    due = lake.query(
+        "hours_without_novelty", hours=(since, LAST_HOUR), embedder=embedder.name, since=since
+    )["hour"]
+    for span in ranges(due.to_pylist()):
+        for hours in pieces(*span):
+            describe_inputs(lake, settings, embedder, *hours)
+            rows = measure(lake, settings, "inputs", hours)
+            _replace_metrics(lake, rows, names_of("inputs"), hours)
+            yield from hour_range(*hours)
+
+
+def _values(windows: pa.Table) -> dict[int, set[tuple[object, ...]]]:
+    """Hour -> what was measured in it, without the spread, which follows from the same rows."""
+    names = ("feature_id", "model_id", "metric", "value", "n")
+    columns = zip(*(windows[name].to_pylist() for name in names), strict=True)
+    values: dict[int, set[tuple[object, ...]]] = {}
+    for hour, row in zip(windows["hour"].to_pylist(), columns, strict=True):
+        values.setdefault(hour, set()).add(row)
+    return values
+
+
+def _replace_metrics(
+    lake: Lake, windows: pa.Table, names: Sequence[str], hours: tuple[int, int]
+) -> None:
+    first, last = hours
+    mine = windows.filter(
+        pc.and_(pc.greater_equal(windows["hour"], first), pc.less_equal(windows["hour"], last))
+    )
+    lake.replace_hours("window_metrics", mine, first, last, {"metric": names})
+
+
+def names_of(family: Family) -> list[str]:
+    """Metrics of a family."""
+    return [metric.name for metric in METRICS if metric.family == family]
+
+
+def _replace(lake: Lake, settings: Settings, hours: tuple[int, int], epoch: str) -> tuple[int, int]:
+    """Measure and store some hours; returns the rows stored and the Delta version."""
+    families = measured_families(settings)
+    rows = pa.concat_tables([measure(lake, settings, family, hours, epoch) for family in families])
+    return rows.num_rows, lake.replace_hours("window_metrics", rows, *hours)
+
+
+def pieces(first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The range in pieces of at most PIECE hours, first and last hour of each."""
+    while first <= last:
+        yield first, min(shift(first, PIECE - 1), last)
+        first = shift(first, PIECE)
+
+
+def measured_families(settings: Settings) -> list[Family]:
+    """Families of metrics that have a source; without signals nothing is said of satisfaction."""
+    families: list[Family] = ["requests", "judgements", "inputs"]
+    if len(settings.features) >= FLEET_FEATURES:
+        families.append("fleet")
+    return [*families, "signals"] if settings.sources.signals else families
+
+
+def measure(
+    lake: Lake,
+    settings: Settings,
+    family: Family,
+    hours: tuple[int, int],
+    epoch: str | None = None,
+) -> pa.Table:
+    """Windows of one family, those without rows included.
+
+    Args:
+        epoch: the judge's, for silent windows of the judged family.
+
+    Returns:
+        Rows of window_metrics.
+    """
+    first, last = hours
+    late = settle_hours(settings)
+    measured = lake.query(
+        f"window_{family}",
+        # Reactions come later than the requests they belong to.
+        hours=(first, shift(last, late) if family == "signals" else last),
+        fragments={"measurements": measurements_sql(family)},
+        first=first,
+        last=last,
+        settle_us=late * 3_600_000_000,
+    )
+    measured = measured.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
+    # Of every window one row is enough to see that it is there.
+    total = measured.filter(
+        pc.and_(pc.is_null(measured["model_id"]), pc.equal(measured["metric"], FIRST[family]))
+    )
+    present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
+    silent = silent_windows(
+        family,
+        hour_range(first, last),
+        [feature.feature_id for feature in settings.features],
+        present,
+        epoch if family == "judgements" else None,
+    )
+    return pa.concat_tables([measured, WINDOW_METRICS.to_arrow(silent)])
+
+
+FIRST: dict[Family, str] = {metric.family: metric.name for metric in reversed(METRICS)}
