@@ -202,8 +202,8 @@ def test_spend_over_budget_fails_and_names_what_moved_it(product: Product) -> No
     assert "of $0.01" in (result.description or "")
     assert "order_summary spent" not in (result.description or "")
     table = str(result.metadata["costs"].value)
-    assert "| product_search |" in table
-    assert "gpt-4o-mini-2024-07-18 $" in table
+    assert r"| product\_search |" in table
+    assert r"gpt\-4o\-mini\-2024\-07\-18 $" in table
 
 
 def _cost(product: Product) -> dg.AssetCheckEvaluation:

@@ -102,7 +102,7 @@ def test_a_failed_hour_is_one_alert_with_its_reason_and_is_resolved_when_made_go
 def test_a_failure_before_anything_was_measured_is_told_too(
     fresh: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "measure", explode)
+    monkeypatch.setattr(windows, "measure_hours", explode)
     assert not fresh.run_hour(0, raise_on_error=False).success
     fresh.run("reconcile_alerts")
     assert messages(fresh) == [("firing", "delivered")]

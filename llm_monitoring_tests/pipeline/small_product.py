@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.judging import JudgeItem, Scores
 from llm_monitoring.judging.items import judgement_of
@@ -127,7 +128,7 @@ class SmallProduct:
         yield lambda: ingest_requests(lake, settings, *hours, NOW)
         yield lambda: ingest_signals(lake, settings, *hours, NOW)
         yield lambda: draw_sample(lake, settings, *hours)
-        yield lambda: asyncio.run(judge_hours(lake, Judge(), *hours))
+        yield lambda: asyncio.run(judge_hours(lake, Judge(), Redactor(()), *hours))
         yield lambda: describe_inputs(lake, settings, self.embedder, *hours)
         yield lambda: measure_hours(lake, settings, self.embedder, "epoch-1", hours=hours)
         yield lambda: (refold_late(lake, settings, hours[0]), refold(lake, settings, *hours))

@@ -94,7 +94,7 @@ def test_a_spend_with_unknown_parts_is_told_as_at_least(tmp_path: Path) -> None:
     rows = [row("r", cost_usd=1.5), row("s", model_id="mystery", cost_usd=None)]
     found = report(tmp_path, rows)
     assert found.troubles == ["support_chat spent at least $1.50 of $1.00"]
-    assert "lark-2 $1.50, mystery unknown" in found.table()
+    assert r"lark\-2 $1.50, mystery unknown" in found.table()
 
 
 def test_a_call_that_failed_before_a_token_is_not_unknown_spend(tmp_path: Path) -> None:

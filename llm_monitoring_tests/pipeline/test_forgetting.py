@@ -193,7 +193,7 @@ def test_her_later_requests_are_remembered_so_that_their_signals_stay_out(
     write(path, [line(request_id="r-new", user_id="user-jane")])
     ingest(lake, monitored)
     reaction = signal("r-new", "correction", HOUR)
-    reading = Reading([reaction, signal("r-joe-1", "thumbs_up", HOUR)], [], [])
+    reading = Reading([reaction, signal("r-joe-1", "thumbs_up", HOUR)], [], [], [], ())
     kept = forgetting.without_forgotten(lake, monitored, reading).rows
     assert [row.request_id for row in kept] == ["r-joe-1"]
 

@@ -71,7 +71,11 @@ class Read:
 # --------------------------------------------------------------------- exactly the fold
 
 
-@pytest.mark.parametrize("step", [1, 2, 5])
+# Hours to a run; the more runs, the longer it takes.
+STEPS = [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 5]
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_however_many_hours_a_run_has_the_table_is_the_fold(lake: Lake, step: int) -> None:
     """Through 48, 168 and 336 windows, of series with silence, so that they come hours later."""
     rows = windows("error_rate", "request_count")
@@ -81,7 +85,7 @@ def test_however_many_hours_a_run_has_the_table_is_the_fold(lake: Lake, step: in
     assert stored(lake) == expected(rows)
 
 
-@pytest.mark.parametrize("step", [1, 2, 5])
+@pytest.mark.parametrize("step", STEPS)
 def test_after_restarts_and_with_hours_left_out_too(lake: Lake, step: int) -> None:
     """A restart while Phase I goes on after a restart keeps the shape of the first baseline."""
     rows = windows("error_rate")

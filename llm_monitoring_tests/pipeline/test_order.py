@@ -88,7 +88,13 @@ ORDERS = {
 }
 
 
-@pytest.mark.parametrize("order", ORDERS)
+SLOW = ("hour_by_hour", "two_other_workers")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ORDERS],
+)
 def test_the_order_of_the_hours_does_not_matter(
     ordered: SmallProduct, tmp_path: Path, order: str
 ) -> None:
