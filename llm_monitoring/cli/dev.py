@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import yaml
 
-from llm_monitoring.cli.home import dagster_home
+from llm_monitoring.cli.home import EVENT_BATCH, dagster_home
 from llm_monitoring.cli.processes import Process, Supervisor
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.private_files import make_private
@@ -42,6 +42,7 @@ def run_dev(
         environment = {
             **os.environ,
             "DAGSTER_HOME": str(dagster_home(config)),
+            "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH,
             "DAGSTER_IS_DEV_CLI": "1",
             "LLM_MONITORING_CONFIG": str(config),
         }

@@ -21,12 +21,14 @@ from llm_monitoring.private_files import make_private
 SETTINGS = "dagster.yaml"
 PACKAGED = Path(__file__).with_name(SETTINGS)
 OURS = ".dagster.yaml.ours"  # what we would have written last, had nobody changed anything
+EVENT_BATCH = "500"  # materialisations of a range that are recorded together
 TURN = ".command"  # held by the command line that runs jobs itself
 # Dagster refuses one kind of storage or queue beside another, so such sections stand whole.
 WHOLE = frozenset({"storage", "run_queue", "run_coordinator", "run_launcher", "compute_logs"})
 
 # Older ways to say what `concurrency` says now.
 OLDER = frozenset({"run_queue", "run_coordinator"})
+OLDER_STORAGE = frozenset({"run_storage", "event_log_storage", "schedule_storage"})
 LIMIT = "default_op_concurrency_limit"
 
 
@@ -55,6 +57,8 @@ def settings(packaged: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[st
             section: value if section in WHOLE else _merged(wanted.get(section), value)
             for section, value in layer.items()
         }
+    if wanted.keys() & OLDER_STORAGE and wanted.get("storage") == packaged.get("storage"):
+        del wanted["storage"]
     concurrency = wanted.get("concurrency", {})
     if wanted.keys() & OLDER:
         wanted["concurrency"] = _said_the_older_way(concurrency, without=("runs", "pools"))

@@ -11,9 +11,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 
 from llm_monitoring.cli.event_log import PooledSqliteStorage
-from llm_monitoring.cli.home import dagster_home
-
-EVENT_BATCH = "500"  # materialisations of a range that are recorded together
+from llm_monitoring.cli.home import EVENT_BATCH, dagster_home
 
 __all__ = ["dagster_home", "open_instance"]
 

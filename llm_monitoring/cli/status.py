@@ -20,6 +20,7 @@ QUEUED_FOR = timedelta(hours=1)  # longer, and nothing takes runs from the queue
 STARTED_FOR = timedelta(hours=3)  # longer than any run may take
 ALIVE_WITHIN = timedelta(minutes=5)
 OTHER_STORAGE = {"storage", "run_storage"}
+OUR_STORAGE = "PooledSqliteStorage"  # the same files
 
 
 def status_lines(config: Path, now: datetime) -> Iterator[StatusLine]:
@@ -76,7 +77,10 @@ def _has_other_storage(home: Path) -> bool:
         written = yaml.safe_load((home / "dagster.yaml").read_text())
     except (OSError, yaml.YAMLError):
         return False
-    return isinstance(written, dict) and bool(written.keys() & OTHER_STORAGE)
+    if not isinstance(written, dict):
+        return False
+    sections = [section for name in OTHER_STORAGE if (section := written.get(name))]
+    return bool(sections) and OUR_STORAGE not in str(sections)
 
 
 def _daemon(connection: sqlite3.Connection, now: datetime) -> StatusLine:

@@ -28,7 +28,7 @@ COMMAND = str(Path(sys.executable).with_name("llm-monitoring"))
 PATIENCE_SECONDS = 600
 # Which process is which, by its command line.
 KINDS: dict[str, Callable[[str], bool]] = {
-    "run": lambda line: "execute_run" in line,
+    "run": lambda line: "multiprocessing.spawn" in line and "spawn_main" in line,
     "daemon": lambda line: "dagster._daemon" in line or "dagster-daemon" in line,
     "code server": lambda line: "dagster api grpc" in line or "code-server" in line,
     "backfill": lambda line: "llm-monitoring backfill" in line,

@@ -50,7 +50,8 @@ def run_everything(instance: dg.DagsterInstance) -> list[str]:
 
 
 def stock_instance(home: Path) -> dg.DagsterInstance:
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home)))
+    stock = {"storage": {"sqlite": {"base_dir": str(home)}}}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=stock))
 
 
 def told(instance: dg.DagsterInstance, runs: list[str]) -> dict[str, Any]:
@@ -140,7 +141,8 @@ def test_any_storage_of_the_instance_works_and_only_plain_sqlite_is_pooled(
     with open_instance(tmp_path / "monitoring.yaml") as instance:
         assert isinstance(instance.event_log_storage, PooledSqliteEventLogStorage) == ours
         good, bad = run_everything(instance)
-    with stock_instance(tmp_path / ".dagster") as instance:
+    configured = InstanceRef.from_dir(str(tmp_path / ".dagster"))
+    with dg.DagsterInstance.from_ref(configured) as instance:
         statuses = [instance.get_run_by_id(run).status for run in (good, bad)]  # type: ignore[union-attr]
         assert statuses == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 

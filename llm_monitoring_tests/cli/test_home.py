@@ -48,8 +48,11 @@ def test_the_top_level_file_is_the_packaged_one() -> None:
     assert top.read_text() == PACKAGED.read_text()
 
 
-def test_from_any_folder_the_settings_are_ours(project: Path) -> None:
+def test_from_any_folder_the_settings_are_ours(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert started(project) == OURS
+    monkeypatch.setenv("DAGSTER_HOME", str(project / ".dagster"))
     with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(project / ".dagster"))) as instance:
         assert not instance.telemetry_enabled
         assert instance.run_monitoring_enabled
