@@ -7,6 +7,7 @@ restarts, neither loses an alert nor makes it twice.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 
 import dagster as dg
@@ -16,13 +17,14 @@ from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.jobs import alerts_job, hours_job, incidents_job
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.started_runs import failed_runs, is_failing, is_waiting
+from llm_monitoring.defs.started_runs import LOOK_BACK, SWEEP, failed_runs, is_failing, is_waiting
 from llm_monitoring.defs.watching import self_check
-from llm_monitoring.hours import hour_key, hour_range, hour_start
+from llm_monitoring.hours import hour_range, hour_start
 from llm_monitoring.pipeline.catch_up import (
     Due,
     due_hours,
     pieces_newest_first,
+    resting_hours,
     shorter_where_failed,
 )
 
@@ -38,7 +40,6 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
 ]
 PAGE = 200  # runs or events read at a time
-SWEEP = "llm_monitoring/sweep"  # tag of a run that catches up, with the hour it was asked in
 CATCHING_UP = 2  # such runs at a time
 RUNNING = dg.DefaultSensorStatus.RUNNING
 # Assets that answer a failed check: their own results must not start them again.
@@ -164,15 +165,13 @@ def missing_hours_and_late_files(
         return dg.SkipReason("hours are being caught up")
     due = due_hours(monitoring.lake, monitoring.settings, now)
     busy = _hours_of_runs(runs)
-    # A range that failed is asked for again with the next hour; until then it is others' turn.
-    asked = str(hour_key(now))
-    tried = _hours_of_runs(context.instance.get_runs(dg.RunsFilter(tags={SWEEP: asked})))
-    failed = context.instance.get_runs(
-        dg.RunsFilter(job_name=hours_job.name, statuses=[dg.DagsterRunStatus.FAILURE]), limit=PAGE
-    )
+    failed = list(_failed_ranges(context.instance, now))
+    # Hours that failed are asked for again later and later; until then it is others' turn.
     pieces = pieces_newest_first(
-        (due.missing | due.changed) - busy - tried, shorter_where_failed(_ranges_of_runs(failed))
+        (due.missing | due.changed) - busy - resting_hours(failed, now),
+        shorter_where_failed(span for span, _ in failed),
     )
+    asked = f"{now:%Y-%m-%dT%H:%M}"
     requests = [
         dg.RunRequest(
             run_key=f"{first}..{last}:{asked}", tags={**range_tags(first, last), SWEEP: asked}
@@ -184,7 +183,7 @@ def missing_hours_and_late_files(
 
 def _nothing_due(due: Due) -> dg.SkipReason:
     if count := len(due.missing | due.changed):
-        return dg.SkipReason(f"{count} hours are due: they are run, or were tried in this hour")
+        return dg.SkipReason(f"{count} hours are due: they are run, or failed and rest a while")
     if not due.waiting:
         return dg.SkipReason("every closed hour is measured as its files are now")
     first, last = min(due.waiting), max(due.waiting)
@@ -202,6 +201,20 @@ def hour_text(hour: int) -> str:
 
 def _hours_of_runs(runs: Iterable[dg.DagsterRun]) -> set[int]:
     return {hour for span in _ranges_of_runs(runs) for hour in hour_range(*span)}
+
+
+def _failed_ranges(
+    instance: dg.DagsterInstance, now: datetime
+) -> Iterator[tuple[tuple[int, int], datetime]]:
+    """First and last hour of runs that failed lately, and when each ended."""
+    failed = dg.RunsFilter(
+        job_name=hours_job.name,
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        updated_after=now - LOOK_BACK,
+    )
+    for record in instance.get_run_records(failed, limit=PAGE):
+        if span := range_of_tags(record.dagster_run.tags):
+            yield span, record.update_timestamp
 
 
 def _ranges_of_runs(runs: Iterable[dg.DagsterRun]) -> Iterator[tuple[int, int]]:

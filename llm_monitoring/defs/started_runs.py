@@ -25,6 +25,7 @@ from llm_monitoring.retries import Attempt, due_again
 AGAIN = (hours_job, weeks_job, alerts_job, incidents_job, ledger_job, maintenance, cost_check_job)
 # Each partition of these is work of its own; of the hours the newest run takes the others in.
 BY_PARTITION = (weeks_job.name, incidents_job.name)
+SWEEP = "llm_monitoring/sweep"  # tag of a run that catches up, with when it was asked for
 LOOK_BACK = timedelta(days=2)
 MOST_RUNS = 200
 NOT_BEGUN = [
@@ -74,6 +75,7 @@ def requests_again(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.R
                 dg.RunsFilter(job_name=name, created_after=since - timedelta(seconds=1)),
                 limit=MOST_RUNS,
             )
+            if name in BY_PARTITION or _is_ours(record.dagster_run)
         ]
     for attempt in due_again(attempts, now):
         if attempt.run_id in known:
@@ -93,8 +95,9 @@ def is_failing(instance: dg.DagsterInstance, job_name: str, now: datetime) -> bo
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """What somebody started by hand is left to them."""
-    return bool(run.tags.keys() & {SCHEDULE_NAME_TAG, SENSOR_NAME_TAG})
+    """What somebody started by hand is left to them, and hours that are caught up to the sweep."""
+    is_by_itself = run.tags.keys() & {SCHEDULE_NAME_TAG, SENSOR_NAME_TAG}
+    return bool(is_by_itself) and SWEEP not in run.tags
 
 
 def _attempt(record: RunRecord) -> Attempt:

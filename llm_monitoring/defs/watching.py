@@ -158,7 +158,7 @@ def _run_reason(instance: dg.DagsterInstance, run_id: str) -> str:
     ends = instance.get_records_for_run(
         run_id, of_type=dg.DagsterEventType.RUN_FAILURE, limit=1, ascending=False
     ).records
-    return error_text(ends[0].event_log_entry.user_message) if ends else "it ended without a word"
+    return error_text(ends[0].event_log_entry.message) if ends else "it ended without a word"
 
 
 def _error(error: SerializableErrorInfo | None, otherwise: str) -> str:

@@ -1,5 +1,6 @@
 """Which hours have to be run: never measured, or not as their log files are now."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from llm_monitoring.hours import HOUR, hour_key, hour_range, ranges, shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.ingest import hours_to_take_up
 from llm_monitoring.records import LogFile
+from llm_monitoring.retries import wait_after
 from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
 
 WATCHED_DAYS = 7  # how far back files are looked at for changes
@@ -72,6 +74,19 @@ def pieces_newest_first(
             start = max(first, shift(last, 1 - longest_at(last)))
             yield start, last
             last = shift(start, -1)  # noqa: PLW2901
+
+
+def resting_hours(failed: Iterable[tuple[tuple[int, int], datetime]], now: datetime) -> set[int]:
+    """Hours whose run failed so lately that they are not tried again yet.
+
+    Args:
+        failed: first and last hour of runs that failed, and when each ended.
+    """
+    ends: dict[int, list[datetime]] = defaultdict(list)
+    for (first, last), ended_at in failed:
+        for hour in hour_range(first, last):
+            ends[hour].append(ended_at)
+    return {hour for hour, at in ends.items() if now < max(at) + wait_after(len(at))}
 
 
 def shorter_where_failed(failed: Iterable[tuple[int, int]]) -> Callable[[int], int]:

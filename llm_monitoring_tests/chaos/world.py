@@ -87,12 +87,12 @@ class World:
         return self._command("backfill", "--from", days[0], "--to", days[1])
 
     def _command(self, *arguments: str) -> subprocess.Popen[bytes]:
-        log = (self.folder / f"{arguments[0]}.log").open("ab")
-        return subprocess.Popen(
-            [COMMAND, *arguments, "--config", str(self.config)],
-            cwd=self.folder, env=self.environment, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
+        with (self.folder / f"{arguments[0]}.log").open("ab") as log:
+            return subprocess.Popen(
+                [COMMAND, *arguments, "--config", str(self.config)],
+                cwd=self.folder, env=self.environment, stdout=log, stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
 
     @contextmanager
     def live(self) -> Iterator["Live"]:
@@ -150,7 +150,13 @@ class World:
         """All rows of a table, in the order of its key, without what the wall clock decides."""
         key = ", ".join(f'"{column}"' for column in TABLES[name].key)
         rows = self.lake.run(f"select * from {name} order by {key}").to_pylist()
-        return [{k: v for k, v in row.items() if k not in WALL_CLOCK} for row in rows]
+        return [
+            {k: self._without_folder(v) for k, v in row.items() if k not in WALL_CLOCK}
+            for row in rows
+        ]
+
+    def _without_folder(self, value: Any) -> Any:
+        return value.replace(str(self.folder), "") if isinstance(value, str) else value
 
     def is_at_rest(self) -> bool:
         """Every hour is measured and charted, every message delivered, and no run is under way."""
@@ -174,7 +180,7 @@ class World:
 
 def _is_about_runs(alert: Mapping[str, Any]) -> bool:
     """Killed runs are told too, where they were not made good in time; that is not history."""
-    return alert["subject"].startswith("data/run")
+    return alert["layer"] == "monitor"
 
 
 class Live:

@@ -25,12 +25,12 @@ from llm_monitoring.defs.partitions import (
     range_tags,
 )
 from llm_monitoring.defs.sensors import (
-    SWEEP,
     failed_checks,
     missing_hours_and_late_files,
     open_alerts,
     read_evaluations,
 )
+from llm_monitoring.defs.started_runs import SWEEP
 from llm_monitoring.hours import hour_start, hours_between, shift
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
 

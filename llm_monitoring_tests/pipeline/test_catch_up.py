@@ -1,6 +1,6 @@
 """Which hours have to be run: read from the lake and one scan of the folders."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from llm_monitoring.pipeline.catch_up import (
     LONGEST,
     due_hours,
     pieces_newest_first,
+    resting_hours,
     shorter_where_failed,
 )
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request, signal
@@ -90,3 +91,11 @@ def test_pieces_are_short_and_shorter_where_a_run_failed() -> None:
     assert lengths == [3, 3, 3, 3, 12, 12, 12]
     alone = shorter_where_failed([(hours[9], hours[9])])
     assert list(pieces_newest_first(hours[8:10], alone)) == [(hours[9],) * 2, (hours[8],) * 2]
+
+
+def test_hours_that_failed_rest_for_longer_each_time_and_are_then_due_again() -> None:
+    noon = datetime(2026, 10, 5, 12, tzinfo=UTC)
+    first, second, third = (shift(START, hour) for hour in (0, 1, 2))
+    failed = [((first, second), noon), ((second, third), noon + timedelta(minutes=1))]
+    after = [resting_hours(failed, noon + timedelta(minutes=m)) for m in (0.9, 1.5, 2.5, 3)]
+    assert after == [{first, second, third}, {second, third}, {second}, set()]
