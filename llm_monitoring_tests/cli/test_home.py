@@ -11,9 +11,9 @@ import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
-from llm_monitoring.cli.home import PACKAGED, dagster_home, settings, taking_turns
+from llm_monitoring.cli.home import PACKAGED, STORAGE, dagster_home, settings, taking_turns
 
-OURS = yaml.safe_load(PACKAGED.read_text())
+OURS = yaml.safe_load(PACKAGED.read_text()) | {"storage": STORAGE}
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +46,12 @@ def write(folder: Path, value: Any) -> None:
 def test_the_top_level_file_is_the_packaged_one() -> None:
     top = Path(__file__).parents[2] / "dagster.yaml"
     assert top.read_text() == PACKAGED.read_text()
+
+
+def test_dagster_itself_takes_the_top_level_file_without_a_home(tmp_path: Path) -> None:
+    ref = InstanceRef.from_dir(str(tmp_path), config_dir=str(Path(__file__).parents[2]))
+    with dg.DagsterInstance.from_ref(ref) as instance:
+        assert instance.global_op_concurrency_default_limit == 1
 
 
 def test_from_any_folder_the_settings_are_ours(
