@@ -7,7 +7,7 @@ restarts, neither loses an alert nor makes it twice.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 import dagster as dg
@@ -41,6 +41,9 @@ UNFINISHED = [
 ]
 PAGE = 200  # runs or events read at a time
 CATCHING_UP = 2  # such runs at a time
+LOOK_EVERY = timedelta(minutes=5)  # while nothing is due
+AT = "%Y-%m-%dT%H:%M:%S"
+DUE = "due"
 RUNNING = dg.DefaultSensorStatus.RUNNING
 # Assets that answer a failed check: their own results must not start them again.
 ANSWERS = (response.alerts.key, response.incidents.key)
@@ -146,7 +149,7 @@ def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> 
 
 @dg.sensor(
     job=hours_job,
-    minimum_interval_seconds=300,
+    minimum_interval_seconds=60,
     default_status=RUNNING,
     description="Hours that were never measured, or whose files changed since, are run again.",
 )
@@ -155,10 +158,13 @@ def missing_hours_and_late_files(
 ) -> dg.SensorResult | dg.SkipReason:
     """Closed hours that were never measured, or whose files changed since, are run again.
 
-    What was measured and of which files stands in the lake, so there is no cursor. The newest
-    hours come first, a few runs at a time.
+    What was measured and of which files stands in the lake; the cursor only says when nothing was
+    due, so that files are looked through every five minutes. The newest hours come first, a few
+    runs at a time.
     """
     now = monitoring.now()
+    if f"{now - LOOK_EVERY:{AT}}" < (context.cursor or "") <= f"{now:{AT}}":
+        return dg.SkipReason("nothing was due at the last look, less than five minutes ago")
     runs = context.instance.get_runs(dg.RunsFilter(job_name=hours_job.name, statuses=UNFINISHED))
     free = CATCHING_UP - sum(SWEEP in run.tags for run in runs)
     if free <= 0:
@@ -178,7 +184,12 @@ def missing_hours_and_late_files(
         )
         for first, last in islice(pieces, free)
     ]
-    return dg.SensorResult(run_requests=requests) if requests else _nothing_due(due)
+    if not requests:
+        is_quiet = not (due.missing | due.changed)
+        return dg.SensorResult(
+            skip_reason=_nothing_due(due), cursor=f"{now:{AT}}" if is_quiet else DUE
+        )
+    return dg.SensorResult(run_requests=requests, cursor=DUE)
 
 
 def _nothing_due(due: Due) -> dg.SkipReason:

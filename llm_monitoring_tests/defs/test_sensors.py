@@ -448,7 +448,26 @@ def test_a_file_that_is_gone_asks_for_nothing(product: Product) -> None:
 
 def test_before_an_hour_has_closed_nothing_is_asked_for(fresh: Product) -> None:
     result = evaluate(missing_hours_and_late_files, fresh.at(moment(-3.5)))
-    assert isinstance(result, dg.SkipReason)
+    assert not result.run_requests
+    assert result.skip_reason
+
+
+def test_while_nothing_is_due_files_are_looked_through_every_five_minutes(fresh: Product) -> None:
+    minute = 1 / 60
+    quiet = evaluate(missing_hours_and_late_files, fresh.at(moment(1)))
+    due_at = moment(3.1)
+
+    def looked(cursor: str, hours: float) -> bool:
+        result = evaluate(missing_hours_and_late_files, fresh.at(moment(hours)), cursor=cursor)
+        return isinstance(result, dg.SensorResult)
+
+    assert quiet.skip_reason
+    assert not looked(quiet.cursor, 1 + 4 * minute)
+    assert looked(quiet.cursor, 1 + 6 * minute)
+    assert looked(quiet.cursor, 0.9), "the clock was set back"
+    busy = evaluate(missing_hours_and_late_files, fresh.at(due_at))
+    assert busy.run_requests
+    assert looked(busy.cursor, 3.1 + minute)
 
 
 PAID = {
@@ -460,8 +479,9 @@ def test_with_a_paid_judge_the_history_of_an_empty_lake_waits_for_a_word(fresh: 
     result = evaluate(
         missing_hours_and_late_files, fresh.with_settings("paid", PAID).at(moment(20.1))
     )
-    assert isinstance(result, dg.SkipReason)
-    assert "backfill --from 2026-10-05T00 --to 2026-10-05T18" in (result.skip_message or "")
+    assert not result.run_requests
+    message = result.skip_reason.skip_message
+    assert "backfill --from 2026-10-05T00 --to 2026-10-05T18" in message
 
 
 def test_with_a_paid_judge_gaps_after_the_first_measured_hour_are_caught_up(
