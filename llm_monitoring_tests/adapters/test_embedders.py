@@ -77,6 +77,13 @@ def test_the_cache_forgets_the_oldest_and_answers_stay_right(
     assert np.allclose(rows, embedder.embed(texts), atol=1e-5)
 
 
+def test_a_vector_does_not_depend_on_what_else_was_read(embedder: Usem3Embedder) -> None:
+    texts = [f"how do I return item {number}{' and when' * (number % 5)}" for number in range(40)]
+    together = Usem3Embedder().embed(texts)
+    alone = [embedder.embed([text])[0] for text in reversed(texts)]
+    assert np.array_equal(together, np.stack(alone[::-1]))
+
+
 def test_changing_a_result_does_not_change_the_cache(embedder: Usem3Embedder) -> None:
     before = embedder.embed(["a tent"]).copy()
     embedder.embed(["a tent"])[:] = 0
