@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import stamina
 from deltalake import DeltaTable, PostCommitHookProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.table import TableMerger
 
 from llm_monitoring.lake.confinement import (
     bounded,
@@ -163,21 +164,23 @@ class Lake:
         """Insert rows, replacing those with the same key; returns the Delta version."""
         table = TABLES[name]
         data = self._stored(table, rows)
-        condition = " and ".join(f"old.{column} = new.{column}" for column in table.key)
-
-        def merge() -> int:
-            target = self._create(table)
-            (
-                target.merge(
-                    data, condition, source_alias="new", target_alias="old", merge_schema=True
-                )
+        return self.change(
+            name,
+            lambda target: (
+                _merge(target, table, data)
                 .when_matched_update_all()
                 .when_not_matched_insert_all()
                 .execute()
-            )
-            return target.version()
+            ),
+        )
 
-        return _retry_conflicts(merge)
+    def remove(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
+        """Delete the rows that have the keys of these; returns the Delta version."""
+        table = TABLES[name]
+        data = self._stored(table, rows)
+        return self.change(
+            name, lambda target: _merge(target, table, data).when_matched_delete().execute()
+        )
 
     def delete(self, name: str, predicate: str) -> int:
         """Delete the rows a SQL predicate names; returns the Delta version."""
@@ -419,6 +422,11 @@ class Lake:
             source += f" union all by name select * from read_parquet({listed(files)}, {options})"
         connection.execute(f'create view "{table.name}" as select {columns} from ({source})')
         return files
+
+
+def _merge(target: DeltaTable, table: Table, rows: pa.Table) -> TableMerger:
+    condition = " and ".join(f"old.{column} = new.{column}" for column in table.key)
+    return target.merge(rows, condition, source_alias="new", target_alias="old", merge_schema=True)
 
 
 def _vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:

@@ -20,3 +20,9 @@ def start_reading(
     readings = [AlertReading(table=name, version=version) for name, version in now.items()]
     fresh = [row for row in readings if before.get(row.table) != row.version]
     return first_hour_needed(known, changed, newest), fresh
+
+
+def has_unread_charts(lake: Lake) -> bool:
+    """Charts were computed, or computed again, since the alerts read them."""
+    read = {row.table: row.version for row in lake.rows("alert_readings")}
+    return lake.version("control_charts") != read.get("control_charts")

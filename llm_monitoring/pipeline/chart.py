@@ -1,6 +1,6 @@
 """The fold of control charts over the lake: read, go on from the stored state, write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llm_monitoring.control import Resume, Series, charts_of, concerns, fold, group
@@ -46,6 +46,12 @@ class _Plan:
         folded = fold(self.series, self.chart, windows, resume, rebaselines)
         return folded.points, folded.baselines
 
+    def overtaken(self, known: Iterable[Baseline], learned: Iterable[Baseline]) -> list[Baseline]:
+        """Baselines that were learned after that point once, when the windows were others."""
+        head = self.resume.point.hour if self.resume else 0
+        ids = {row.baseline_id for row in learned}
+        return [row for row in known if row.last_hour > head and row.baseline_id not in ids]
+
 
 def refold(
     lake: Lake,
@@ -87,20 +93,24 @@ def refold(
     earlier = group(_earlier(lake, first, needed)) if needed else {}
     points: list[ChartPoint] = []
     baselines: list[Baseline] = []
+    overtaken: list[Baseline] = []
     for plan in plans:
         windows = earlier.get(plan.series, ()), later.get(plan.series, ())
         folded, learned = plan.fold(*windows, history.rebaselines)
         # Where it is folded anew no stored point can be relied on, equal as the last ones may be.
         points += history.news(plan.resume.point.chart_id, folded) if plan.resume else folded
-        baselines += [b for b in learned if b != history.baselines.get(b.baseline_id)]
+        known_before = history.baselines.get(plan.series.chart_id(plan.chart), {})
+        baselines += [b for b in learned if b != known_before.get(b.baseline_id)]
+        overtaken += plan.overtaken(known_before.values(), learned)
     end = max((point.hour for point in points), default=last)
     names = [series.chart_id(chart) for series, charts in known.items() for chart in charts]
     own = None if only is None and metrics is None else {"chart_id": names}
+    _write_baselines(lake, baselines, overtaken)
     return Refolded(
         charts=len(names),
         baselines=len(baselines),
         last=max(end, last),
-        version=_write(lake, points, baselines, (first, max(end, last)), own),
+        version=_write_points(lake, points, (first, max(end, last)), own),
     )
 
 
@@ -152,21 +162,31 @@ def _earlier(lake: Lake, first: int, needed: Mapping[Series, int]) -> list[Windo
     return TABLES["window_metrics"].to_records(table)
 
 
-def _write(
+def _write_baselines(
+    lake: Lake, learned: Sequence[Baseline], overtaken: Sequence[Baseline]
+) -> None:
+    """Before the points: a chart whose point names a baseline that is gone is folded anew.
+
+    So a run that dies in between leaves nothing behind.
+    """
+    if learned:
+        lake.upsert("baselines", learned)
+    if overtaken:
+        lake.remove("baselines", overtaken)
+
+
+def _write_points(
     lake: Lake,
     points: Sequence[ChartPoint],
-    baselines: Sequence[Baseline],
     hours: tuple[int, int],
     own: Mapping[str, Sequence[str]] | None,
 ) -> int:
-    """Baselines first: a point never names one that is not there.
+    """Points of the fold's hours, and earlier ones of the charts that were folded anew.
 
     Args:
         own: the charts whose points are replaced, by column; None: all of them.
     """
     first, last = hours
-    if baselines:
-        lake.upsert("baselines", baselines)
     refolded = [point for point in points if point.hour < first]
     if refolded:
         start = min(point.hour for point in refolded)

@@ -23,6 +23,7 @@ class History:
         windows: how many each series has.
         points: how many each chart has.
         ends: hour of the last point of each chart that a fold may go on from.
+        baselines: those of each chart, by their ids.
         stored: that point of charts that were read, and those that failed after it, in order.
         learning: hours that Phase I took in, of charts that were read and are learning.
         restarts: what the lake knew at the restarts of charts that are learning.
@@ -32,7 +33,7 @@ class History:
     windows: Mapping[Series, int]
     points: Mapping[str, int]
     ends: Mapping[str, int]
-    baselines: Mapping[str, Baseline]
+    baselines: Mapping[str, Mapping[str, Baseline]]
     rebaselines: Sequence[Rebaseline]
     stored: dict[str, list[ChartPoint]] = field(default_factory=dict)
     learning: dict[str, list[int]] = field(default_factory=dict)
@@ -59,13 +60,17 @@ class History:
         head, is_retried = stored[0], stored[0].hour >= shift(self.first, -RETRIED_HOURS)
         if head.failure is not None and is_retried:
             return None
-        baseline = self.baselines.get(head.baseline_id or "")
+        baseline = self.baseline_of(head)
         phase_one = None
         if is_learning(chart, baseline):
             phase_one = self._phase_one(series, chart, head)
         mine = self.decisions(series)
         is_ours = can_resume(chart, head, baseline, mine, phase_one)
         return Resume(head, baseline, phase_one) if is_ours else None
+
+    def baseline_of(self, point: ChartPoint) -> Baseline | None:
+        """The baseline that was in force at a point."""
+        return self.baselines.get(point.chart_id, {}).get(point.baseline_id or "")
 
     def news(self, chart_id: str, points: Sequence[ChartPoint]) -> list[ChartPoint]:
         """Points that are not stored as they are now.
@@ -110,9 +115,16 @@ def read_history(lake: Lake, first: int) -> History:
         },
         points=dict(zip(charts, counts["points"].to_pylist(), strict=True)),
         ends=dict(zip(charts, counts["head"].to_pylist(), strict=True)),
-        baselines={row.baseline_id: row for row in lake.rows("baselines")},
+        baselines=_by_chart(lake.rows("baselines")),
         rebaselines=lake.rows("rebaselines"),
     )
+
+
+def _by_chart(baselines: Iterable[Baseline]) -> dict[str, dict[str, Baseline]]:
+    by_chart: dict[str, dict[str, Baseline]] = {}
+    for row in baselines:
+        by_chart.setdefault(row.chart_id, {})[row.baseline_id] = row
+    return by_chart
 
 
 def read_heads(lake: Lake, history: History, charts: Iterable[tuple[Series, Chart]]) -> None:
@@ -141,7 +153,7 @@ def _read_learning(
     learning = {
         name: charts[name]
         for name, (head, *_) in history.stored.items()
-        if is_learning(charts[name][1], history.baselines.get(head.baseline_id or ""))
+        if is_learning(charts[name][1], history.baseline_of(head))
     }
     if not learning:
         return

@@ -9,6 +9,7 @@ from llm_monitoring.adapters.heartbeat import beat
 from llm_monitoring.alerts.failures import Seen, last_due, uncharted_hours, update_failures
 from llm_monitoring.alerts.monitor import Signal, signal_of
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.alert_reading import has_unread_charts
 from llm_monitoring.records import Failure, Heartbeat
 from llm_monitoring.settings import Settings
 
@@ -100,18 +101,19 @@ def reason_to_look(
     # One in the future was stamped by a clock that was put right since.
     if last is None or not timedelta(0) <= now - last.alerts_at < HOURLY:
         return "the hourly look at the alerts"
+    changed = update_failures(known, seen, now)
+    if changed:
+        verb = "was made good" if changed[0].mended_at else "fails"
+        return f"{changed[0].kind} {changed[0].name} {verb}"
     newest = newest_charted(lake, last.hour or 0) or last.hour or 0
-    if newest > (last.hour or 0):
-        return f"hour {newest} is charted"
+    if has_unread_charts(lake):
+        is_new = newest > (last.hour or 0)
+        return f"hour {newest} is charted" if is_new else "earlier hours are charted anew"
     if now - last.alerts_at >= SOON:
         if last.outcome == "undelivered":
             return "the heartbeat was not heard"
         if newest < due_hour(settings, now) and all(row.mended_at for row in known):
             return "no hour is charted in time"
-    changed = update_failures(known, seen, now)
-    if changed:
-        verb = "was made good" if changed[0].mended_at else "fails"
-        return f"{changed[0].kind} {changed[0].name} {verb}"
     return None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 import psutil
@@ -19,6 +20,7 @@ import yaml
 
 from llm_monitoring.hours import HOUR, hour_key, hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.pipeline.alert_reading import has_unread_charts
 from llm_monitoring.simulation import choose_faults, write_logs
 from llm_monitoring_tests.product import SETTINGS
 
@@ -125,9 +127,12 @@ class World:
                 found.append(process)
         return sorted(found, key=lambda process: process.pid)
 
-    def instance(self) -> dg.DagsterInstance:
+    @contextmanager
+    def instance(self) -> Iterator[dg.DagsterInstance]:
         """The instance the runs are recorded in."""
-        return dg.DagsterInstance.from_config(str(self.home))
+        home = patch.dict(os.environ, DAGSTER_HOME=str(self.home))
+        with home, dg.DagsterInstance.from_config(str(self.home)) as instance:
+            yield instance
 
     def unfinished(self) -> list[tuple[str, str]]:
         """Runs that are queued or under way: job and status."""
@@ -159,15 +164,16 @@ class World:
         return value.replace(str(self.folder), "") if isinstance(value, str) else value
 
     def is_at_rest(self) -> bool:
-        """Every hour is measured and charted, every message delivered, and no run is under way."""
+        """Every hour is charted, every alert of it delivered, and no run is under way."""
         query = "select count(distinct hour) as n from {}"
         done = [
             self.lake.run(query.format(name))["n"][0].as_py()
             for name in ("window_metrics", "control_charts")
         ]
+        if done != [HOURS, HOURS] or has_unread_charts(self.lake):
+            return False
         waiting = [row for row in self.table("deliveries") if row["status"] != "delivered"]
-        told = bool(self.table("alerts"))
-        return done == [HOURS, HOURS] and told and not waiting and not self.unfinished()
+        return not waiting and not self.unfinished()
 
     def alerts(self) -> list[tuple[Any, ...]]:
         """What is out of control: alerts that the recomputed history still shows."""

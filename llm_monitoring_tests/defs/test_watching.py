@@ -219,7 +219,14 @@ def test_the_alerts_are_looked_at_once_an_hour_and_after_each_charted_hour(fresh
     assert asked(at) is None
     assert asked(fresh.at(moment(3.5))) == "the hourly look at the alerts"
     fresh.run_hour(2)
-    assert asked(fresh.at(moment(3.2))) == f"hour {shift(START, 2)} is charted"
+    later = fresh.at(moment(3.2))
+    assert asked(later) == f"hour {shift(START, 2)} is charted"
+    later.run("reconcile_alerts", tags=ON_DUTY)
+    assert asked(later) is None
+    fresh.run_hour(1)
+    assert asked(later) == "earlier hours are charted anew"
+    later.run("reconcile_alerts", tags=ON_DUTY)
+    assert asked(later) is None
 
 
 def test_a_late_hour_or_a_heartbeat_that_was_not_heard_is_looked_at_sooner(

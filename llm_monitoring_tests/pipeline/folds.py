@@ -62,6 +62,9 @@ def stored(lake: Lake) -> Table:
     points: list[ChartPoint] = lake.rows("control_charts")
     table = {(point.chart_id, point.hour): point for point in points}
     assert len(table) == len(points), "a point stands twice"
+    known = {(row.chart_id, row.baseline_id) for row in lake.rows("baselines")}
+    named = {(point.chart_id, point.baseline_id) for point in points if point.baseline_id}
+    assert known == named, "baselines are those that points name"
     return table
 
 
