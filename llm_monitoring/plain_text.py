@@ -15,6 +15,7 @@ UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+UNSEEN = set("CMZ")  # Unicode categories: signs of control and format, marks, blanks
 _PUNCTUATION = re.compile(f"([{re.escape(string.punctuation)}])")
 _ADDRESS = re.compile(r"(?<=www)(?=\\\.)|(?<=:)(?=\\/)|(?<=@)", re.IGNORECASE)
 
@@ -51,7 +52,7 @@ def is_formula(text: str) -> bool:
 
     They skip blanks and what is not to be seen, and read wide signs as plain ones.
     """
-    start = UNSAFE.sub("", text).lstrip()[:1]
+    start = next((sign for sign in text if unicodedata.category(sign)[0] not in UNSEEN), "")
     return text[:1] in ("\t", "\r") or unicodedata.normalize("NFKC", start) in set("=+-@|;%")
 
 

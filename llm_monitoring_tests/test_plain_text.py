@@ -55,7 +55,22 @@ def test_safe_json_means_what_it_meant(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "before", ["", " ", "\n", "\t", "\r\n ", "\ufeff", "\u00a0", "\u3000", "\x00", "\u200b\u200e"]
+    "before",
+    [
+        "",
+        " ",
+        "\n",
+        "\t",
+        "\r\n ",
+        "\ufeff",
+        "\u00a0",
+        "\u3000",
+        "\x00",
+        "\u200b\u200e",
+        "\u200d",
+        "\u00ad",
+        "\ufe0f",
+    ],
 )
 @pytest.mark.parametrize("sign", [*SIGNS, *WIDE, *"\ufe62\ufe63\ufe66\ufe6b"])
 def test_a_cell_that_begins_like_a_formula_is_quoted(before: str, sign: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import click
 import dagster as dg
 from rich.table import Table
 
@@ -47,6 +48,10 @@ def _demo(console: PlainConsole, config: Path, days: int, seed: int) -> None:
     began, folder = time.monotonic(), config.parent
     monitoring = monitoring_resource(config)
     settings, lake = monitoring.settings, monitoring.lake
+    if not settings.simulated:
+        raise click.ClickException(
+            f"{config} does not say `simulated: true`: the demo empties logs, lake and reports"
+        )
     start = hour_key(settings.start)
     faults = [f for f in choose_faults(start=start) if f.start_offset < days * DAY]
     for name in MADE:

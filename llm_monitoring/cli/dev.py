@@ -5,6 +5,7 @@ import socket
 import tempfile
 from collections.abc import Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 import yaml
@@ -63,6 +64,7 @@ def run_dev(
         ]
         addresses = [f"http://{HOST}:{each.getsockname()[1]}" for each in (dagster, reports)]
         say(f"{settings.product}: {addresses[0]}, reports on {addresses[1]}")
+        _compare(settings.reports_url, addresses[1])
         return Supervisor(processes).run()
 
 
@@ -73,6 +75,13 @@ def _code_server(path: Path) -> list[str]:
         "--location-name", LOCATION, "--use-python-environment-entry-point",
         "--inject-env-vars-from-instance", "--log-level", "warning",
     ]  # fmt: skip
+
+
+def _compare(told: str | None, address: str) -> None:
+    """Say so where the links in Dagster and in alerts lead to another port than the reports'."""
+    link, served = urlsplit(told or ""), urlsplit(address)
+    if link.hostname in (HOST, "localhost") and link.port != served.port:
+        say(f"reports_url is {told}: links lead there, not to {address}")
 
 
 def _listen(port: int, option: str) -> socket.socket:

@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,25 +14,24 @@ from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.lake import Lake
 from llm_monitoring.plain_text import safe_json, spreadsheet_cell
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import secret
 
 
 def open_lake(settings: Settings) -> Lake:
     """The configured lake."""
-    named = {name: secret(env) or "" for name, env in settings.lake.storage_options_env.items()}
-    return Lake(settings.lake.uri, {**settings.lake.storage_options, **named})
+    return Lake(settings.lake.uri, settings.lake.all_options())
 
 
 def print_table(rows: pa.Table, style: str) -> None:
     """Write rows to standard output."""
     if style == "json":
-        print_json(rows.to_pylist())
+        names = _distinct(rows.column_names)
+        print_json([dict(zip(names, row, strict=True)) for row in _values(rows)])
     elif style == "csv":
         _print_csv(rows)
     else:
         shown = Table(*map(str, rows.column_names))
-        for row in rows.to_pylist():
-            shown.add_row(*("" if value is None else str(value) for value in row.values()))
+        for row in _values(rows):
+            shown.add_row(*("" if value is None else str(value) for value in row))
         PlainConsole().print(shown)
 
 
@@ -45,8 +45,26 @@ def _print_csv(rows: pa.Table) -> None:
     # the row there.
     writer = csv.writer(sys.stdout, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(map(spreadsheet_cell, rows.column_names))
-    for row in rows.to_pylist():
-        writer.writerow(map(spreadsheet_cell, row.values()))
+    for row in _values(rows):
+        writer.writerow(map(spreadsheet_cell, row))
+
+
+def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """By position: an answer may have two columns of one name."""
+    columns = [column.to_pylist() for column in rows.columns]
+    return zip(*columns, strict=True) if columns else iter(())
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names of which none stands twice: `hour`, `hour_2`."""
+    distinct: list[str] = []
+    for name in names:
+        number, free = 1, name
+        while free in distinct:
+            number += 1
+            free = f"{name}_{number}"
+        distinct.append(free)
+    return distinct
 
 
 def _plain(value: object) -> str:

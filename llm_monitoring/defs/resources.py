@@ -13,7 +13,6 @@ from dagster_duckdb import DuckDBResource
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
 from llm_monitoring.lake import Lake
 from llm_monitoring.settings import Settings, load_settings
-from llm_monitoring.settings.models import secret
 
 
 class Monitoring(dg.ConfigurableResource[Any]):
@@ -36,8 +35,7 @@ class Monitoring(dg.ConfigurableResource[Any]):
     def lake(self) -> Lake:
         """The tables."""
         lake = self.settings.lake
-        named = {option: secret(name) or "" for option, name in lake.storage_options_env.items()}
-        return Lake(lake.uri, {**lake.storage_options, **named}, self._connect)
+        return Lake(lake.uri, lake.all_options(), self._connect)
 
     @property
     def embedder(self) -> Embedder:

@@ -180,9 +180,10 @@ def _reads(
                 skipped=max(old.skipped, new.skipped),
             )
         if dropped[place]:
-            yield replace(new, dropped=dropped[place], dropped_at=now)
-        else:
-            yield replace(new, dropped=old and old.dropped, dropped_at=old and old.dropped_at)
+            new = replace(new, dropped=dropped[place], dropped_at=now)
+        elif old and old.dropped and new.loaded < old.loaded + old.dropped:  # not all are back
+            new = replace(new, dropped=old.dropped, dropped_at=old.dropped_at)
+        yield new
 
 
 def _rejected_before(

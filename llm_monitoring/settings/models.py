@@ -308,6 +308,15 @@ class LakeSettings(Strict):
     storage_options_env: dict[str, EnvironmentName] = {}  # option -> environment variable
     memory_limit: str | None = None  # DuckDB's, such as 2GB
 
+    def all_options(self) -> dict[str, str]:
+        """Storage options, with those that are read from the environment.
+
+        Raises:
+            LookupError: a variable is not set.
+        """
+        named = {option: secret(name) or "" for option, name in self.storage_options_env.items()}
+        return {**self.storage_options, **named}
+
 
 class Settings(Strict):
     """All of monitoring.yaml."""

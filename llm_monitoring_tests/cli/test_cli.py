@@ -331,3 +331,15 @@ def test_help_names_every_command() -> None:
     output = call("--help").output
     for command in ("check", "backfill", "sql", "backtest", "power", "demo", "dev"):
         assert command in output
+
+
+def test_the_demo_empties_no_real_product(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "requests.jsonl").write_text("{}\n")
+    (tmp_path / "monitoring.yaml").write_text(
+        "product: Shop\nstart: 2026-10-05T00:00Z\nfeatures: [{feature_id: search}]\n"
+    )
+    result = CliRunner().invoke(main, ["demo", "--folder", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "simulated: true" in result.output
+    assert (tmp_path / "logs" / "requests.jsonl").exists()

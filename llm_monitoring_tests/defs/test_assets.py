@@ -120,6 +120,16 @@ def test_rows_go_where_a_file_was_read_again_with_fewer_and_a_check_says_so(
     assert product.check_statuses("raw_requests", KEPT)[partition(40)] == "FAILED"
 
 
+def test_while_the_ledger_of_changes_is_missing_hours_are_run_and_its_entries_stay(
+    product: Product,
+) -> None:
+    product.run("ledger")
+    before = product.table("changes")
+    (product.folder / "logs" / "changes.yaml").unlink()
+    product.run("ledger")
+    assert product.table("changes") == before != []
+
+
 def test_an_hour_without_requests_is_a_window_with_n_0(monitored: Product) -> None:
     silent = [
         row

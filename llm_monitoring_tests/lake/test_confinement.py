@@ -51,15 +51,13 @@ def test_files_network_extensions_and_variables_are_shut(
         "create table x as select 1", "create secret (type s3)", "checkpoint", "vacuum",
         "explain analyze copy (select 1) to '{file}'", "prepare x as select 1", "begin",
         "delete from raw_requests", "select 1; select 2", "select 1\0; copy (select 1) to '{file}'",
-        "from query('select 1')", "from query_table('raw' || '_requests')",
-        "from \"query_table\" ('raw' || '_requests')",
     ],
 )  # fmt: skip
 def test_anything_but_a_select_is_refused_and_writes_nothing(
     lake: Lake, tmp_path: Path, statement: str
 ) -> None:
     file = tmp_path / "written"
-    with pytest.raises(ValueError, match=r"SELECT|name tables plainly"):
+    with pytest.raises(ValueError, match="SELECT"):
         lake.ask(statement.format(file=file))
     assert not file.exists()
 
@@ -79,7 +77,8 @@ def test_neither_environment_nor_secrets_can_be_read(
         "from raw_requests limit 5", "table raw_requests", "describe raw_requests",
         "select count(*) as query, (1 + 1) as n from RAW_REQUESTS", 'from "raw_requests"',
         "with r as (from raw_requests) select upper(feature_id) from r",
-        "summarize raw_requests", "select [1, 2], {'a': 1}, now(), '1' || strftime(now(), '%d')",
+        "summarize raw_requests", "from query/**/('from raw_' || 'requests')",
+        "select [1, 2], {'a': 1}, now(), '1' || strftime(now(), '%d')",
     ],
 )  # fmt: skip
 def test_what_reads_the_lake_works(lake: Lake, statement: str) -> None:
@@ -113,6 +112,11 @@ def test_a_statement_that_takes_too_long_is_interrupted(lake: Lake) -> None:
     ):
         with pytest.raises(ValueError, match=r"took over 0\.2 s"):
             lake.ask(endless, seconds=0.2, largest_bytes=10**15)
+
+
+def test_what_cannot_be_interrupted_is_refused_once_it_is_done(lake: Lake) -> None:
+    with pytest.raises(ValueError, match=r"took over 0\.01 s"):
+        lake.ask("select len(range(2_000_000))", seconds=0.01)
 
 
 def test_an_answer_that_does_not_fit_is_refused(lake: Lake) -> None:

@@ -1,12 +1,14 @@
 """What an hour's rows are when files come, go, grow, shrink and are renamed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from llm_monitoring.pipeline.ingest import hours_to_take_up
 from llm_monitoring.records import LogFile
+from llm_monitoring.settings import Settings
 from llm_monitoring_tests.pipeline.small_product import SmallProduct, request, signal
 
 
@@ -42,6 +44,44 @@ def test_rows_that_a_file_no_longer_has_go_and_are_counted_for_good(product: Sma
     (read,) = product.lake.rows("source_reads", "loaded = 1")
     assert (read.hour, read.dropped) == (product.hours(1)[0], 2)
     assert read.dropped_at is not None
+
+
+def test_a_file_that_is_restored_is_no_drop_any_more(product: SmallProduct) -> None:
+    whole = [request(f"r1{n}", 1) for n in range(3)]
+    for lines in (whole[:2], whole):
+        product.write("requests", 1, lines)
+        product.ingest(1)
+    assert len(product.ids(1)) == 3
+    assert {read.dropped for read in product.lake.rows("source_reads")} == {None}
+
+
+def test_a_file_with_a_name_that_is_no_utf_8_is_read_as_any_other(product: SmallProduct) -> None:
+    path = Path(os.fsdecode(os.fsencode(product.file("requests", 1)) + b"\xff"))
+    path.write_text(json.dumps(request("odd", 1)) + "\n")
+    for _ in range(2):
+        product.ingest(1)
+        assert product.ids(1) == ["odd", "r10", "r11", "r12"]
+    path.unlink()
+    product.ingest(1)
+    assert product.ids(1) == ["odd", "r10", "r11", "r12"]
+
+
+def test_files_that_differ_in_what_is_redacted_are_two(tmp_path: Path) -> None:
+    product = SmallProduct(tmp_path, path="*/requests-{date}-{hour}.jsonl*")
+    tree = product.settings.model_dump() | {"redaction": [{"preset": "email"}]}
+    product.settings = Settings.model_validate(tree)
+    for name in ("kim", "lee"):
+        path = product.logs / f"{name}@example.com" / product.file("requests", 0).name
+        path.parent.mkdir()
+        path.write_text(json.dumps(request(name, 0)) + "\n")
+    product.ingest(0)
+    ledger = product.lake.rows("log_files")
+    assert len({row.path for row in ledger}) == 2
+    assert not any("kim" in row.path or "lee" in row.path for row in ledger)
+    path.unlink()
+    product.ingest(0)
+    assert product.ids(0) == ["kim", "lee"]
+    assert not any(hours_to_take_up(row) for row in product.lake.rows("log_files"))
 
 
 def test_a_row_that_moves_to_another_hour_is_not_dropped(product: SmallProduct) -> None:

@@ -1,7 +1,12 @@
 """Logs as records: requests and user signals of a range of hours, and the ledger of changes."""
 
 from llm_monitoring.adapters.sources.changes import read_changes
-from llm_monitoring.adapters.sources.files import SourceFile, files_naming, source_files
+from llm_monitoring.adapters.sources.files import (
+    SourceFile,
+    files_naming,
+    source_files,
+    stored_name,
+)
 from llm_monitoring.adapters.sources.reading import (
     FileContents,
     Reading,
@@ -9,7 +14,6 @@ from llm_monitoring.adapters.sources.reading import (
     read_signals,
     request_id,
     signal_id,
-    stored_name,
 )
 
 __all__ = [

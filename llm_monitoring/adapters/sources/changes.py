@@ -69,7 +69,7 @@ def read_changes(
     entry is filed under its own hour if it has one, else under the hour its file was written.
 
     Raises:
-        OSError: a file cannot be read; a ledger that is named in monitoring.yaml must exist.
+        OSError: a file cannot be read.
     """
     redactor = Redactor(redactions)
     changes: dict[str, tuple[Change, Path, Entry]] = {}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.hours import hour_start, hours_between, shift
 from llm_monitoring.settings import Source
 
@@ -19,6 +20,8 @@ LONGEST_LINE = 10_000_000  # bytes
 CHUNK = 1 << 20  # bytes
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
+DIGEST = 11  # characters
+_DIGEST_AT_END = re.compile(r" \(id-[0-9a-f]{8}\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,24 @@ def source_files(source: Source, first: int, last: int) -> list[SourceFile]:
     return sorted(unique.values(), key=lambda file: file.place)
 
 
+def stored_name(file: SourceFile, redactor: Redactor) -> str:
+    """Path of a file as it is stored: redacted, and in signs that can be stored.
+
+    Of a path in which something is redacted a digest stays: it is another file than one that
+    differs in just that.
+    """
+    path = str(file.path).encode("utf-8", "backslashreplace").decode()
+    name = redactor.text(path)
+    return name if name == path else f"{name} ({redactor.request_id(path)[:DIGEST]})"
+
+
 def placed(source: Source, path: str) -> SourceFile | None:
-    """A file of the source by its path, whether or not it is there; None: not of this source."""
-    match = _pattern(source.path).match(path)
+    """A file of the source by its stored path, whether or not it is there.
+
+    Returns:
+        None: it is not of this source.
+    """
+    match = _pattern(source.path).match(_DIGEST_AT_END.sub("", path))
     if match is None:
         return None
     if "date" not in match.groupdict():

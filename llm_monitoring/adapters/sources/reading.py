@@ -17,7 +17,13 @@ from pydantic_core import to_json
 
 from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.adapters.sources.files import SourceFile, placed, read_lines, source_files
+from llm_monitoring.adapters.sources.files import (
+    SourceFile,
+    placed,
+    read_lines,
+    source_files,
+    stored_name,
+)
 from llm_monitoring.adapters.sources.filing import filed
 from llm_monitoring.adapters.sources.jsonl import (
     Bad,
@@ -158,7 +164,7 @@ class _Reader:
             for file in source_files(source, self.first, self.last):
                 order, stands_in = (number, *file.place), (file,)
                 name = stored_name(file, self.redactor)
-                for outcome, hour in self._filed(file, source, parse):
+                for outcome, hour in self._filed(file, name, source, parse):
                     wanted = self._is_wanted(hour)
                     if isinstance(outcome, Good):
                         # A row of another hour is not kept, but it may replace one that is.
@@ -167,7 +173,7 @@ class _Reader:
                         row_id = key(row or self._named(outcome.row))
                         entries.append((order, row_id, stands_in, row, True))
                     elif wanted:
-                        self._count_lost(outcome, hour, file, source)
+                        self._count_lost(outcome, hour, name, source)
         stored = unread([contents.name for contents in self.files])
         entries += self._stored(sources, stored, key)
         entries.sort(key=lambda entry: entry[0])
@@ -201,21 +207,19 @@ class _Reader:
     def _filed(
         self,
         file: SourceFile,
+        name: str,
         source: Source,
         parse: Callable[[SourceFile, Source], Iterator[Outcome[Any]]],
     ) -> Iterator[tuple[Outcome[Any], int]]:
         # A file that grows while it is read is then seen to have changed since.
         before = file.path.stat()
-        name = stored_name(file, self.redactor)
         contents = FileContents(file, name, source.name, before.st_size, before.st_mtime_ns)
         self.files.append(contents)
         for outcome, hour in filed(file, parse(file, source), self.settings):
             contents.add(outcome, hour)
             yield outcome, hour
 
-    def _count_lost(
-        self, outcome: Outcome[Any], hour: int, file: SourceFile, source: Source
-    ) -> None:
+    def _count_lost(self, outcome: Outcome[Any], hour: int, file: str, source: Source) -> None:
         if not isinstance(outcome, Bad):
             self.counts["skipped"][hour, source.name] += 1
             return
@@ -225,7 +229,7 @@ class _Reader:
                 hour=hour,
                 table=self.table,
                 source=source.name,
-                file=stored_name(file, self.redactor),
+                file=file,
                 line=outcome.line,
                 reason=self.redactor.text(outcome.reason),
                 excerpt=self.redactor.excerpt(outcome.raw),
@@ -268,11 +272,6 @@ class _Reader:
             for hour in hour_range(self.first, self.last)
             for source in sources
         ]
-
-
-def stored_name(file: SourceFile, redactor: Redactor) -> str:
-    """Path of a file as it is stored."""
-    return redactor.text(str(file.path))
 
 
 def _parse_requests(file: SourceFile, source: Source) -> Iterator[Outcome[RequestLine]]:

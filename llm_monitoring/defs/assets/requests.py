@@ -75,11 +75,18 @@ def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
 def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     """One row is one entry of the change ledger; a re-run reads the whole ledger again.
 
-    Decisions about baselines are entries too; they are kept in the lake, not in a file.
+    Decisions about baselines are entries too; they are kept in the lake, not in a file. While a
+    file is missing, what was read of it stays.
     """
     settings, lake = monitoring.settings, monitoring.lake
-    entries, rejected = read_changes(settings.sources.changes, settings.redaction)
+    files = settings.sources.changes
+    missing = [str(file) for file in files if not file.exists()]
+    found = [file for file in files if file.exists()]
+    entries, rejected = read_changes(found, settings.redaction)
     entries += [ledger_entry(decision) for decision in lake.rows("rebaselines")]
+    if missing:
+        read = {entry.change_id for entry in entries}
+        entries += [row for row in lake.rows("changes") if row.change_id not in read]
     version = lake.replace_all("changes", entries)
     problems = {f"{row.file}:{row.line}": row.reason for row in rejected}
     return dg.MaterializeResult(
@@ -87,6 +94,7 @@ def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
             "dagster/row_count": len(entries),
             "delta_version": version,
             "rejected": len(rejected),
+            **({"missing_files": missing} if missing else {}),
             **problems,
         }
     )
