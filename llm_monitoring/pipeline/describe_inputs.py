@@ -52,7 +52,17 @@ def describe_inputs(
     }
     changed = stale | (known.keys() - wanted.keys())
     rows = [row for group in wanted.keys() - stale for row in known[group]]
-    rows += _described(lake, settings, embedder, stale)
+    fresh = _described(lake, settings, embedder, stale)
+    # Of a query whose text is past its time, what was known stays.
+    there = {(row.hour, row.request_id) for row in fresh}
+    expired = {(hour, query[0]) for hour, feature in stale for query in wanted[hour, feature]}
+    rows += fresh
+    rows += [
+        row
+        for group in stale
+        for row in known.get(group, ())
+        if (row.hour, row.request_id) in expired - there
+    ]
     if changed:
         hours = min(hour for hour, _ in changed), max(hour for hour, _ in changed)
         stored = [row for row in rows if hours[0] <= row.hour <= hours[1]]

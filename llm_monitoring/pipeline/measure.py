@@ -37,9 +37,13 @@ def measure_hours(
 ) -> Measured:
     """Measure and store some hours, first to last, and then others that their rows have changed.
 
-    A long range is measured and committed piece by piece: memory stays small.
+    A long range is measured and committed piece by piece: memory stays small. Hours whose requests
+    are past their time, and in no log any more, keep the windows they have.
     """
-    stored = [_replace(lake, settings, piece, epoch) for piece in pieces(*hours)]
+    spans = ranges(set(hour_range(*hours)) - _expired(lake, *hours))
+    stored = [
+        _replace(lake, settings, piece, epoch) for span in spans for piece in pieces(*span)
+    ] or [(0, lake.version("window_metrics") or 0)]
     # After the own windows are stored: of two runs at once, the later one sees both.
     again = [
         *_settle_signals(lake, settings, *hours),
@@ -74,6 +78,8 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
                 end=end,
             )
         )
+        for hour in _expired(lake, start, end):
+            stored.pop(hour, None)
         if not stored:
             continue
         fresh = measure(lake, settings, "signals", (min(stored), max(stored)))
@@ -83,9 +89,14 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
             yield from hour_range(*changed)
 
 
+def _expired(lake: Lake, first: int, last: int) -> set[int]:
+    rows = lake.query("hours_expired", hours=(first, last), first=first, last=last)
+    return set(rows["hour"].to_pylist())
+
+
 def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: int) -> Iterator[int]:
     """Describe and measure hours again that were described before their reference was there."""
-    since = shift(last, -24 * settings.retention.raw_days)  # older queries are no longer there
+    since = shift(last, -24 * settings.retention.words_days)  # older texts are no longer there
     due = lake.query(
         "hours_without_novelty", hours=(since, LAST_HOUR), embedder=embedder.name, since=since
     )["hour"]

@@ -239,9 +239,9 @@ class PriceOverride(Strict):
 class RetentionSettings(Strict):
     """How long the lake and the reports keep what they hold, and Dagster its runs."""
 
-    raw_days: int = Field(90, ge=1)  # requests, signals, samples, judgements, input features
-    # Words and ids of users, wherever they stand; None: raw_days. Hours that may still run again
-    # by themselves need their texts.
+    # Hours that may still run again by themselves need their rows and their texts.
+    raw_days: int = Field(90, ge=9)  # requests, signals, samples, judgements, input features
+    # Words and ids of users, wherever they stand; None: raw_days.
     text_days: int | None = Field(None, ge=9)
     regression_case_days: int | None = Field(None, ge=1)  # None: for ever
     replaced_files_hours: int = Field(168, ge=0)

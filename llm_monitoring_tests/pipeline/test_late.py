@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_monitoring.lake.erasing import blank_words
 from llm_monitoring.pipeline.late import refold_late
 from llm_monitoring.pipeline.measure import measure_hours
 from llm_monitoring.records import WindowMetric
@@ -79,3 +80,26 @@ def test_where_nothing_is_late_no_chart_is_folded_again(product: SmallProduct) -
     version = product.lake.version("control_charts")
     assert refold_late(product.lake, product.settings, product.hours(5)[0]) == []
     assert product.lake.version("control_charts") == version
+
+
+def test_hours_whose_rows_and_logs_are_gone_keep_their_windows(product: SmallProduct) -> None:
+    before = {hour: windows(product, hour) for hour in range(5)}
+    for file in product.logs.iterdir():
+        file.unlink()
+    for table in ("raw_requests", "user_signals", "sampled_requests", "judgements"):
+        product.lake.delete(table, f"hour <= {product.hours(3)[0]}")
+    for hours in ((4, 5), (1, 4)):
+        product.run(*hours)
+        assert {hour: windows(product, hour) for hour in range(5)} == before
+
+
+def test_queries_whose_texts_are_gone_stay_described(product: SmallProduct) -> None:
+    before = {hour: windows(product, hour) for hour in range(5)}
+    described = product.table("input_features")
+    for file in product.logs.iterdir():
+        file.unlink()
+    blank_words(product.lake, "raw_requests", product.hours(4)[0])
+    product.embedder.name = "another-1"
+    product.run(0, 3)
+    assert {hour: windows(product, hour) for hour in range(5)} == before
+    assert product.table("input_features") == described
