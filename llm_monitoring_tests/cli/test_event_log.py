@@ -120,8 +120,8 @@ def test_a_log_the_stock_class_began_is_gone_on_with(
     ("storage", "ours"),
     [
         ({}, True),
-        ({"storage": {"sqlite": {"base_dir": "{folder}/elsewhere"}}}, True),
-        ({"storage": {"sqlite": {"base_dir": {"env": "TEST_BASE_DIR"}}}}, True),
+        ({"storage": {"sqlite": {"base_dir": "{folder}/elsewhere"}}}, False),
+        ({"storage": {"sqlite": {"base_dir": {"env": "TEST_BASE_DIR"}}}}, False),
         ({"storage": {"custom": {"module": "llm_monitoring_tests.cli.test_event_log",
                                  "class": "Theirs", "config": {"base_dir": "{folder}/x"}}}}, False),
         ({"event_log_storage": {"module": "dagster._core.storage.event_log",
@@ -130,7 +130,7 @@ def test_a_log_the_stock_class_began_is_gone_on_with(
     ],
     ids=["none", "another folder", "from the environment", "a class of their own", "the older way"],
 )  # fmt: skip
-def test_any_storage_of_the_instance_works_and_only_plain_sqlite_is_pooled(
+def test_any_storage_of_the_instance_works_and_is_ours_where_nobody_chose_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: dict[str, Any], ours: bool
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster"))
