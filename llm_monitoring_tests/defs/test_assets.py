@@ -64,6 +64,7 @@ def test_a_rerun_of_a_range_changes_nothing(product: Product) -> None:
     assert {name: product.table(name) for name in HOURLY} == before
 
 
+@pytest.mark.slow
 def test_any_order_of_runs_gives_the_same_windows_and_charts(
     monitored: Product, fresh: Product
 ) -> None:

@@ -52,7 +52,8 @@ def test_an_hour_without_any_file_is_one_gap_of_the_source(product: Product) -> 
     for file in (product.folder / "logs").glob("requests-2026-10-07-1[01]*"):
         file.unlink()
     # Rows of a file that goes away stay: this one never came.
-    product.monitoring.lake.delete("raw_requests", f"hour >= {shift(START, 58)}")
+    for table in ("raw_requests", "window_metrics"):
+        product.monitoring.lake.delete(table, f"hour >= {shift(START, 58)}")
     product.run_hours(58, 59)
     gaps = [e for e in episodes_of(product) if e.first_hour >= shift(START, 58)]
     assert [(e.subject, e.windows, e.open) for e in gaps if e.layer == "data"] == [
@@ -67,6 +68,7 @@ def test_an_hour_without_any_file_is_one_gap_of_the_source(product: Product) -> 
     assert product.run("investigate_incident", partition_key=incident).success
 
 
+@pytest.mark.slow
 def test_a_larger_budget_of_tickets_opens_episodes_no_later(product: Product) -> None:
     before = {subject.rpartition("/")[0]: e for subject, e in of_charts(product).items()}
     tiered = product.with_settings("tiered", {"control": {"false_tickets_per_week": 10}})

@@ -11,6 +11,8 @@ from llm_monitoring.hours import shift
 from llm_monitoring.pipeline import chart as charting
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
 
+pytestmark = pytest.mark.slow
+
 LAST = HOURS - 1
 CHECK = "series_charted"
 SERIES = ("support_chat", "error_rate")

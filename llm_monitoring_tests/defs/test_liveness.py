@@ -27,6 +27,8 @@ with tests.opened(sys.argv[1]) as instance:
     tests.run(instance, lambda: (print("in the pool", flush=True), sys.stdin.read()))
 """
 
+pytestmark = pytest.mark.slow
+
 
 @contextmanager
 def opened(home: str | Path) -> Iterator[dg.DagsterInstance]:

@@ -14,6 +14,8 @@ from dagster._core.storage.compute_log_manager import ComputeIOType
 from llm_monitoring.defs.run_retention import delete_old_runs
 from llm_monitoring_tests.product import Product
 
+pytestmark = pytest.mark.slow
+
 LATER = datetime.now(UTC) + timedelta(days=1)
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-10-05", end_date="2026-10-10")
 

@@ -346,6 +346,7 @@ def test_missing_hours_are_asked_for_as_ranges_the_newest_first(product: Product
     assert asked(result) == [(14, 18), (12, 12)]  # hour 19 is the schedule's, and two at a time
 
 
+@pytest.mark.slow
 def test_however_long_it_was_down_every_hour_is_asked_for_in_turn(fresh: Product) -> None:
     at = fresh.at(moment(20 * 24))
     seen: list[tuple[int, int]] = []

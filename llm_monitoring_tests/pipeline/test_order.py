@@ -88,7 +88,7 @@ ORDERS = {
 }
 
 
-SLOW = ("hour_by_hour", "two_other_workers")
+SLOW = ("hour_by_hour", "two_workers", "two_other_workers")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from llm_monitoring_tests.pipeline.folds import (
     write,
 )
 
+pytestmark = pytest.mark.slow
+
 HOURS = 800  # Phase I, a restart, Phase I again, and what follows
 LAST = hour(HOURS - 1)
 
