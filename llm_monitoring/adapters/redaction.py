@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,9 @@ EXCERPT_CHARACTERS = 200
 # Enough for a pattern that starts inside the excerpt to find its end.
 EXCERPT_SOURCE_BYTES = 65_536
 NAMES_REMEMBERED = 10_000
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+LONGEST_NUMBER_BITS = 10_000  # Python refuses to write much longer ones in decimal
+_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 Rule = Callable[[str], str]
 
 
@@ -75,16 +77,27 @@ class Redactor:
         return "id-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
 
     def tree(self, node: Any) -> Any:
-        """A JSON value with every string in it redacted, keys too."""
+        """A JSON value with every string and number in it redacted, keys too."""
         if isinstance(node, str):
             return self.text(node)
         if isinstance(node, list):
             return [self.tree(item) for item in node]
         if isinstance(node, dict):
             return {self.text(str(key)): self.tree(value) for key, value in node.items()}
-        if isinstance(node, int) and node.bit_length() > 64:
-            return hex(node)[:20]  # Python refuses to write very long numbers in decimal
-        return node
+        if isinstance(node, bool) or not isinstance(node, int | float):
+            return node
+        return self._number(node)
+
+    def _number(self, number: int | float) -> Any:
+        """A number in whose digits a rule finds something becomes a text; all others stay."""
+        if isinstance(number, int) and number.bit_length() > LONGEST_NUMBER_BITS:
+            return hex(number)[:20]
+        is_whole = isinstance(number, float) and number.is_integer()
+        digits = str(int(number) if is_whole else number)
+        redacted = self.text(digits)
+        if redacted != digits:
+            return redacted
+        return hex(number)[:20] if isinstance(number, int) and number.bit_length() > 64 else number
 
     def excerpt(self, raw: Any) -> str:
         """First 200 characters of a rejected row: redacted, then cut.
@@ -115,5 +128,15 @@ def _rule(redaction: Redaction) -> Rule:
 
 
 def _legible(raw: bytes) -> str:
-    text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), raw.decode("utf-8", "replace"))
+    """A line that is no JSON as text, without its escapes, also of JSON within JSON."""
+    text = raw.decode("utf-8", "replace")
+    while (plain := _unescaped(text)) != text:
+        text = plain
     return text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be stored
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(
+        lambda found: chr(int(found[1], 16)) if found[1] else _CONTROLS.get(found[2], found[2]),
+        text,
+    )
