@@ -5,7 +5,7 @@ import hmac
 import json
 import re
 from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic_core import from_json
@@ -99,20 +99,60 @@ class Redactor:
             return redacted
         return hex(number)[:20] if isinstance(number, int) and number.bit_length() > 64 else number
 
-    def excerpt(self, raw: Any) -> str:
+    def excerpt(self, raw: Any, people: Collection[str] = ()) -> str:
         """First 200 characters of a rejected row: redacted, then cut.
 
         Args:
             raw: bytes of the line, or a JSON value. A line that is JSON is redacted value by value
                 before it is written again: a pattern may be anchored, or its match be escaped.
+            people: names of the fields and attributes with ids of users and sessions, which stand
+                here as they would in a row that is loaded.
         """
         if isinstance(raw, bytes):
             try:
                 raw = from_json(raw)
             except ValueError:
-                return self.text(_legible(raw[:EXCERPT_SOURCE_BYTES]))[:EXCERPT_CHARACTERS]
-        written = json.dumps(self.tree(raw), ensure_ascii=False)
+                return self._torn_excerpt(raw[:EXCERPT_SOURCE_BYTES], people)
+        written = json.dumps(self.tree(self._with_stored_ids(raw, people)), ensure_ascii=False)
         return self.text(written)[:EXCERPT_CHARACTERS]
+
+    def _torn_excerpt(self, raw: bytes, people: Collection[str]) -> str:
+        def with_stored_id(found: re.Match[str]) -> str:
+            written = _legible(found["value"].strip('"'))
+            stored = self.user_id(written)
+            if stored == written or found["value"] == "null":
+                return found[0]
+            return found["before"] + json.dumps(stored)
+
+        text = raw.decode("utf-8", "replace")
+        if people:
+            text = _id_fields(frozenset(people)).sub(with_stored_id, text)
+        return self.text(_legible(text))[:EXCERPT_CHARACTERS]
+
+    def _with_stored_ids(self, node: Any, people: Collection[str]) -> Any:
+        """A JSON value with ids as they are stored; OTLP writes {"key": name, "value": ...}."""
+        if isinstance(node, list):
+            return [self._with_stored_ids(item, people) for item in node]
+        if not isinstance(node, dict):
+            return node
+        is_attribute = isinstance(name := node.get("key"), str) and name in people
+        return {
+            key: self._stored_ids(value)
+            if key in people or (is_attribute and key == "value")
+            else self._with_stored_ids(value, people)
+            for key, value in node.items()
+        }
+
+    def _stored_ids(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self._stored_ids(item) for item in node]
+        if isinstance(node, dict):
+            return {key: self._stored_ids(value) for key, value in node.items()}
+        if node is None:
+            return None
+        written = node if isinstance(node, str) else json.dumps(self.tree(node))
+        stored = self.user_id(written)
+        return node if stored == written else stored
 
 
 def _rule(redaction: Redaction) -> Rule:
@@ -127,9 +167,18 @@ def _rule(redaction: Redaction) -> Rule:
     return partial(re.compile(redaction.pattern or "").sub, replacement.replace("\\", r"\\"))
 
 
-def _legible(raw: bytes) -> str:
-    """A line that is no JSON as text, without its escapes, also of JSON within JSON."""
-    text = raw.decode("utf-8", "replace")
+@lru_cache
+def _id_fields(names: frozenset[str]) -> re.Pattern[str]:
+    """The value of such a field, and what stands before it, in a line that is no JSON."""
+    name = f'"(?:{"|".join(map(re.escape, sorted(names)))})"'
+    field = rf'(?:{name}|"key"\s*:\s*{name}\s*,\s*"value")\s*:'
+    inside = r'(?:\s*[{\[]|\s*"(?:[a-z]{3,6}Value|values)"\s*:)*+\s*'  # OTLP: {"stringValue": ...
+    value = r'"(?:[^"\\]|\\.)*+"?|[^\s",{}\[\]]++'
+    return re.compile(rf"(?P<before>{field}{inside})(?P<value>{value})")
+
+
+def _legible(text: str) -> str:
+    """A line that is no JSON without its escapes, also those of JSON within JSON."""
     while (plain := _unescaped(text)) != text:
         text = plain
     return text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be stored

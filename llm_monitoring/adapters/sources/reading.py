@@ -31,6 +31,7 @@ from llm_monitoring.adapters.sources.jsonl import (
     parse_lines,
 )
 from llm_monitoring.adapters.sources.otlp import parse_spans
+from llm_monitoring.adapters.sources.otlp.attributes import WORDS
 from llm_monitoring.hours import hour_range
 from llm_monitoring.records import RejectedRow, Request, SourceRead, UserSignal
 from llm_monitoring.settings import Settings, Source
@@ -228,7 +229,7 @@ class _Reader:
                 file=stored_name(file, self.redactor),
                 line=outcome.line,
                 reason=self.redactor.text(outcome.reason),
-                excerpt=self.redactor.excerpt(outcome.raw),
+                excerpt=self.redactor.excerpt(outcome.raw, PEOPLE),
             )
         )
 
@@ -361,4 +362,6 @@ def _is_unpriced(request: Request) -> bool:
     return request.cost_usd is None and not failed_uncounted
 
 
+# What every format calls the ids of users and sessions.
+PEOPLE = frozenset({"user_id", "session_id", *WORDS["user_id"], *WORDS["session_id"]})
 COUNTS = ("loaded", "rejected", "duplicates", "unpriced", "skipped")
