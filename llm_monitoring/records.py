@@ -446,6 +446,6 @@ class Forgotten:
     """One user, session or request that must never be stored again; its id is not kept."""
 
     kind: Annotated[str, "user, session or request"]
-    digest: Annotated[str, "SHA-256 of salt and id, keyed with `privacy.key_env` where it is set"]
+    digest: Annotated[str, "SHA-256 of salt, kind and id, as the logs write it and as it is stored"]
     salt: Annotated[str, "random, one for the lake"]
     forgotten_at: Annotated[datetime, "when it was first asked for"]

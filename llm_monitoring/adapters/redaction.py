@@ -65,15 +65,16 @@ class Redactor:
 
         A replacement would make one id of many, and of two requests with one id the first is lost.
         """
-        return self._digest(request_id) if self.text(request_id) != request_id else request_id
+        return self.digest(request_id) if self.text(request_id) != request_id else request_id
 
     def user_id(self, user_id: str | None) -> str | None:
         """The id of a user or a session, as `privacy.user_ids` says; None: unknown or dropped."""
         if not user_id or self._user_ids == "drop":
             return None
-        return self._digest(user_id) if self._user_ids == "hash" else self.request_id(user_id)
+        return self.digest(user_id) if self._user_ids == "hash" else self.request_id(user_id)
 
-    def _digest(self, value: str) -> str:
+    def digest(self, value: str) -> str:
+        """What is stored of an id that is not stored as it is."""
         return "id-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
 
     def tree(self, node: Any) -> Any:
@@ -153,6 +154,13 @@ class Redactor:
         written = node if isinstance(node, str) else json.dumps(self.tree(node))
         stored = self.user_id(written)
         return node if stored == written else stored
+
+
+def readable(raw: Any) -> str:
+    """A row that could not be loaded as text without escapes, nothing redacted."""
+    if isinstance(raw, bytes):
+        return _legible(raw.decode("utf-8", "replace"))
+    return _legible(json.dumps(Redactor(()).tree(raw), ensure_ascii=False))
 
 
 def _rule(redaction: Redaction) -> Rule:

@@ -44,7 +44,7 @@ def run_forget(
 
 def _remove(monitoring: Monitoring, traces: Traces) -> None:
     lake = monitoring.lake
-    forgetting.remember(lake, monitoring.settings, traces, monitoring.now())
+    forgetting.remember(lake, traces, monitoring.now())
     for incident in traces.incidents:
         write_report(monitoring, incident, leave_out=traces.cases)
     changed = ["incidents"] if traces.incidents else []

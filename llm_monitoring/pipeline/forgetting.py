@@ -1,14 +1,14 @@
 """Forgetting a user: what is theirs is found, removed from every table, and stays out."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.adapters.sources import Reading, files_naming
+from llm_monitoring.adapters.sources import Reading, files_naming, request_id, signal_id
 from llm_monitoring.forgetting import Memory, beginnings, quotes_any
 from llm_monitoring.incidents.quotes import without_requests
 from llm_monitoring.lake import Lake, Table
@@ -20,9 +20,8 @@ from llm_monitoring.lake.erasing import (
     unname,
 )
 from llm_monitoring.lake.scanning import Scan, scan
-from llm_monitoring.records import Incident, RejectedRow
+from llm_monitoring.records import Incident, Request, UserSignal
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import secret
 
 REQUESTS = "raw_requests"
 
@@ -77,8 +76,8 @@ def find_traces(
             "ids of users and sessions are not stored (privacy.user_ids): name requests"
         )
     redactor = Redactor(settings.redaction, settings.privacy)
-    who = _forms(users, redactor.user_id)
-    named, asked = _forms(sessions, redactor.user_id), _forms(requests, redactor.request_id)
+    who, named = _forms(users, redactor.digest), _forms(sessions, redactor.digest)
+    asked = _forms(requests, redactor.request_id)
     found = lake.query("requests_of", users=who, sessions=named, requests=asked).to_pylist()
     alone = lake.query("sessions_of", users=who)["session_id"].to_pylist() if who else []
     traces = Traces(
@@ -90,8 +89,9 @@ def find_traces(
     return _with_rows(lake, replace(traces, words=tuple(sorted(texts))))
 
 
-def _forms(ids: Sequence[str], stored: Callable[[str], str | None]) -> list[str]:
-    return list(dict.fromkeys(form for each in ids for form in (each, stored(each)) if form))
+def _forms(ids: Sequence[str], stored: Callable[[str], str]) -> list[str]:
+    """The ids as the logs write them, and as they may have been stored."""
+    return list(dict.fromkeys(form for each in ids for form in (each, stored(each))))
 
 
 def _with_rows(lake: Lake, traces: Traces) -> Traces:
@@ -123,13 +123,18 @@ def _with_rows(lake: Lake, traces: Traces) -> Traces:
     )
 
 
-def remember(lake: Lake, settings: Settings, traces: Traces, now: datetime) -> None:
+def memory(lake: Lake) -> Memory:
+    """Who is forgotten."""
+    return Memory(lake.rows("forgotten"))
+
+
+def remember(lake: Lake, traces: Traces, now: datetime) -> None:
     """Store digests, so that a log that is read again brings nothing back."""
-    memory = _memory(lake, settings)
+    known = memory(lake)
     rows = [
-        *memory.new("user", traces.users, now),
-        *memory.new("session", traces.sessions, now),
-        *memory.new("request", traces.requests, now),
+        *known.new("user", traces.users, now),
+        *known.new("session", traces.sessions, now),
+        *known.new("request", traces.requests, now),
     ]
     if rows:
         lake.upsert("forgotten", rows)
@@ -199,19 +204,24 @@ def logs_naming(settings: Settings, traces: Traces) -> list[Path]:
     return files_naming(sources, min(hours), max(hours), named)
 
 
-def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> Reading[Any]:
+def without_forgotten(lake: Lake, reading: Reading[Any]) -> Reading[Any]:
     """What was read, without rows about somebody forgotten; they are counted in its reads.
 
+    A row is known by its ids as the logs write them (`Reading.unwanted`), or as they are stored.
     Requests that a forgotten user goes on making are remembered too: their signals name no user.
     """
-    memory = _memory(lake, settings)
-    if not memory:
+    known = memory(lake)
+    if not known:
         return reading
     kept: list[Any] = []
     left_out: list[Any] = []
     for row in reading.rows:
-        (left_out if memory.is_about(row) else kept).append(row)
-    if new := memory.new("request", (row.request_id for row in left_out)):
+        is_theirs = _id(row) in reading.unwanted or known.is_about(row)
+        (left_out if is_theirs else kept).append(row)
+    requests = {row.request_id for row in left_out} | {
+        reading.unwanted[row_id] for row in left_out if (row_id := _id(row)) in reading.unwanted
+    }
+    if new := known.new("request", requests):
         lake.upsert("forgotten", new)
     gone = Counter((row.hour, row.source) for row in left_out)
     reads = [
@@ -222,14 +232,11 @@ def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> 
         )
         for read in reading.reads
     ]
-    rejected = [_silenced(row, memory) for row in reading.rejected]
+    rejected = [
+        replace(row, excerpt="") if known.is_in(row.excerpt) else row for row in reading.rejected
+    ]
     return replace(reading, rows=kept, rejected=rejected, reads=reads)
 
 
-def _silenced(row: RejectedRow, memory: Memory) -> RejectedRow:
-    return replace(row, excerpt="") if memory.is_in(row) else row
-
-
-def _memory(lake: Lake, settings: Settings) -> Memory:
-    key = (secret(settings.privacy.key_env) or "").encode()
-    return Memory(lake.rows("forgotten"), key)
+def _id(row: Request | UserSignal) -> Hashable:
+    return request_id(row) if isinstance(row, Request) else signal_id(row)
