@@ -98,7 +98,7 @@ def purge(lake: Lake, name: str) -> None:
     configuration = _wanted(TABLES[name], lake.properties(name))
     lake.change(name, partial(_configure, configuration=configuration))
     lake.change(name, partial(vacuum, keep_hours=0))
-    lake.remove_leftovers(name)
+    lake.remove_staged(name)
     usual = lake.properties(name).get(LOG_RETENTION, USUAL_LOG_RETENTION)
     lake.change(name, partial(_configure, configuration={LOG_RETENTION: NO_LOG_RETENTION}))
     lake.change(name, _trim_log)

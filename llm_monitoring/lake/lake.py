@@ -330,30 +330,35 @@ class Lake:
         table.create_checkpoint()
         table.cleanup_metadata()
         deleted = vacuum(table, keep_hours)
-        deleted += self.remove_leftovers(name, max(keep_hours, UNKNOWN_FILE_HOURS))
+        # Files of a writer that was killed are in no log; those of one still at work neither.
+        unknown_hours = max(keep_hours, UNKNOWN_FILE_HOURS)
+        deleted += vacuum(table, unknown_hours, full=True)
+        deleted += self.remove_staged(name, unknown_hours)
         return {
             "files_before": before,
             "files_after": len(table.file_uris()),
             "deleted": len(deleted),
         }
 
-    def remove_leftovers(self, name: str, keep_hours: int = UNKNOWN_FILE_HOURS) -> list[str]:
-        """Delete the files that writers left who were killed: no log names them.
+    def remove_staged(self, name: str, keep_hours: int = UNKNOWN_FILE_HOURS) -> list[str]:
+        """Delete files that killed writers did not write to their end; no vacuum sees those.
 
         Args:
-            keep_hours: younger ones stay, since those of a writer at work are in no log either.
+            keep_hours: younger ones stay: their writer may be at work.
 
         Returns:
             Their paths.
         """
-        table = self._open(name)
-        deleted = [] if table is None else vacuum(table, keep_hours, full=True)
-        if self.is_local:  # Delta lists no file that was not written to its end
-            for file in Path(self._location(name)).rglob("*#*"):
-                if STAGED.search(file.name) and _age_hours(file) > keep_hours:
-                    file.unlink(missing_ok=True)
-                    deleted.append(str(file))
-        return deleted
+        if not self.is_local:  # an object store shows a file when it is whole
+            return []
+        staged = [
+            file
+            for file in Path(self._location(name)).rglob("*#*")
+            if STAGED.search(file.name) and _age_hours(file) > keep_hours
+        ]
+        for file in staged:
+            file.unlink(missing_ok=True)
+        return [str(file) for file in staged]
 
     # ---------------------------------------------------------------- private
 

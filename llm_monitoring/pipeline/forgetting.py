@@ -52,6 +52,10 @@ class Traces:
     incidents: tuple[Incident, ...] = ()
     rejected: tuple[str, ...] = ()
 
+    def people(self, column: str) -> tuple[str, ...]:
+        """Ids that are to be looked for in a column of `Table.people`."""
+        return self.users if column == "user_id" else self.sessions
+
     @property
     def ids(self) -> list[str]:
         """Every id of theirs."""
@@ -123,6 +127,23 @@ def _with_rows(lake: Lake, traces: Traces) -> Traces:
     )
 
 
+def is_known(lake: Lake, settings: Settings, kind: str, asked: str) -> bool:
+    """Something is stored of the user, session or request, or it was forgotten before."""
+    traces = find_traces(lake, settings, **{f"{kind}s": [asked]})
+    found = (*traces.requests.values(), *traces.rows, *traces.incidents, *traces.rejected)
+    return (
+        any(found)
+        or any(_count_people(lake, table, traces) for table in existing_tables(lake))
+        or memory(lake).knows(kind, asked)
+    )
+
+
+def _count_people(lake: Lake, table: Table, traces: Traces) -> int:
+    return sum(
+        rows_naming(lake, table.name, column, traces.people(column)) for column in table.people
+    )
+
+
 def memory(lake: Lake) -> Memory:
     """Who is forgotten."""
     return Memory(lake.rows("forgotten"))
@@ -166,8 +187,7 @@ def _remove_from(lake: Lake, table: Table, traces: Traces) -> int:
     requests = list(traces.requests)
     gone = delete_rows(lake, table.name, table.request, requests) if table.request else 0
     for column in table.people:
-        ids = traces.users if column == "user_id" else traces.sessions
-        gone += delete_rows(lake, table.name, column, ids)
+        gone += delete_rows(lake, table.name, column, traces.people(column))
     for column in table.mentions:
         gone += unname(lake, table.name, column, requests)
     return gone
@@ -181,8 +201,9 @@ def purge_tables(lake: Lake) -> None:
 
 
 def prove(lake: Lake, settings: Settings, traces: Traces) -> Scan:
-    """Look through every file of lake and reports for their ids and words."""
-    return scan([Path(lake.uri), settings.reports], traces.ids, traces.words)
+    """Look through every file of lake and reports on this machine for their ids and words."""
+    folders = [Path(lake.uri)] if lake.is_local else []
+    return scan([*folders, settings.reports], traces.ids, traces.words)
 
 
 def without_common_words(lake: Lake, traces: Traces) -> Traces:
