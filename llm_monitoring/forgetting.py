@@ -32,6 +32,7 @@ class Memory:
     """
 
     def __init__(self, rows: Sequence[Forgotten]) -> None:
+        rows = [row for row in rows if row.kind in KINDS]
         # Two that started at once may have begun with a salt each.
         self._salts = list(dict.fromkeys(row.salt for row in rows)) or [secrets.token_hex(16)]
         self._known = {(row.kind, row.digest) for row in rows}

@@ -38,6 +38,13 @@ def run_forget(
     nobodies = [
         each for kind, ids in asked.items() for each in ids if each not in known[f"{kind}s"]
     ]
+    other_key = forgetting.other_key_used(lake, settings, monitoring.now())
+    is_complete = not nobodies and (other_key is None or not (users or sessions))
+    if other_key is not None and (users or sessions):
+        say(
+            f"warning: until {other_key:%Y-%m-%d} ids were hashed with another key. What was "
+            "stored then is found with that key in privacy.key_env, or by --request"
+        )
     for each in nobodies:
         say(f"nobody by the id {each} is stored; check the spelling")
     if not any(known.values()):
@@ -51,7 +58,7 @@ def run_forget(
         _remove(monitoring, traces)
     _tell_logs(logs)
     is_clean = dry_run or _tell_proof(monitoring, forgetting.without_common_words(lake, traces))
-    return 0 if is_clean and not nobodies else 1
+    return 0 if is_clean and is_complete else 1
 
 
 def _remove(monitoring: Monitoring, traces: Traces) -> None:

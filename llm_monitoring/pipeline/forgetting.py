@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from llm_monitoring.lake.erasing import (
     unname,
 )
 from llm_monitoring.lake.scanning import Scan, scan
-from llm_monitoring.records import Incident, Request, UserSignal
+from llm_monitoring.records import Forgotten, Incident, Request, UserSignal
 from llm_monitoring.settings import Settings
 
 REQUESTS = "raw_requests"
@@ -80,7 +80,8 @@ def find_traces(
             "ids of users and sessions are not stored (privacy.user_ids): name requests"
         )
     redactor = Redactor(settings.redaction, settings.privacy)
-    who, named = _forms(users, redactor.digest), _forms(sessions, redactor.digest)
+    digests = (redactor.digest, Redactor(()).digest)  # the key may have been set since
+    who, named = _forms(users, *digests), _forms(sessions, *digests)
     asked = _forms(requests, redactor.request_id)
     found = lake.query("requests_of", users=who, sessions=named, requests=asked).to_pylist()
     alone = lake.query("sessions_of", users=who)["session_id"].to_pylist() if who else []
@@ -93,9 +94,9 @@ def find_traces(
     return _with_rows(lake, replace(traces, words=tuple(sorted(texts))))
 
 
-def _forms(ids: Sequence[str], stored: Callable[[str], str]) -> list[str]:
+def _forms(ids: Sequence[str], *stored: Callable[[str], str]) -> list[str]:
     """The ids as the logs write them, and as they may have been stored."""
-    return list(dict.fromkeys(form for each in ids for form in (each, stored(each))))
+    return list(dict.fromkeys([*ids, *(form(each) for each in ids for form in stored)]))
 
 
 def _with_rows(lake: Lake, traces: Traces) -> Traces:
@@ -147,6 +148,35 @@ def _count_people(lake: Lake, table: Table, traces: Traces) -> int:
 def memory(lake: Lake) -> Memory:
     """Who is forgotten."""
     return Memory(lake.rows("forgotten"))
+
+
+def note_key(lake: Lake, settings: Settings, now: datetime) -> None:
+    """Store that ids are hashed with today's key, so that `forget` can say when there was another.
+
+    What is stored is a digest that the key makes, like those of ids.
+    """
+    if settings.privacy.key_env is None:
+        return
+    mark = _mark(settings)
+    known = {row.digest: row.forgotten_at for row in lake.rows("forgotten", "kind = 'key'")}
+    if mark not in known or known[mark] < now - timedelta(days=1):
+        row = Forgotten(kind="key", digest=mark, salt="", forgotten_at=now)
+        lake.upsert("forgotten", [row])
+
+
+def other_key_used(lake: Lake, settings: Settings, now: datetime) -> datetime | None:
+    """When another key than today's last hashed ids that may still be stored; None: none did."""
+    oldest = now - timedelta(days=settings.retention.words_days + 1)  # noted once a day
+    used = [
+        row.forgotten_at
+        for row in lake.rows("forgotten", "kind = 'key'")
+        if row.digest != _mark(settings) and row.forgotten_at > oldest
+    ]
+    return max(used, default=None)
+
+
+def _mark(settings: Settings) -> str:
+    return Redactor((), settings.privacy).digest("privacy.key_env")
 
 
 def remember(lake: Lake, traces: Traces, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What `forget` says and its exit code: of somebody, of nobody, of files that still hold them."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,8 @@ from click.testing import CliRunner, Result
 from llm_monitoring.cli import forget
 from llm_monitoring.cli.main import main
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.forgetting import Traces
+from llm_monitoring.pipeline.forgetting import Traces, note_key
+from llm_monitoring.settings.models import PrivacySettings
 from llm_monitoring_tests.lake.examples import request, signal
 
 SETTINGS = {
@@ -79,6 +81,20 @@ def test_a_session_or_request_that_only_a_signal_names_is_known(lake: Lake) -> N
         assert asked(lake, option, known, "--dry-run").exit_code == 0
     assert asked(lake, "--session", "s-lost").exit_code == 0
     assert lake.rows("user_signals") == []
+
+
+def test_that_some_were_hashed_with_another_key_is_told_and_is_no_success(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTHER_KEY", "another")
+    privacy = PrivacySettings(user_ids="hash", key_env="OTHER_KEY")
+    settings: Any = SimpleNamespace(privacy=privacy)
+    note_key(lake, settings, datetime.now(UTC))
+    done = asked(lake, "--user", "user-jane")
+    assert done.exit_code == 1
+    assert "ids were hashed with another key" in done.output
+    assert users(lake) == ["user-joe"]
+    assert asked(lake, "--request", "r-joe").exit_code == 0
 
 
 def test_names_of_files_do_nothing_on_the_terminal(lake: Lake) -> None:

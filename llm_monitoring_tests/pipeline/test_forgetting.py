@@ -16,7 +16,7 @@ from llm_monitoring.pipeline import forgetting
 from llm_monitoring.pipeline.forgetting import Traces
 from llm_monitoring.records import InputFeature, InputReference, SampledRequest
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import PrivacySettings
+from llm_monitoring.settings.models import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import HOUR, settings, write
 from llm_monitoring_tests.adapters.source_examples import request as line
 from llm_monitoring_tests.incidents.test_quotes import incident, item
@@ -292,6 +292,46 @@ def test_a_user_is_found_whether_her_id_was_stored_or_its_digest(
     for stored_now in (hashing, PrivacySettings(key_env="PRIVACY_KEY")):
         now = monitored.model_copy(update={"privacy": stored_now})
         assert set(forgetting.find_traces(lake, now, users=["user-jane"]).requests) == HERS
+
+
+def test_it_is_known_until_when_ids_were_hashed_with_another_key(
+    product: tuple[Lake, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, monitored = product
+    first, second = (
+        monitored.model_copy(update={"privacy": PrivacySettings(user_ids="hash", key_env=name)})
+        for name in ("PRIVACY_KEY", "OTHER_KEY")
+    )
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    monkeypatch.setenv("OTHER_KEY", "another")
+    days = [NOW + timedelta(days=day) for day in range(4)]
+    forgetting.note_key(lake, monitored, NOW)
+    assert lake.version("forgotten") is None
+    for day in days[:3]:
+        forgetting.note_key(lake, first, day)
+    version = lake.version("forgotten")
+    forgetting.note_key(lake, first, days[2] + timedelta(hours=1))
+    assert lake.version("forgotten") == version
+    assert forgetting.other_key_used(lake, first, days[3]) is None
+    forgetting.note_key(lake, second, days[3])
+    for now in (second, monitored):
+        assert forgetting.other_key_used(lake, now, days[3]) is not None
+    assert forgetting.other_key_used(lake, second, days[3]) == days[2]
+    gone = days[3] + timedelta(days=monitored.retention.words_days + 1)
+    assert forgetting.other_key_used(lake, second, gone) is None
+    assert not forgetting.memory(lake)  # a key is nobody
+
+
+def test_one_whose_id_was_a_digest_before_there_was_a_key_is_found(
+    product: tuple[Lake, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, monitored = product
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    ruled = monitored.model_copy(update={"redaction": [Redaction(pattern="jane")]})
+    ingest(lake, ruled)
+    hashing = PrivacySettings(user_ids="hash", key_env="PRIVACY_KEY")
+    now = ruled.model_copy(update={"privacy": hashing})
+    assert len(forgetting.find_traces(lake, now, users=["user-jane"]).requests) == 4
 
 
 def test_users_whose_ids_are_not_stored_cannot_be_asked_for(
