@@ -1,25 +1,40 @@
 """Who is forgotten: recognised when they come again, by digests that do not tell who they are."""
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Protocol
 
-from llm_monitoring.records import Forgotten, RejectedRow, Request, UserSignal
+from llm_monitoring.records import Forgotten
+
+
+class Named(Protocol):
+    """A row of a log, or of the lake; it may have a `user_id` too."""
+
+    @property
+    def request_id(self) -> str:
+        """The request it is about."""
+
+    @property
+    def session_id(self) -> str | None:
+        """The session it belongs to."""
 
 
 class Memory:
     """The forgotten ids of a lake.
 
+    The digests have nothing to do with `privacy.key_env`, which may change: whoever is forgotten
+    stays forgotten. Who can read the lake and guess an id can see whether it was forgotten.
+
     Args:
         rows: what is stored.
-        key: of `privacy.key_env`; b'': none. With another key nobody is recognised.
     """
 
-    def __init__(self, rows: Sequence[Forgotten], key: bytes = b"") -> None:
-        self.salt = rows[0].salt if rows else secrets.token_hex(16)
-        self._key = key
+    def __init__(self, rows: Sequence[Forgotten]) -> None:
+        rows = [row for row in rows if row.kind in KINDS]
+        # Two that started at once may have begun with a salt each.
+        self._salts = list(dict.fromkeys(row.salt for row in rows)) or [secrets.token_hex(16)]
         self._known = {(row.kind, row.digest) for row in rows}
         self._kinds = {row.kind for row in rows}
         self._asked_at = max((row.forgotten_at for row in rows), default=None)
@@ -31,38 +46,37 @@ class Memory:
         """This id is to be forgotten."""
         if value is None or kind not in self._kinds:
             return False
-        return (kind, self._digest(kind, value)) in self._known
+        return any((kind, _digest(salt, kind, value)) in self._known for salt in self._salts)
 
-    def is_about(self, row: Request | UserSignal) -> bool:
+    def is_about(self, row: Named) -> bool:
         """The row is about somebody forgotten."""
-        user = row.user_id if isinstance(row, Request) else None
         return (
-            self.knows("user", user)
+            self.knows("user", getattr(row, "user_id", None))
             or self.knows("session", row.session_id)
             or self.knows("request", row.request_id)
         )
 
-    def is_in(self, rejected: RejectedRow) -> bool:
-        """The excerpt of a rejected row names somebody forgotten, as far as it can be read."""
-        quoted = rejected.excerpt.split('"')
-        return any(self.knows(kind, text) for text in quoted for kind in KINDS)
+    def is_in(self, text: str) -> bool:
+        """A row that could not be read names somebody forgotten, as far as can be seen."""
+        return any(self.knows(kind, word) for word in text.split('"') for kind in KINDS)
 
     def new(self, kind: str, values: Iterable[str], now: datetime | None = None) -> list[Forgotten]:
         """Rows for ids that are not known yet; without a time, that of those that are."""
         asked_at = now or self._asked_at
         if asked_at is None:
             raise ValueError("nobody is forgotten yet: say when this was asked for")
+        salt = self._salts[0]
         return [
             Forgotten(
-                kind=kind, digest=self._digest(kind, value), salt=self.salt, forgotten_at=asked_at
+                kind=kind, digest=_digest(salt, kind, value), salt=salt, forgotten_at=asked_at
             )
             for value in sorted(set(values))
             if not self.knows(kind, value)
         ]
 
-    def _digest(self, kind: str, value: str) -> str:
-        said = f"{self.salt}/{kind}/{value}".encode()
-        return hmac.new(self._key, said, hashlib.sha256).hexdigest()
+
+def _digest(salt: str, kind: str, value: str) -> str:
+    return hmac.digest(b"", f"{salt}/{kind}/{value}".encode(), "sha256").hex()
 
 
 def beginnings(texts: Iterable[str | None]) -> set[str]:

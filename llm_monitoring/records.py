@@ -443,9 +443,9 @@ class RegressionCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten:
-    """One user, session or request that must never be stored again; its id is not kept."""
+    """One user, session or request that must never be stored again, or a key that hashed ids."""
 
-    kind: Annotated[str, "user, session or request"]
-    digest: Annotated[str, "SHA-256 of salt and id, keyed with `privacy.key_env` where it is set"]
-    salt: Annotated[str, "random, one for the lake"]
-    forgotten_at: Annotated[datetime, "when it was first asked for"]
+    kind: Annotated[str, "user, session or request; or key"]
+    digest: Annotated[str, "SHA-256 of salt, kind and id, as logged and as stored; of a key a mark"]
+    salt: Annotated[str, "random, one for the lake; empty for a key"]
+    forgotten_at: Annotated[datetime, "when it was first asked for; the last day a key was in use"]

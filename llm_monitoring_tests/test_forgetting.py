@@ -4,14 +4,14 @@ from dataclasses import replace
 
 from llm_monitoring.forgetting import Memory, beginnings
 from llm_monitoring.hours import hour_start
-from llm_monitoring.records import Forgotten, RejectedRow
+from llm_monitoring.records import Forgotten
 from llm_monitoring_tests.lake.examples import FIRST, request, signal
 
 NOW = hour_start(FIRST)
 
 
-def remembered(kind: str, *values: str, key: bytes = b"") -> list[Forgotten]:
-    return Memory([], key).new(kind, values, NOW)
+def remembered(kind: str, *values: str) -> list[Forgotten]:
+    return Memory([]).new(kind, values, NOW)
 
 
 def test_what_is_stored_does_not_tell_who() -> None:
@@ -31,14 +31,10 @@ def test_a_row_about_a_forgotten_user_session_or_request_is_recognised() -> None
     assert Memory(remembered("request", "r1")).is_about(signal("r1", "thumbs_up"))
 
 
-def test_a_rejected_row_that_names_the_user_is_recognised() -> None:
-    row = RejectedRow(
-        hour=FIRST, table="raw_requests", source="app", file="a", line=1, reason="",
-        excerpt='{"request_id": "r1", "user_id": "jane", "lat',
-    )  # fmt: skip
+def test_a_line_that_names_the_user_is_recognised() -> None:
     memory = Memory(remembered("user", "jane"))
-    assert memory.is_in(row)
-    assert not memory.is_in(replace(row, excerpt='{"user_id": "joe"'))
+    assert memory.is_in('{"request_id": "r1", "user_id": "jane", "lat')
+    assert not memory.is_in('{"user_id": "joe"')
 
 
 def test_one_salt_serves_the_lake_and_nobody_is_remembered_twice() -> None:
@@ -48,10 +44,10 @@ def test_one_salt_serves_the_lake_and_nobody_is_remembered_twice() -> None:
     assert Memory([*first, *more]).knows("user", "joe")
 
 
-def test_with_another_key_nobody_is_recognised() -> None:
-    rows = remembered("user", "jane", key=b"one")
-    assert Memory(rows, b"one").knows("user", "jane")
-    assert not Memory(rows, b"two").knows("user", "jane")
+def test_of_two_that_began_with_a_salt_each_both_are_recognised() -> None:
+    memory = Memory([*remembered("user", "jane"), *remembered("user", "joe")])
+    assert memory.knows("user", "jane")
+    assert memory.knows("user", "joe")
 
 
 def test_short_texts_are_no_trace_of_anybody() -> None:

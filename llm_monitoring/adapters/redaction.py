@@ -4,8 +4,8 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 from pydantic_core import from_json
@@ -18,7 +18,9 @@ EXCERPT_CHARACTERS = 200
 # Enough for a pattern that starts inside the excerpt to find its end.
 EXCERPT_SOURCE_BYTES = 65_536
 NAMES_REMEMBERED = 10_000
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+LONGEST_NUMBER_BITS = 10_000  # Python refuses to write much longer ones in decimal
+_ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
+_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 Rule = Callable[[str], str]
 
 
@@ -63,43 +65,102 @@ class Redactor:
 
         A replacement would make one id of many, and of two requests with one id the first is lost.
         """
-        return self._digest(request_id) if self.text(request_id) != request_id else request_id
+        return self.digest(request_id) if self.text(request_id) != request_id else request_id
 
     def user_id(self, user_id: str | None) -> str | None:
         """The id of a user or a session, as `privacy.user_ids` says; None: unknown or dropped."""
         if not user_id or self._user_ids == "drop":
             return None
-        return self._digest(user_id) if self._user_ids == "hash" else self.request_id(user_id)
+        return self.digest(user_id) if self._user_ids == "hash" else self.request_id(user_id)
 
-    def _digest(self, value: str) -> str:
+    def digest(self, value: str) -> str:
+        """What is stored of an id that is not stored as it is."""
         return "id-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]
 
     def tree(self, node: Any) -> Any:
-        """A JSON value with every string in it redacted, keys too."""
+        """A JSON value with every string and number in it redacted, keys too."""
         if isinstance(node, str):
             return self.text(node)
         if isinstance(node, list):
             return [self.tree(item) for item in node]
         if isinstance(node, dict):
             return {self.text(str(key)): self.tree(value) for key, value in node.items()}
-        if isinstance(node, int) and node.bit_length() > 64:
-            return hex(node)[:20]  # Python refuses to write very long numbers in decimal
-        return node
+        if isinstance(node, bool) or not isinstance(node, int | float):
+            return node
+        return self._number(node)
 
-    def excerpt(self, raw: Any) -> str:
+    def _number(self, number: int | float) -> Any:
+        """A number in whose digits a rule finds something becomes a text; all others stay."""
+        if isinstance(number, int) and number.bit_length() > LONGEST_NUMBER_BITS:
+            return hex(number)[:20]
+        is_whole = isinstance(number, float) and number.is_integer()
+        digits = str(int(number) if is_whole else number)
+        redacted = self.text(digits)
+        if redacted != digits:
+            return redacted
+        return hex(number)[:20] if isinstance(number, int) and number.bit_length() > 64 else number
+
+    def excerpt(self, raw: Any, people: Collection[str] = ()) -> str:
         """First 200 characters of a rejected row: redacted, then cut.
 
         Args:
             raw: bytes of the line, or a JSON value. A line that is JSON is redacted value by value
                 before it is written again: a pattern may be anchored, or its match be escaped.
+            people: names of the fields and attributes with ids of users and sessions, which stand
+                here as they would in a row that is loaded.
         """
         if isinstance(raw, bytes):
             try:
                 raw = from_json(raw)
             except ValueError:
-                return self.text(_legible(raw[:EXCERPT_SOURCE_BYTES]))[:EXCERPT_CHARACTERS]
-        written = json.dumps(self.tree(raw), ensure_ascii=False)
+                return self._torn_excerpt(raw[:EXCERPT_SOURCE_BYTES], people)
+        written = json.dumps(self.tree(self._with_stored_ids(raw, people)), ensure_ascii=False)
         return self.text(written)[:EXCERPT_CHARACTERS]
+
+    def _torn_excerpt(self, raw: bytes, people: Collection[str]) -> str:
+        def with_stored_id(found: re.Match[str]) -> str:
+            written = _legible(found["value"].strip('"'))
+            stored = self.user_id(written)
+            if stored == written or found["value"] == "null":
+                return found[0]
+            return found["before"] + json.dumps(stored)
+
+        text = raw.decode("utf-8", "replace")
+        if people:
+            text = _id_fields(frozenset(people)).sub(with_stored_id, text)
+        return self.text(_legible(text))[:EXCERPT_CHARACTERS]
+
+    def _with_stored_ids(self, node: Any, people: Collection[str]) -> Any:
+        """A JSON value with ids as they are stored; OTLP writes {"key": name, "value": ...}."""
+        if isinstance(node, list):
+            return [self._with_stored_ids(item, people) for item in node]
+        if not isinstance(node, dict):
+            return node
+        is_attribute = isinstance(name := node.get("key"), str) and name in people
+        return {
+            key: self._stored_ids(value)
+            if key in people or (is_attribute and key == "value")
+            else self._with_stored_ids(value, people)
+            for key, value in node.items()
+        }
+
+    def _stored_ids(self, node: Any) -> Any:
+        if isinstance(node, list):
+            return [self._stored_ids(item) for item in node]
+        if isinstance(node, dict):
+            return {key: self._stored_ids(value) for key, value in node.items()}
+        if node is None:
+            return None
+        written = node if isinstance(node, str) else json.dumps(self.tree(node))
+        stored = self.user_id(written)
+        return node if stored == written else stored
+
+
+def readable(raw: Any) -> str:
+    """A row that could not be loaded as text without escapes, nothing redacted."""
+    if isinstance(raw, bytes):
+        return _legible(raw.decode("utf-8", "replace"))
+    return _legible(json.dumps(Redactor(()).tree(raw), ensure_ascii=False))
 
 
 def _rule(redaction: Redaction) -> Rule:
@@ -114,6 +175,25 @@ def _rule(redaction: Redaction) -> Rule:
     return partial(re.compile(redaction.pattern or "").sub, replacement.replace("\\", r"\\"))
 
 
-def _legible(raw: bytes) -> str:
-    text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), raw.decode("utf-8", "replace"))
+@lru_cache
+def _id_fields(names: frozenset[str]) -> re.Pattern[str]:
+    """The value of such a field, and what stands before it, in a line that is no JSON."""
+    name = f'"(?:{"|".join(map(re.escape, sorted(names)))})"'
+    field = rf'(?:{name}|"key"\s*:\s*{name}\s*,\s*"value")\s*:'
+    inside = r'(?:\s*[{\[]|\s*"(?:[a-z]{3,6}Value|values)"\s*:)*+\s*'  # OTLP: {"stringValue": ...
+    value = r'"(?:[^"\\]|\\.)*+"?|[^\s",{}\[\]]++'
+    return re.compile(rf"(?P<before>{field}{inside})(?P<value>{value})")
+
+
+def _legible(text: str) -> str:
+    """A line that is no JSON without its escapes, also those of JSON within JSON."""
+    while (plain := _unescaped(text)) != text:
+        text = plain
     return text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be stored
+
+
+def _unescaped(text: str) -> str:
+    return _ESCAPE.sub(
+        lambda found: chr(int(found[1], 16)) if found[1] else _CONTROLS.get(found[2], found[2]),
+        text,
+    )

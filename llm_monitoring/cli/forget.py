@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
+from llm_monitoring.cli.terminal import say
 from llm_monitoring.defs.casework import write_cases, write_report
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
-from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline import forgetting
 from llm_monitoring.pipeline.forgetting import Traces
+from llm_monitoring.plain_text import one_line
 
 
 def run_forget(
@@ -20,16 +21,35 @@ def run_forget(
     requests: Sequence[str],
     dry_run: bool,
 ) -> int:
-    """Forget them; returns the exit code: 1 where something still holds them.
+    """Forget them; returns the exit code: 1 where something may still hold them.
+
+    An id that nobody has is told, and is not taken for one that was forgotten: it may be misspelt.
 
     Raises:
         ValueError: they cannot be found, because ids are not stored.
     """
     monitoring = monitoring_resource(config)
     lake, settings = monitoring.lake, monitoring.settings
-    traces = forgetting.find_traces(
-        lake, settings, users=users, sessions=sessions, requests=requests
-    )
+    asked = {"user": users, "session": sessions, "request": requests}
+    known = {
+        f"{kind}s": [each for each in ids if forgetting.is_known(lake, settings, kind, each)]
+        for kind, ids in asked.items()
+    }
+    nobodies = [
+        each for kind, ids in asked.items() for each in ids if each not in known[f"{kind}s"]
+    ]
+    other_key = forgetting.other_key_used(lake, settings, monitoring.now())
+    is_complete = not nobodies and (other_key is None or not (users or sessions))
+    if other_key is not None and (users or sessions):
+        say(
+            f"warning: until {other_key:%Y-%m-%d} ids were hashed with another key. What was "
+            "stored then is found with that key in privacy.key_env, or by --request"
+        )
+    for each in nobodies:
+        say(f"nobody by the id {each} is stored; check the spelling")
+    if not any(known.values()):
+        return 1
+    traces = forgetting.find_traces(lake, settings, **known)
     _tell_found(traces)
     logs = forgetting.logs_naming(settings, traces)
     if dry_run:
@@ -37,14 +57,13 @@ def run_forget(
     else:
         _remove(monitoring, traces)
     _tell_logs(logs)
-    if dry_run:
-        return 0
-    return _tell_proof(monitoring, forgetting.without_common_words(lake, traces))
+    is_clean = dry_run or _tell_proof(monitoring, forgetting.without_common_words(lake, traces))
+    return 0 if is_clean and is_complete else 1
 
 
 def _remove(monitoring: Monitoring, traces: Traces) -> None:
     lake = monitoring.lake
-    forgetting.remember(lake, monitoring.settings, traces, monitoring.now())
+    forgetting.remember(lake, traces, monitoring.now())
     for incident in traces.incidents:
         write_report(monitoring, incident, leave_out=traces.cases)
     changed = ["incidents"] if traces.incidents else []
@@ -72,19 +91,23 @@ def _tell_logs(logs: Sequence[Path]) -> None:
             f"warning: {len(logs)} log files still name them. They stay out of the lake when "
             "those are read again; the files are yours to delete:"
         )
-        for path in logs:
-            click.echo(f"  {path}")
+        _tell_files(logs)
 
 
-def _tell_proof(monitoring: Monitoring, traces: Traces) -> int:
-    lake: Lake = monitoring.lake
-    if not lake.is_local:
+def _tell_proof(monitoring: Monitoring, traces: Traces) -> bool:
+    if not monitoring.lake.is_local:
         click.echo("The object store's files were not looked through: its versions may be kept.")
-        return 0
-    found = forgetting.prove(lake, monitoring.settings, traces)
+    found = forgetting.prove(monitoring.lake, monitoring.settings, traces)
     if traces.shared:
         click.echo(f"{traces.shared} of their texts others wrote too; those were not looked for.")
     click.echo(f"{len(found.holding)} of {found.files} files hold an id or a text of theirs")
-    for path in found.holding:
-        click.echo(f"  {path}")
-    return 1 if found.holding else 0
+    _tell_files(found.holding)
+    if found.unreadable:
+        click.echo(f"{len(found.unreadable)} files cannot be read, so nobody knows what they hold:")
+        _tell_files(found.unreadable)
+    return not (found.holding or found.unreadable)
+
+
+def _tell_files(files: Sequence[Path]) -> None:
+    for path in files:
+        click.echo(f"  {one_line(str(path))}")

@@ -232,7 +232,8 @@ def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ..
 def forget(config: Path, dry_run: bool, **who: tuple[str, ...]) -> None:
     """Delete a user's requests, texts and ids from lake and reports, and prove it.
 
-    Exit code 1: some file still holds an id or a text; it is named.
+    Exit code 1: some file still holds an id or a text, or cannot be read, and is named; or nobody
+    by an id is stored. One that was forgotten before is proved again.
     """
     if not any(who.values()):
         raise click.UsageError("say whom: --user, --session or --request")

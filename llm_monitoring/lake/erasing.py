@@ -4,7 +4,7 @@ An operation's predicate stays in the Delta log, so ids never stand in one: rows
 table they are merged with.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,11 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
-from llm_monitoring.lake.lake import Lake
+from llm_monitoring.lake.lake import Lake, vacuum
 from llm_monitoring.lake.schema import TABLES, Table
 
 LOG_RETENTION = "delta.logRetentionDuration"
+NO_LOG_RETENTION = "interval 0 seconds"
 USUAL_LOG_RETENTION = "interval 30 days"  # Delta's own default
 
 
@@ -25,11 +26,15 @@ def existing_tables(lake: Lake) -> list[Table]:
 
 
 def configure(lake: Lake) -> list[str]:
-    """Give the tables of an earlier version today's Delta properties; returns which had others."""
+    """Give tables that have others today's Delta properties; returns which.
+
+    Those are tables of an earlier version, and those of a purge that was killed.
+    """
     changed = []
     for table in existing_tables(lake):
-        wanted = table.configuration
-        if wanted.items() - lake.properties(table.name).items():
+        properties = lake.properties(table.name)
+        wanted = _wanted(table, properties)
+        if wanted.items() - properties.items():
             lake.change(table.name, partial(_configure, configuration=wanted))
             changed.append(table.name)
     return changed
@@ -60,24 +65,28 @@ def rows_naming(lake: Lake, name: str, column: str, values: Sequence[str]) -> in
 
 def delete_rows(lake: Lake, name: str, column: str, values: Sequence[str]) -> int:
     """Delete the rows that have one of the values in a column; returns how many there were."""
-    rows = rows_naming(lake, name, column, values)
-    if rows:
-        named = pa.table({column: list(values)}, pa.schema([(column, pa.string())]))
-        lake.change(
-            name, lambda delta: _merge(delta, named, column).when_matched_delete().execute()
-        )
-    return rows
+    return _change_rows(lake, name, column, values, TableMerger.when_matched_delete)
 
 
 def unname(lake: Lake, name: str, column: str, values: Sequence[str]) -> int:
     """Set a column to null where it has one of the values; returns in how many rows."""
+    nothing = {f"old.{column}": "null"}
+    return _change_rows(
+        lake, name, column, values, lambda merger: merger.when_matched_update(nothing)
+    )
+
+
+def _change_rows(
+    lake: Lake,
+    name: str,
+    column: str,
+    values: Sequence[str],
+    what: Callable[[TableMerger], TableMerger],
+) -> int:
     rows = rows_naming(lake, name, column, values)
     if rows:
         named = pa.table({column: list(values)}, pa.schema([(column, pa.string())]))
-        updates = {f"old.{column}": "null"}
-        lake.change(
-            name, lambda delta: _merge(delta, named, column).when_matched_update(updates).execute()
-        )
+        lake.change(name, lambda delta: what(_merge(delta, named, column)).execute())
     return rows
 
 
@@ -86,12 +95,20 @@ def purge(lake: Lake, name: str) -> None:
 
     Who is reading an older version at this moment fails, and may read again.
     """
+    configuration = _wanted(TABLES[name], lake.properties(name))
+    lake.change(name, partial(_configure, configuration=configuration))
+    lake.change(name, partial(vacuum, keep_hours=0))
+    lake.remove_staged(name)
     usual = lake.properties(name).get(LOG_RETENTION, USUAL_LOG_RETENTION)
-    lake.change(name, partial(_configure, configuration=TABLES[name].configuration))
-    lake.change(name, _vacuum)
-    lake.change(name, partial(_configure, configuration={LOG_RETENTION: "interval 0 seconds"}))
+    lake.change(name, partial(_configure, configuration={LOG_RETENTION: NO_LOG_RETENTION}))
     lake.change(name, _trim_log)
     lake.change(name, partial(_configure, configuration={LOG_RETENTION: usual}))
+
+
+def _wanted(table: Table, properties: Mapping[str, str]) -> dict[str, str]:
+    """Today's properties, and the usual retention of the log where a purge was killed half-way."""
+    is_left_over = properties.get(LOG_RETENTION) == NO_LOG_RETENTION
+    return table.configuration | ({LOG_RETENTION: USUAL_LOG_RETENTION} if is_left_over else {})
 
 
 def _configure(delta: DeltaTable, configuration: dict[str, str]) -> None:
@@ -101,10 +118,6 @@ def _configure(delta: DeltaTable, configuration: dict[str, str]) -> None:
 def _merge(delta: DeltaTable, named: pa.Table, column: str) -> TableMerger:
     condition = f"old.{column} = new.{column}"
     return delta.merge(named, condition, source_alias="new", target_alias="old")
-
-
-def _vacuum(delta: DeltaTable) -> None:
-    delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
 
 
 def _trim_log(delta: DeltaTable) -> None:

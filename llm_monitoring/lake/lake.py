@@ -6,6 +6,7 @@ files the Delta log names, pruned to the hours asked for.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from llm_monitoring.private_files import make_private
 
 QUERIES = Path(__file__).with_name("queries")
 MONTH = re.compile(r"/month=(\d+)/")
+STAGED = re.compile(r"#\d+$")  # a file that is being written has this after its name
 UNKNOWN_FILE_HOURS = 24  # no write takes a day: an older file in no log was left by a dead writer
 Result = TypeVar("Result")
 Connect = Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]]
@@ -327,14 +329,36 @@ class Lake:
         table.optimize.compact()
         table.create_checkpoint()
         table.cleanup_metadata()
-        deleted = _vacuum(table, keep_hours)
+        deleted = vacuum(table, keep_hours)
         # Files of a writer that was killed are in no log; those of one still at work neither.
-        deleted += _vacuum(table, max(keep_hours, UNKNOWN_FILE_HOURS), full=True)
+        unknown_hours = max(keep_hours, UNKNOWN_FILE_HOURS)
+        deleted += vacuum(table, unknown_hours, full=True)
+        deleted += self.remove_staged(name, unknown_hours)
         return {
             "files_before": before,
             "files_after": len(table.file_uris()),
             "deleted": len(deleted),
         }
+
+    def remove_staged(self, name: str, keep_hours: int = UNKNOWN_FILE_HOURS) -> list[str]:
+        """Delete files that killed writers did not write to their end; no vacuum sees those.
+
+        Args:
+            keep_hours: younger ones stay: their writer may be at work.
+
+        Returns:
+            Their paths.
+        """
+        if not self.is_local:  # an object store shows a file when it is whole
+            return []
+        staged = [
+            file
+            for file in Path(self._location(name)).rglob("*#*")
+            if STAGED.search(file.name) and _age_hours(file) > keep_hours
+        ]
+        for file in staged:
+            file.unlink(missing_ok=True)
+        return [str(file) for file in staged]
 
     # ---------------------------------------------------------------- private
 
@@ -429,10 +453,23 @@ def _merge(target: DeltaTable, table: Table, rows: pa.Table) -> TableMerger:
     return target.merge(rows, condition, source_alias="new", target_alias="old", merge_schema=True)
 
 
-def _vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:
+def vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:
+    """Delete files that no version of the last hours needs; returns their paths.
+
+    Args:
+        full: those that no log names too.
+    """
     return table.vacuum(
         retention_hours=keep_hours, dry_run=False, enforce_retention_duration=False, full=full
     )
+
+
+def _age_hours(file: Path) -> float:
+    """By the clock of the machine, like Delta's own; 0: it is gone."""
+    try:
+        return (time.time() - file.stat().st_mtime) / 3600
+    except FileNotFoundError:
+        return 0
 
 
 def _wanted_partitions(

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+PARQUET = re.compile(r"\.parquet(#\d+)?$")  # with a number: not written to its end, or not yet
 SHORT_ID = 6  # characters; a shorter id is looked for as a whole value only: 42 stands everywhere
 
 
@@ -21,22 +23,46 @@ class Scan:
     Args:
         files: how many files were read.
         holding: those that hold what was looked for.
+        unreadable: those of which nobody can say, such as half a file of a writer that was killed.
     """
 
     files: int
     holding: tuple[Path, ...]
+    unreadable: tuple[Path, ...] = ()
 
 
 def scan(folders: Collection[Path], ids: Collection[str], texts: Collection[str]) -> Scan:
-    """Read every file below the folders, Parquet column by column.
+    """Read every file below the folders, Parquet column by column; one that goes meanwhile is gone.
 
     Args:
         ids: looked for as words of their own.
         texts: looked for anywhere, also inside JSON and HTML.
     """
     looked_for = _LookedFor(ids, texts)
-    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
-    return Scan(len(files), tuple(file for file in files if looked_for.is_in(file)))
+    read: list[Path] = []
+    holding: list[Path] = []
+    unreadable: list[Path] = []
+    for file in _files(folders):
+        try:
+            if looked_for.is_in(file):
+                holding.append(file)
+        except FileNotFoundError:
+            continue
+        except (pa.ArrowException, OSError):
+            unreadable.append(file)
+        else:
+            read.append(file)
+    return Scan(len(read), tuple(holding), tuple(unreadable))
+
+
+def _files(folders: Collection[Path]) -> list[Path]:
+    found = [
+        Path(folder, name)
+        for start in folders
+        for folder, _, names in os.walk(start)
+        for name in names
+    ]
+    return sorted(file for file in found if file.is_file())
 
 
 class _LookedFor:
@@ -62,7 +88,7 @@ class _LookedFor:
 
 def _strings_of(file: Path) -> Iterator[str]:
     """Every text in a file, and the texts inside those."""
-    if file.suffix == ".parquet":
+    if PARQUET.search(file.name):
         table = pq.ParquetFile(file)
         for column in table.schema_arrow.names:
             yield from _strings_in(table.read(columns=[column]))

@@ -1,14 +1,14 @@
 """Forgetting a user: what is theirs is found, removed from every table, and stays out."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.adapters.sources import Reading, files_naming
+from llm_monitoring.adapters.sources import Reading, files_naming, request_id, signal_id
 from llm_monitoring.forgetting import Memory, beginnings, quotes_any
 from llm_monitoring.incidents.quotes import without_requests
 from llm_monitoring.lake import Lake, Table
@@ -20,9 +20,8 @@ from llm_monitoring.lake.erasing import (
     unname,
 )
 from llm_monitoring.lake.scanning import Scan, scan
-from llm_monitoring.records import Incident, RejectedRow
+from llm_monitoring.records import Forgotten, Incident, Request, UserSignal
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import secret
 
 REQUESTS = "raw_requests"
 
@@ -53,6 +52,10 @@ class Traces:
     incidents: tuple[Incident, ...] = ()
     rejected: tuple[str, ...] = ()
 
+    def people(self, column: str) -> tuple[str, ...]:
+        """Ids that are to be looked for in a column of `Table.people`."""
+        return self.users if column == "user_id" else self.sessions
+
     @property
     def ids(self) -> list[str]:
         """Every id of theirs."""
@@ -77,8 +80,9 @@ def find_traces(
             "ids of users and sessions are not stored (privacy.user_ids): name requests"
         )
     redactor = Redactor(settings.redaction, settings.privacy)
-    who = _forms(users, redactor.user_id)
-    named, asked = _forms(sessions, redactor.user_id), _forms(requests, redactor.request_id)
+    digests = (redactor.digest, Redactor(()).digest)  # the key may have been set since
+    who, named = _forms(users, *digests), _forms(sessions, *digests)
+    asked = _forms(requests, redactor.request_id)
     found = lake.query("requests_of", users=who, sessions=named, requests=asked).to_pylist()
     alone = lake.query("sessions_of", users=who)["session_id"].to_pylist() if who else []
     traces = Traces(
@@ -90,8 +94,9 @@ def find_traces(
     return _with_rows(lake, replace(traces, words=tuple(sorted(texts))))
 
 
-def _forms(ids: Sequence[str], stored: Callable[[str], str | None]) -> list[str]:
-    return list(dict.fromkeys(form for each in ids for form in (each, stored(each)) if form))
+def _forms(ids: Sequence[str], *stored: Callable[[str], str]) -> list[str]:
+    """The ids as the logs write them, and as they may have been stored."""
+    return list(dict.fromkeys([*ids, *(form(each) for each in ids for form in stored)]))
 
 
 def _with_rows(lake: Lake, traces: Traces) -> Traces:
@@ -123,13 +128,64 @@ def _with_rows(lake: Lake, traces: Traces) -> Traces:
     )
 
 
-def remember(lake: Lake, settings: Settings, traces: Traces, now: datetime) -> None:
+def is_known(lake: Lake, settings: Settings, kind: str, asked: str) -> bool:
+    """Something is stored of the user, session or request, or it was forgotten before."""
+    traces = find_traces(lake, settings, **{f"{kind}s": [asked]})
+    found = (*traces.requests.values(), *traces.rows, *traces.incidents, *traces.rejected)
+    return (
+        any(found)
+        or any(_count_people(lake, table, traces) for table in existing_tables(lake))
+        or memory(lake).knows(kind, asked)
+    )
+
+
+def _count_people(lake: Lake, table: Table, traces: Traces) -> int:
+    return sum(
+        rows_naming(lake, table.name, column, traces.people(column)) for column in table.people
+    )
+
+
+def memory(lake: Lake) -> Memory:
+    """Who is forgotten."""
+    return Memory(lake.rows("forgotten"))
+
+
+def note_key(lake: Lake, settings: Settings, now: datetime) -> None:
+    """Store that ids are hashed with today's key, so that `forget` can say when there was another.
+
+    What is stored is a digest that the key makes, like those of ids.
+    """
+    if settings.privacy.key_env is None:
+        return
+    mark = _mark(settings)
+    known = {row.digest: row.forgotten_at for row in lake.rows("forgotten", "kind = 'key'")}
+    if mark not in known or known[mark] < now - timedelta(days=1):
+        row = Forgotten(kind="key", digest=mark, salt="", forgotten_at=now)
+        lake.upsert("forgotten", [row])
+
+
+def other_key_used(lake: Lake, settings: Settings, now: datetime) -> datetime | None:
+    """When another key than today's last hashed ids that may still be stored; None: none did."""
+    oldest = now - timedelta(days=settings.retention.words_days + 1)  # noted once a day
+    used = [
+        row.forgotten_at
+        for row in lake.rows("forgotten", "kind = 'key'")
+        if row.digest != _mark(settings) and row.forgotten_at > oldest
+    ]
+    return max(used, default=None)
+
+
+def _mark(settings: Settings) -> str:
+    return Redactor((), settings.privacy).digest("privacy.key_env")
+
+
+def remember(lake: Lake, traces: Traces, now: datetime) -> None:
     """Store digests, so that a log that is read again brings nothing back."""
-    memory = _memory(lake, settings)
+    known = memory(lake)
     rows = [
-        *memory.new("user", traces.users, now),
-        *memory.new("session", traces.sessions, now),
-        *memory.new("request", traces.requests, now),
+        *known.new("user", traces.users, now),
+        *known.new("session", traces.sessions, now),
+        *known.new("request", traces.requests, now),
     ]
     if rows:
         lake.upsert("forgotten", rows)
@@ -161,8 +217,7 @@ def _remove_from(lake: Lake, table: Table, traces: Traces) -> int:
     requests = list(traces.requests)
     gone = delete_rows(lake, table.name, table.request, requests) if table.request else 0
     for column in table.people:
-        ids = traces.users if column == "user_id" else traces.sessions
-        gone += delete_rows(lake, table.name, column, ids)
+        gone += delete_rows(lake, table.name, column, traces.people(column))
     for column in table.mentions:
         gone += unname(lake, table.name, column, requests)
     return gone
@@ -176,8 +231,9 @@ def purge_tables(lake: Lake) -> None:
 
 
 def prove(lake: Lake, settings: Settings, traces: Traces) -> Scan:
-    """Look through every file of lake and reports for their ids and words."""
-    return scan([Path(lake.uri), settings.reports], traces.ids, traces.words)
+    """Look through every file of lake and reports on this machine for their ids and words."""
+    folders = [Path(lake.uri)] if lake.is_local else []
+    return scan([*folders, settings.reports], traces.ids, traces.words)
 
 
 def without_common_words(lake: Lake, traces: Traces) -> Traces:
@@ -199,19 +255,24 @@ def logs_naming(settings: Settings, traces: Traces) -> list[Path]:
     return files_naming(sources, min(hours), max(hours), named)
 
 
-def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> Reading[Any]:
+def without_forgotten(lake: Lake, reading: Reading[Any]) -> Reading[Any]:
     """What was read, without rows about somebody forgotten; they are counted in its reads.
 
+    A row is known by its ids as the logs write them (`Reading.unwanted`), or as they are stored.
     Requests that a forgotten user goes on making are remembered too: their signals name no user.
     """
-    memory = _memory(lake, settings)
-    if not memory:
+    known = memory(lake)
+    if not known:
         return reading
     kept: list[Any] = []
     left_out: list[Any] = []
     for row in reading.rows:
-        (left_out if memory.is_about(row) else kept).append(row)
-    if new := memory.new("request", (row.request_id for row in left_out)):
+        is_theirs = _id(row) in reading.unwanted or known.is_about(row)
+        (left_out if is_theirs else kept).append(row)
+    requests = {row.request_id for row in left_out} | {
+        reading.unwanted[row_id] for row in left_out if (row_id := _id(row)) in reading.unwanted
+    }
+    if new := known.new("request", requests):
         lake.upsert("forgotten", new)
     gone = Counter((row.hour, row.source) for row in left_out)
     reads = [
@@ -222,14 +283,11 @@ def without_forgotten(lake: Lake, settings: Settings, reading: Reading[Any]) -> 
         )
         for read in reading.reads
     ]
-    rejected = [_silenced(row, memory) for row in reading.rejected]
+    rejected = [
+        replace(row, excerpt="") if known.is_in(row.excerpt) else row for row in reading.rejected
+    ]
     return replace(reading, rows=kept, rejected=rejected, reads=reads)
 
 
-def _silenced(row: RejectedRow, memory: Memory) -> RejectedRow:
-    return replace(row, excerpt="") if memory.is_in(row) else row
-
-
-def _memory(lake: Lake, settings: Settings) -> Memory:
-    key = (secret(settings.privacy.key_env) or "").encode()
-    return Memory(lake.rows("forgotten"), key)
+def _id(row: Request | UserSignal) -> Hashable:
+    return request_id(row) if isinstance(row, Request) else signal_id(row)

@@ -21,7 +21,7 @@ from llm_monitoring.adapters.sources import (
 )
 from llm_monitoring.hours import hour_range, ranges, shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.forgetting import without_forgotten
+from llm_monitoring.pipeline.forgetting import memory, note_key, without_forgotten
 from llm_monitoring.records import LogFile, RejectedRow, SourceRead
 from llm_monitoring.settings import Settings, Source
 
@@ -128,7 +128,9 @@ def _ingest(
         )
 
     before = _ids(lake, kind, first, until)
-    reading = without_forgotten(lake, settings, kind.read(settings, first, until, unread))
+    note_key(lake, settings, now)
+    reading = kind.read(settings, first, until, unread, memory(lake) or None)
+    reading = without_forgotten(lake, reading)
     ledger = _Ledger(lake, kind, reading.files, (first, until))
     dropped = Counter(place for place, row_id in before if row_id not in reading.ids)
     reads = list(_reads(lake, ledger, reading.reads, dropped, now))

@@ -46,6 +46,18 @@ def redacted(text: str) -> str:
             "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4\nMI+/=\n-----END RSA PRIVATE KEY-----",
             "[key]",
         ),
+        (
+            r'"-----BEGIN PRIVATE KEY-----\nMIIEvQ+/=\nAb\r\nCd\n-----END PRIVATE KEY-----\n", "x"',
+            r'"[key]\n", "x"',
+        ),
+        ("a -----BEGIN EC PRIVATE KEY-----\nMHcCAQ+/\nAbCd", "a [key]"),
+        (r'{"a": "-----BEGIN PRIVATE KEY-----\nMHcC\\nAbCd", "b": 1}', '{"a": "[key]", "b": 1}'),
+        ("-----BEGIN PRIVATE KEY-----\nMHcCAQ\n-----END PRI", "[key]-----END PRI"),
+        (
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 2.0 (x)\n\nlQ=\n=a\n"
+            "-----END PGP PRIVATE KEY BLOCK-----",
+            "[key]",
+        ),
     ],
 )
 def test_personal_data_and_secrets_are_replaced(text: str, stored: str) -> None:
@@ -96,6 +108,36 @@ def test_a_preset_may_have_a_replacement_of_its_own() -> None:
 def test_rules_are_applied_in_their_order() -> None:
     redactor = Redactor([Redaction(pattern="@x"), Redaction(preset="email")])
     assert redactor.text("jo@x.org jo@y.org") == "jo[redacted].org [email]"
+
+
+# --------------------------------------------------------- numbers, escapes
+
+
+def test_a_number_is_replaced_like_a_text_and_others_stay_numbers() -> None:
+    redactor = Redactor([*EVERY, Redaction(pattern=r"^1555\d{7}$"), Redaction(pattern=r"^9{30}$")])
+    tree = {
+        "card": 4111111111111111, "as_float": 4111111111111111.0, "phone": [15551234567],
+        "long": int("9" * 30), "longest": 10**5000,
+        "stars": 5, "share": 0.25, "yes": True, "at": 1796342400123, "none": None,
+        "odd": [float("inf"), 1e300],
+    }  # fmt: skip
+    assert redactor.tree(tree) == tree | {
+        "card": "[card]", "as_float": "[card]", "phone": ["[redacted]"],
+        "long": "[redacted]", "longest": hex(10**5000)[:20],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("escape", [r"\n", r"\t", r"\r", r"\"", r"\/", r"\b", r"\u000a", r"\\n"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "4111111111111111", "+491701234567", "DE89370400440532013000",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789", "jo@x.org",
+    ],
+)  # fmt: skip
+def test_no_escape_hides_anything_in_a_line_that_is_cut_off(escape: str, secret: str) -> None:
+    line = f'{{"input_text": "pay{escape}{secret}{escape}now", "mod'.encode()
+    assert secret not in Redactor(EVERY).excerpt(line)
 
 
 # ------------------------------------------------------------------- ids

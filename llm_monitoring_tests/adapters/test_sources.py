@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import Reading, read_requests, read_signals
 from llm_monitoring.hours import hour_range
 from llm_monitoring.records import RejectedRow, Request
+from llm_monitoring.settings.models import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import (
     HOUR,
     request,
@@ -473,6 +475,67 @@ def test_the_excerpt_is_redacted_before_it_is_cut(tmp_path: Path, raw: bytes) ->
     assert "@" not in rejected.excerpt
     assert "x.org" not in rejected.excerpt
     assert len(rejected.excerpt) <= 200
+
+
+JANE = b'"user_id": "jane-4711", "session_id": "jane-4711"'
+OTLP_IDS = json.dumps(
+    [
+        {"key": "langfuse.user.id", "value": {"stringValue": "jane-4711"}},
+        {"key": "session.id", "value": {"arrayValue": {"values": [{"stringValue": "jane-4711"}]}}},
+    ]
+).encode()
+REJECTED = {
+    "a wrong value": b"{" + JANE + b', "latency_ms": -1}',
+    "cut off": b"{" + JANE + b', "input_te',
+    "cut off in an id": b"{" + JANE[:-4],
+    "an escaped letter": rb'{"user_id": "j\u0061ne-4711", "session_id" : "jane\u002d4711", "x',
+    "an attribute": b'{"user.id": "jane-4711", "langfuse.session.id": "jane-4711"}',
+    "OTLP among JSON lines": b'{"attributes": ' + OTLP_IDS + b"}",
+    "OTLP that is cut off": b'{"attributes": ' + OTLP_IDS[:-1],
+    "ids deeper down": b'{"metadata": {' + JANE + b"}}",
+    "ids in lists": b'{"user_id": ["jane-4711"], "session_id": {"a": ["jane-4711"]}}',
+}
+
+
+@pytest.mark.parametrize("raw", REJECTED.values(), ids=REJECTED)
+@pytest.mark.parametrize("kind", ["jsonl", "otlp"])
+def test_ids_in_an_excerpt_are_stored_as_in_rows_that_load(
+    tmp_path: Path, raw: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    hashing: dict[str, Any] = {"user_ids": "hash", "key_env": "PRIVACY_KEY"}
+    digest = Redactor([], PrivacySettings(**hashing)).user_id("jane-4711") or ""
+    (hashed,) = read(tmp_path, [raw], kind=kind, privacy=hashing).rejected
+    assert "jane" not in hashed.excerpt
+    assert hashed.excerpt.count(digest[:10]) == 2 or raw == REJECTED["cut off in an id"]
+    (dropped,) = read(tmp_path, [raw], kind=kind, privacy={"user_ids": "drop"}).rejected
+    assert "jane" not in dropped.excerpt
+    assert "id-" not in dropped.excerpt
+    (kept,) = read(tmp_path, [raw], kind=kind).rejected
+    assert "jane-4" in kept.excerpt
+
+
+def test_a_number_as_id_is_hashed_in_an_excerpt_and_else_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    hashing = {"user_ids": "hash", "key_env": "PRIVACY_KEY"}
+    for raw in (
+        b'{"user_id": 4711, "session_id": null}',
+        b'{"user_id": 4711, "session_id": null, ',
+    ):
+        (hashed,) = read(tmp_path, [raw], privacy=hashing).rejected
+        assert "4711" not in hashed.excerpt
+        assert '"session_id": null' in hashed.excerpt
+        (kept,) = read(tmp_path, [raw]).rejected
+        assert '"user_id": 4711, "session_id": null' in kept.excerpt
+
+
+def test_an_id_in_which_a_rule_finds_something_is_a_digest_in_an_excerpt(tmp_path: Path) -> None:
+    digest = Redactor([Redaction(preset="email")]).user_id("jo@x.org")
+    for raw in (b'{"user_id": "jo@x.org"}', b'{"user_id": "jo@x.org"'):
+        (rejected,) = read(tmp_path, [raw], redaction=[{"preset": "email"}]).rejected
+        assert rejected.excerpt.startswith(f'{{"user_id": "{digest}"')
 
 
 def test_a_reason_never_repeats_what_the_row_says(tmp_path: Path) -> None:

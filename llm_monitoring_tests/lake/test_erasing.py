@@ -1,6 +1,10 @@
 """What leaves the lake leaves its files, its log and its statistics too."""
 
 import json
+import os
+import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.lake import TABLES, Lake, erasing, scanning
 from llm_monitoring.lake.erasing import blank_words, configure, delete_rows, purge, unname
 from llm_monitoring.lake.scanning import scan
 from llm_monitoring_tests.lake.examples import FIRST, judgement, request, window
@@ -131,7 +135,85 @@ def test_words_before_an_hour_are_blanked_and_the_cause_of_no_score_stays(lake: 
     assert lake.rows("raw_requests")[0].input_text is None
 
 
+def test_a_purge_that_was_killed_half_way_is_put_right_by_the_next_or_by_the_maintenance(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.append("raw_requests", [request("r1")])
+    for put_right in (lambda: purge(lake, "raw_requests"), lambda: configure(lake)):
+        with monkeypatch.context() as patched:
+            patched.setattr(erasing, "_trim_log", killed)
+            with pytest.raises(KeyboardInterrupt):
+                purge(lake, "raw_requests")
+        assert lake.properties("raw_requests")[erasing.LOG_RETENTION] == "interval 0 seconds"
+        put_right()
+        assert lake.properties("raw_requests")[erasing.LOG_RETENTION] == "interval 30 days"
+    assert configure(lake) == []
+
+
+def killed(_: DeltaTable) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_purge_keeps_the_log_retention_that_somebody_chose(lake: Lake) -> None:
+    lake.append("raw_requests", [request("r1")])
+    chosen = {erasing.LOG_RETENTION: "interval 7 days"}
+    lake.change("raw_requests", lambda delta: delta.alter.set_table_properties(chosen))
+    purge(lake, "raw_requests")
+    assert lake.properties("raw_requests")[erasing.LOG_RETENTION] == "interval 7 days"
+
+
+@pytest.mark.parametrize(
+    "remove", [lambda lake: purge(lake, "raw_requests"), lambda lake: lake.maintain(keep_hours=0)]
+)
+def test_files_that_killed_writers_did_not_write_to_their_end_go_a_day_later(
+    lake: Lake, remove: Callable[[Lake], object]
+) -> None:
+    lake.append("raw_requests", [request("r1")])
+    (file,) = Path(lake.uri, "raw_requests").glob("hour=*/*.parquet")
+    log = next(Path(lake.uri, "raw_requests", "_delta_log").glob("*.json"))
+    left = [
+        shutil.copy(of, of.with_name(name))
+        for of, name in (
+            (file, "part-b.parquet#1"), (file, "part-c.parquet#12"),
+            (log, "00000000000000000007.json#1"),
+        )
+    ]  # fmt: skip
+    young = shutil.copy(file, file.with_name("part-d.parquet#1"))
+    for path in left:
+        os.utime(path, (time.time() - 2 * 86_400,) * 2)
+    remove(lake)
+    assert [path for path in left if path.exists()] == []
+    assert young.exists()  # its writer may be at work
+    assert [row.request_id for row in lake.rows("raw_requests")] == ["r1"]
+
+
 # ------------------------------------------------------------------ scanning
+
+
+def test_a_scan_reads_what_a_killed_writer_left_and_names_what_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    pq.write_table(pa.table({"a": [SECRET] * 9}), tmp_path / "part-a.parquet#1", compression="zstd")
+    whole = (tmp_path / "part-a.parquet#1").read_bytes()
+    (tmp_path / "part-b.parquet#1").write_bytes(whole[:-20])
+    (tmp_path / "part-c.parquet").write_bytes(b"")
+    found = scan([tmp_path], [], [SECRET])
+    assert [path.name for path in found.holding] == ["part-a.parquet#1"]
+    assert [path.name for path in found.unreadable] == ["part-b.parquet#1", "part-c.parquet"]
+    assert found.files == 1
+
+
+def test_a_scan_goes_on_when_a_writer_removes_a_file_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.parquet", "b.json"):
+        (tmp_path / name).write_text(SECRET)
+    gone = [tmp_path / "gone.parquet", tmp_path / "gone.json"]
+    files = scanning._files([tmp_path])
+    monkeypatch.setattr(scanning, "_files", lambda _: [*gone, *files])
+    found = scan([tmp_path, tmp_path / "no folder"], [], [SECRET])
+    assert (found.files, found.holding) == (1, (tmp_path / "b.json",))
+    assert found.unreadable == (tmp_path / "a.parquet",)
 
 
 def test_a_scan_reads_parquet_json_in_columns_html_and_what_no_log_names(tmp_path: Path) -> None:

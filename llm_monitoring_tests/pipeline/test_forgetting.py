@@ -16,6 +16,7 @@ from llm_monitoring.pipeline import forgetting
 from llm_monitoring.pipeline.forgetting import Traces
 from llm_monitoring.records import InputFeature, InputReference, SampledRequest
 from llm_monitoring.settings import Settings
+from llm_monitoring.settings.models import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import HOUR, settings, write
 from llm_monitoring_tests.adapters.source_examples import request as line
 from llm_monitoring_tests.incidents.test_quotes import incident, item
@@ -71,8 +72,8 @@ def product(tmp_path: Path) -> tuple[Lake, Settings]:
 
 
 def ingest(lake: Lake, monitored: Settings) -> Any:
-    reading = read_requests(monitored, HOUR, HOUR)
-    reading = forgetting.without_forgotten(lake, monitored, reading)
+    reading = read_requests(monitored, HOUR, HOUR, unwanted=forgetting.memory(lake))
+    reading = forgetting.without_forgotten(lake, reading)
     lake.replace_hours("raw_requests", reading.rows, HOUR, HOUR)
     return reading
 
@@ -100,7 +101,7 @@ def reference(request_id: str) -> InputReference:
 
 
 def remove(lake: Lake, monitored: Settings, traces: Traces) -> list[str]:
-    forgetting.remember(lake, monitored, traces, NOW)
+    forgetting.remember(lake, traces, NOW)
     if traces.incidents:
         lake.upsert("incidents", traces.incidents)
     return forgetting.remove_traces(lake, traces) + forgetting.remove_requests(lake, traces)
@@ -194,7 +195,7 @@ def test_her_later_requests_are_remembered_so_that_their_signals_stay_out(
     ingest(lake, monitored)
     reaction = signal("r-new", "correction", HOUR)
     reading = Reading([reaction, signal("r-joe-1", "thumbs_up", HOUR)], [], [], [], ())
-    kept = forgetting.without_forgotten(lake, monitored, reading).rows
+    kept = forgetting.without_forgotten(lake, reading).rows
     assert [row.request_id for row in kept] == ["r-joe-1"]
 
 
@@ -203,7 +204,7 @@ def test_one_that_was_killed_on_the_way_is_finished_by_asking_again(
 ) -> None:
     lake, monitored = product
     traces = forgetting.find_traces(lake, monitored, users=["user-jane"])
-    forgetting.remember(lake, monitored, traces, NOW)
+    forgetting.remember(lake, traces, NOW)
     forgetting.remove_traces(lake, traces)
     again = forgetting.find_traces(lake, monitored, users=["user-jane"])
     assert again.requests == traces.requests
@@ -244,6 +245,93 @@ def test_a_user_whose_id_is_stored_as_a_digest_is_found_by_the_id_of_the_logs(
     assert "user-jane" not in {row.user_id for row in lake.rows("raw_requests")}
     forget_jane(lake, monitored)
     assert ingest(lake, monitored).reads[0].forgotten == 4
+
+
+STORED = {
+    "keep": {},
+    "hash": {"user_ids": "hash", "key_env": "PRIVACY_KEY"},
+    "hash with another key": {"user_ids": "hash", "key_env": "OTHER_KEY"},
+    "keep with a key": {"key_env": "OTHER_KEY"},
+    "drop": {"user_ids": "drop"},
+}
+
+
+@pytest.mark.parametrize("later", STORED)
+@pytest.mark.parametrize("before", ["keep", "hash", "keep with a key"])
+def test_whoever_is_forgotten_stays_forgotten_however_ids_are_stored_later(
+    product: tuple[Lake, Settings], monkeypatch: pytest.MonkeyPatch, before: str, later: str
+) -> None:
+    lake, monitored = product
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    monkeypatch.setenv("OTHER_KEY", "another")
+    first, second = (
+        monitored.model_copy(update={"privacy": PrivacySettings(**STORED[when])})
+        for when in (before, later)
+    )
+    ingest(lake, first)
+    forget_jane(lake, first)
+    path = Path(monitored.sources.requests[0].path).parent / "log-2026-10-05T10"
+    torn = rb'{"input_text": "My name is Jane", "user_id": "user\u002djane", "outp'
+    wrong = line(latency_ms=-1, input_text=PARCEL * 99, user_id="user-jane")
+    write(path, [*LOG, line(request_id="r-new", user_id="user-jane"), torn, wrong])
+    reading = ingest(lake, second)
+    assert {row.request_id for row in lake.rows("raw_requests")} == {"r-joe-1", "r-joe-2"}
+    assert reading.reads[0].forgotten == 5
+    assert [row.excerpt for row in reading.rejected] == ["", ""]
+    # The signals of what she asked since name no user.
+    assert forgetting.memory(lake).knows("request", "r-new")
+
+
+def test_a_user_is_found_whether_her_id_was_stored_or_its_digest(
+    product: tuple[Lake, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, monitored = product
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    hashing = PrivacySettings(user_ids="hash", key_env="PRIVACY_KEY")
+    ingest(lake, monitored.model_copy(update={"privacy": hashing}))
+    for stored_now in (hashing, PrivacySettings(key_env="PRIVACY_KEY")):
+        now = monitored.model_copy(update={"privacy": stored_now})
+        assert set(forgetting.find_traces(lake, now, users=["user-jane"]).requests) == HERS
+
+
+def test_it_is_known_until_when_ids_were_hashed_with_another_key(
+    product: tuple[Lake, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, monitored = product
+    first, second = (
+        monitored.model_copy(update={"privacy": PrivacySettings(user_ids="hash", key_env=name)})
+        for name in ("PRIVACY_KEY", "OTHER_KEY")
+    )
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    monkeypatch.setenv("OTHER_KEY", "another")
+    days = [NOW + timedelta(days=day) for day in range(4)]
+    forgetting.note_key(lake, monitored, NOW)
+    assert lake.version("forgotten") is None
+    for day in days[:3]:
+        forgetting.note_key(lake, first, day)
+    version = lake.version("forgotten")
+    forgetting.note_key(lake, first, days[2] + timedelta(hours=1))
+    assert lake.version("forgotten") == version
+    assert forgetting.other_key_used(lake, first, days[3]) is None
+    forgetting.note_key(lake, second, days[3])
+    for now in (second, monitored):
+        assert forgetting.other_key_used(lake, now, days[3]) is not None
+    assert forgetting.other_key_used(lake, second, days[3]) == days[2]
+    gone = days[3] + timedelta(days=monitored.retention.words_days + 1)
+    assert forgetting.other_key_used(lake, second, gone) is None
+    assert not forgetting.memory(lake)  # a key is nobody
+
+
+def test_one_whose_id_was_a_digest_before_there_was_a_key_is_found(
+    product: tuple[Lake, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, monitored = product
+    monkeypatch.setenv("PRIVACY_KEY", "key")
+    ruled = monitored.model_copy(update={"redaction": [Redaction(pattern="jane")]})
+    ingest(lake, ruled)
+    hashing = PrivacySettings(user_ids="hash", key_env="PRIVACY_KEY")
+    now = ruled.model_copy(update={"privacy": hashing})
+    assert len(forgetting.find_traces(lake, now, users=["user-jane"]).requests) == 4
 
 
 def test_users_whose_ids_are_not_stored_cannot_be_asked_for(

@@ -7,16 +7,16 @@ their file stood.
 
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic_core import to_json
 
 from llm_monitoring.adapters.prices import Prices, TokenCounts
-from llm_monitoring.adapters.redaction import Redactor
+from llm_monitoring.adapters.redaction import Redactor, readable
 from llm_monitoring.adapters.sources.files import (
     SourceFile,
     placed,
@@ -37,6 +37,7 @@ from llm_monitoring.adapters.sources.jsonl import (
     parse_lines,
 )
 from llm_monitoring.adapters.sources.otlp import parse_spans
+from llm_monitoring.adapters.sources.otlp.attributes import WORDS
 from llm_monitoring.hours import hour_range
 from llm_monitoring.records import RejectedRow, Request, SourceRead, UserSignal
 from llm_monitoring.settings import Settings, Source
@@ -47,6 +48,16 @@ _Place = dict[str, Any]  # hour, source and file of a row
 # Place of its file, id, the file (one tuple a file: there are many entries), the row if wanted,
 # and whether it was read now.
 _Entry = tuple[tuple[int, int, str], Hashable, tuple[SourceFile, ...], Any, bool]
+
+
+class Unwanted(Protocol):
+    """Knows whose rows must not be stored, by their ids as the logs write them."""
+
+    def is_about(self, row: Any) -> bool:
+        """The row is one of theirs."""
+
+    def is_in(self, text: str) -> bool:
+        """A text names one of them."""
 
 
 @dataclass(slots=True)
@@ -88,6 +99,7 @@ class Reading(Generic[RowT]):
         reads: one per hour and source, zeros included.
         files: what was read, of any hour.
         ids: of every row that is there, of any hour.
+        unwanted: ids of those of the rows that must not be stored -> request as the log names it.
     """
 
     rows: list[RowT]
@@ -95,16 +107,22 @@ class Reading(Generic[RowT]):
     reads: list[SourceRead]
     files: list[FileContents]
     ids: Collection[Hashable]
+    unwanted: Mapping[Hashable, str] = field(default_factory=dict)
 
 
 def read_requests(
-    settings: Settings, first: int, last: int, unread: Unread[Request] = lambda _: ()
+    settings: Settings,
+    first: int,
+    last: int,
+    unread: Unread[Request] = lambda _: (),
+    unwanted: Unwanted | None = None,
 ) -> Reading[Request]:
     """Requests of hours `first` to `last`, priced and redacted.
 
     Args:
         unread: paths that were read -> stored rows of other files, of hours `first` to
             `late_hours` after `last`. Asked after the files were read: none can go in between.
+        unwanted: whose rows are named in the result, and have no excerpt where they are rejected.
 
     Raises:
         OSError: a file cannot be read; the caller may retry.
@@ -114,18 +132,22 @@ def read_requests(
     def record(row: Any, place: _Place) -> Request:
         return _request(row, place, prices, redactor)
 
-    reader = _Reader("raw_requests", settings, redactor, first, last)
+    reader = _Reader("raw_requests", settings, redactor, first, last, unwanted=unwanted)
     sources = settings.sources.requests
     return reader.read(sources, _parse_requests, record, request_id, unread)
 
 
 def read_signals(
-    settings: Settings, first: int, last: int, unread: Unread[UserSignal] = lambda _: ()
+    settings: Settings,
+    first: int,
+    last: int,
+    unread: Unread[UserSignal] = lambda _: (),
+    unwanted: Unwanted | None = None,
 ) -> Reading[UserSignal]:
     """User signals of hours `first` to `last`, redacted.
 
     Args:
-        unread: as of `read_requests`.
+        unread, unwanted: as of `read_requests`.
 
     Raises:
         OSError: a file cannot be read; the caller may retry.
@@ -135,7 +157,7 @@ def read_signals(
     def record(row: Any, place: _Place) -> UserSignal:
         return _signal(row, place, redactor)
 
-    reader = _Reader("user_signals", settings, redactor, first, last)
+    reader = _Reader("user_signals", settings, redactor, first, last, unwanted=unwanted)
     return reader.read(settings.sources.signals, _parse_signals, record, signal_id, unread)
 
 
@@ -143,10 +165,19 @@ class _Reader:
     """One pass over the sources of a table."""
 
     def __init__(
-        self, table: str, settings: Settings, redactor: Redactor, first: int, last: int
+        self,
+        table: str,
+        settings: Settings,
+        redactor: Redactor,
+        first: int,
+        last: int,
+        *,
+        unwanted: Unwanted | None,
     ) -> None:
         self.table, self.settings, self.redactor = table, settings, redactor
         self.first, self.last = first, last
+        self.unwanted = unwanted
+        self.named: dict[Hashable, str] = {}
         self.rejected: list[RejectedRow] = []
         self.counts: dict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
         self.files: list[FileContents] = []
@@ -172,6 +203,8 @@ class _Reader:
                         row = record(outcome.row, place) if wanted else None
                         row_id = key(row or self._named(outcome.row))
                         entries.append((order, row_id, stands_in, row, True))
+                        if wanted and self.unwanted and self.unwanted.is_about(outcome.row):
+                            self.named[row_id] = outcome.row.request_id
                     elif wanted:
                         self._count_lost(outcome, hour, name, source)
         stored = unread([contents.name for contents in self.files])
@@ -179,7 +212,8 @@ class _Reader:
         entries.sort(key=lambda entry: entry[0])
         rows = self._without_replaced(entries)
         ids = {entry[1] for entry in entries}
-        return Reading(rows, self.rejected, self._reads(sources, rows), self.files, ids)
+        reads = self._reads(sources, rows)
+        return Reading(rows, self.rejected, reads, self.files, ids, self.named)
 
     def _named(self, line: Line) -> Line:
         """The line under the id that it would be stored under."""
@@ -232,9 +266,14 @@ class _Reader:
                 file=file,
                 line=outcome.line,
                 reason=self.redactor.text(outcome.reason),
-                excerpt=self.redactor.excerpt(outcome.raw),
+                excerpt=self._excerpt(outcome.raw),
             )
         )
+
+    def _excerpt(self, raw: Any) -> str:
+        if self.unwanted and self.unwanted.is_in(readable(raw)):
+            return ""
+        return self.redactor.excerpt(raw, PEOPLE)
 
     def _without_replaced(self, entries: Sequence[_Entry]) -> list[Any]:
         """A row goes if one with its id follows in a file that may hold rows of its hour."""
@@ -360,4 +399,6 @@ def _is_unpriced(request: Request) -> bool:
     return request.cost_usd is None and not failed_uncounted
 
 
+# What every format calls the ids of users and sessions.
+PEOPLE = frozenset({"user_id", "session_id", *WORDS["user_id"], *WORDS["session_id"]})
 COUNTS = ("loaded", "rejected", "duplicates", "unpriced", "skipped")
