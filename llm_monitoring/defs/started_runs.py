@@ -10,22 +10,19 @@ from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 from llm_monitoring.defs.cost_check import cost_check_job
 from llm_monitoring.defs.jobs import (
     alerts_job,
-    hours_job,
     incidents_job,
-    ledger_job,
     maintenance,
     weeks_job,
 )
 from llm_monitoring.defs.liveness import mend_dead_runs
-from llm_monitoring.defs.partitions import PARTITION, RANGE_END, RANGE_START
+from llm_monitoring.defs.partitions import PARTITION
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.retries import Attempt, due_again
 
-# Jobs that failed runs start again. What people decide is not among them.
-AGAIN = (hours_job, weeks_job, alerts_job, incidents_job, ledger_job, maintenance, cost_check_job)
-# Each partition of these is work of its own; of the hours the newest run takes the others in.
-BY_PARTITION = (weeks_job.name, incidents_job.name)
-SWEEP = "llm_monitoring/sweep"  # tag of a run that catches up, with when it was asked for
+# Jobs that failed runs start again. What people decide is not among them, and hours that failed
+# are due in the sweep, whoever started them.
+AGAIN = (weeks_job, alerts_job, incidents_job, maintenance, cost_check_job)
+BY_PARTITION = (weeks_job.name, incidents_job.name)  # each partition of these is work of its own
 LOOK_BACK = timedelta(days=2)
 MOST_RUNS = 200
 NOT_BEGUN = [
@@ -44,7 +41,8 @@ STATES = {
     jobs=AGAIN,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Runs whose process died are failed; what failed is started again, ever later.",
+    description="Runs whose process died are failed; what failed is started again, after 1, 2, "
+    "4 ... at most 30 minutes.",
 )
 def failed_runs(
     context: dg.SensorEvaluationContext, monitoring: Monitoring
@@ -95,9 +93,8 @@ def is_failing(instance: dg.DagsterInstance, job_name: str, now: datetime) -> bo
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """What somebody started by hand is left to them, and hours that are caught up to the sweep."""
-    is_by_itself = run.tags.keys() & {SCHEDULE_NAME_TAG, SENSOR_NAME_TAG}
-    return bool(is_by_itself) and SWEEP not in run.tags
+    """What somebody started by hand is left to them."""
+    return bool(run.tags.keys() & {SCHEDULE_NAME_TAG, SENSOR_NAME_TAG})
 
 
 def _attempt(record: RunRecord) -> Attempt:
@@ -114,10 +111,9 @@ def _attempt(record: RunRecord) -> Attempt:
 
 
 def _again(run: dg.DagsterRun) -> dg.RunRequest:
-    kept = {tag: run.tags[tag] for tag in (RANGE_START, RANGE_END) if tag in run.tags}
     return dg.RunRequest(
         run_key=f"again:{run.run_id}",
         job_name=run.job_name,
         partition_key=run.tags.get(PARTITION),
-        tags={**kept, "llm_monitoring/because": f"run {run.run_id[:8]} failed"},
+        tags={"llm_monitoring/because": f"run {run.run_id[:8]} failed"},
     )

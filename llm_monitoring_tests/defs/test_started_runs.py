@@ -11,7 +11,7 @@ from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.jobs import DECISIONS
-from llm_monitoring.defs.partitions import PARTITION, RANGE_START, range_tags
+from llm_monitoring.defs.partitions import PARTITION, range_tags
 from llm_monitoring.defs.sensors import failed_checks
 from llm_monitoring.defs.started_runs import (
     AGAIN,
@@ -57,15 +57,13 @@ def again(instance: dg.DagsterInstance, minutes: float = 1.1) -> list[dg.RunRequ
     return list(requests_again(instance, datetime.now(UTC) + timedelta(minutes=minutes)))
 
 
-@pytest.mark.parametrize("job", ["hours", "reconcile_alerts", "ledger", "maintenance"])
+@pytest.mark.parametrize("job", ["reconcile_alerts", "cost_check", "maintenance"])
 def test_work_of_the_clock_that_failed_is_started_again_under_the_failed_runs_name(
     instance: dg.DagsterInstance, job: str
 ) -> None:
-    tags = range_tags(2026100500, 2026100501) if job == "hours" else {}
-    failed = started(instance, job, FAILURE, **tags)
+    failed = started(instance, job, FAILURE)
     (request,) = again(instance)
     assert (request.job_name, request.run_key) == (job, f"again:{failed.run_id}")
-    assert request.tags.get(RANGE_START) == tags.get(RANGE_START)
     assert again(instance, 0.5) == []
 
 
@@ -91,13 +89,13 @@ def test_an_investigation_that_failed_is_started_again_until_it_succeeds(
 def test_what_was_made_good_or_goes_on_is_left_alone(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
-    started(instance, "hours", FAILURE)
-    started(instance, "hours", status)
+    started(instance, "maintenance", FAILURE)
+    started(instance, "maintenance", status)
     assert again(instance, 60) == []
 
 
 def test_what_a_person_started_is_left_to_them(instance: dg.DagsterInstance) -> None:
-    run = instance.create_run_for_job(defs.resolve_job_def("hours"))
+    run = instance.create_run_for_job(defs.resolve_job_def("maintenance"))
     instance.report_run_failed(run)
     assert again(instance) == []
 
@@ -127,9 +125,15 @@ def _is_retried_by_dagster(instance: dg.DagsterInstance, run: dg.DagsterRun) -> 
     return auto_reexecution_should_retry_run(instance, failed, RunFailureReason.STEP_FAILURE)
 
 
-def test_every_job_is_started_again_or_is_a_decision() -> None:
+def test_hours_are_left_to_the_sweep(instance: dg.DagsterInstance) -> None:
+    started(instance, "hours", FAILURE, **range_tags(2026100500, 2026100501))
+    assert again(instance, 60) == []
+
+
+def test_every_job_is_started_again_or_swept_or_a_persons() -> None:
     jobs = {job.name for job in defs.jobs or ()}
-    assert {job.name for job in (*AGAIN, *DECISIONS)} == jobs
+    by_hand = {"ledger"}
+    assert {job.name for job in (*AGAIN, *DECISIONS)} | {"hours"} | by_hand == jobs
 
 
 def test_a_run_waits_until_it_has_begun(instance: dg.DagsterInstance) -> None:
