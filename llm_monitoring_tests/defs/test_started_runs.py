@@ -10,6 +10,7 @@ from dagster._core.events import RunFailureReason
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from llm_monitoring.definitions import defs
+from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.jobs import DECISIONS
 from llm_monitoring.defs.partitions import PARTITION, range_tags
 from llm_monitoring.defs.sensors import failed_checks
@@ -20,6 +21,7 @@ from llm_monitoring.defs.started_runs import (
     is_waiting,
     requests_again,
 )
+from llm_monitoring.hours import week_key, week_start
 
 FAILURE, SUCCESS, STARTED = (
     dg.DagsterRunStatus.FAILURE,
@@ -52,6 +54,11 @@ def started(
     return run
 
 
+THIS_WEEK, LAST_WEEK = (
+    f"{week_start(week_key(datetime.now(UTC) - timedelta(weeks=n))):%Y-%m-%d}" for n in (0, 1)
+)
+
+
 def again(instance: dg.DagsterInstance, minutes: float = 1.1) -> list[dg.RunRequest]:
     """What is asked for so many minutes from now."""
     return list(requests_again(instance, datetime.now(UTC) + timedelta(minutes=minutes)))
@@ -68,9 +75,37 @@ def test_work_of_the_clock_that_failed_is_started_again_under_the_failed_runs_na
 
 
 def test_a_week_is_started_again_whatever_became_of_another(instance: dg.DagsterInstance) -> None:
-    started(instance, "weeks", FAILURE, **{PARTITION: "2026-10-05"})
-    started(instance, "weeks", SUCCESS, **{PARTITION: "2026-10-12"})
-    assert [r.partition_key for r in again(instance)] == ["2026-10-05"]
+    started(instance, "weeks", FAILURE, **{PARTITION: THIS_WEEK})
+    started(instance, "weeks", SUCCESS, **{PARTITION: LAST_WEEK})
+    (request,) = again(instance)
+    assert (request.partition_key, request.asset_selection) == (THIS_WEEK, None)
+
+
+def test_a_week_that_is_over_is_not_probed_any_more(instance: dg.DagsterInstance) -> None:
+    started(instance, "weeks", FAILURE, **{PARTITION: LAST_WEEK})
+    assert again(instance) == []
+
+
+def test_probes_that_were_answered_are_not_asked_again(instance: dg.DagsterInstance) -> None:
+    started(instance, "weeks", FAILURE, **{PARTITION: THIS_WEEK})
+    probed = dg.AssetMaterialization("probe_results", partition=LAST_WEEK)
+    instance.report_runless_asset_event(probed)
+    assert [r.asset_selection for r in again(instance)] == [None]
+    instance.report_runless_asset_event(probed._replace(partition=THIS_WEEK))
+    (request,) = again(instance)
+    assert request.asset_selection == [provider_drift.key]
+    selected = defs.resolve_job_def("weeks").get_subset(asset_selection={provider_drift.key})
+    assert [node.name for node in selected.nodes] == ["provider_drift"]
+
+
+def test_work_that_failed_is_seen_however_often_other_work_fails(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_monitoring.defs.started_runs.MOST_RUNS", 2)
+    started(instance, "maintenance", FAILURE)
+    for _ in range(3):
+        started(instance, "hours", FAILURE)
+    assert [r.job_name for r in again(instance)] == ["maintenance"]
 
 
 def test_an_investigation_that_failed_is_started_again_until_it_succeeds(
