@@ -7,7 +7,15 @@ from datetime import datetime
 
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files, stored_name
-from llm_monitoring.hours import HOUR, hour_key, hour_range, hours_between, ranges, shift
+from llm_monitoring.hours import (
+    HOUR,
+    LONGEST_RUN,
+    hour_key,
+    hour_range,
+    hours_between,
+    ranges,
+    shift,
+)
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.ingest import hours_to_take_up
 from llm_monitoring.records import LogFile
@@ -15,7 +23,6 @@ from llm_monitoring.retries import wait_after
 from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
 
 WATCHED_DAYS = 7  # how far back files are looked at for changes, and runs for failures
-LONGEST = 48  # hours to a run: memory stays small, and one that fails has lost two days at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ def monitored_hours(settings: Settings, now: datetime) -> tuple[int, int] | None
 
 
 def pieces_newest_first(
-    hours: Iterable[int], longest_at: Callable[[int], int] = lambda _: LONGEST
+    hours: Iterable[int], longest_at: Callable[[int], int] = lambda _: LONGEST_RUN
 ) -> Iterator[tuple[int, int]]:
     """Neighbouring hours as (first, last), the newest first.
 
@@ -142,8 +149,8 @@ def resting_hours(failures: Mapping[int, Sequence[HoursRun]], now: datetime) -> 
 
 def shorter_where_failed(failures: Mapping[int, Sequence[HoursRun]]) -> Callable[[int], int]:
     """Pieces a quarter as long as runs that failed: one hour that cannot be run is left alone."""
-    shortest = {hour: min(run.length for run in runs) for hour, runs in failures.items()}
-    return lambda hour: min(LONGEST, max(1, shortest[hour] // 4)) if hour in shortest else LONGEST
+    quarters = {hour: min(run.length for run in runs) // 4 for hour, runs in failures.items()}
+    return lambda hour: min(LONGEST_RUN, max(1, quarters.get(hour, LONGEST_RUN)))
 
 
 def _charted(lake: Lake, hours: tuple[int, int]) -> set[int]:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from llm_monitoring.hours import hour_start, hours_between, shift
+from llm_monitoring.hours import LONGEST_RUN, hour_start, hours_between, shift
 from llm_monitoring.pipeline.catch_up import (
-    LONGEST,
     Due,
     HoursRun,
     due_hours,
@@ -134,7 +133,7 @@ def test_an_hour_stays_undone_until_a_run_that_began_later_succeeds_in_it() -> N
 def test_pieces_are_short_and_shorter_where_a_run_failed() -> None:
     hours = [shift(START, hour) for hour in range(100)]
     pieces = list(pieces_newest_first(hours))
-    assert [hours_between(*piece) + 1 for piece in pieces] == [LONGEST, LONGEST, 4]
+    assert [hours_between(*piece) + 1 for piece in pieces] == [LONGEST_RUN, LONGEST_RUN, 4]
     assert pieces[0][1] == hours[-1]
     noon = datetime(2026, 10, 5, 12, tzinfo=UTC)
     failed = failures_by_hour([run(52, 99, noon), run(88, 99, noon)])
@@ -149,7 +148,7 @@ def test_pieces_are_short_and_shorter_where_a_run_failed() -> None:
 
 def test_pieces_of_a_long_run_that_failed_are_no_longer_than_others() -> None:
     failed = failures_by_hour([run(0, 2399, datetime(2026, 10, 5, 12, tzinfo=UTC))])
-    assert shorter_where_failed(failed)(shift(START, 5)) == LONGEST
+    assert shorter_where_failed(failed)(shift(START, 5)) == LONGEST_RUN
 
 
 def test_hours_that_failed_rest_for_longer_each_time_and_are_then_due_again() -> None:
