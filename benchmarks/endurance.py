@@ -29,7 +29,7 @@ from rich.table import Table
 
 from benchmarks.measuring import Cost, machine, today
 from benchmarks.page import RESULTS, write_page
-from llm_monitoring.hours import HOUR, hour_start, shift
+from llm_monitoring.hours import HOUR, hour_start, pieces, shift
 
 DEMO = Path(__file__).parents[1] / "demo" / "monitoring.yaml"
 FIRST = 2026060100  # a Monday; a year's third ends before anybody measures
@@ -111,11 +111,11 @@ def _measure(console: Console, config: Path, days: list[int], ticks: int) -> dic
 
 
 def _backfill(instance: Any, first: int, last: int) -> None:
-    from llm_monitoring.cli.backfill import chunks, run_job
+    from llm_monitoring.cli.backfill import run_job
     from llm_monitoring.defs.partitions import range_tags
 
     with _clock(last):
-        for one, other in chunks(first, last):
+        for one, other in pieces(first, last):
             run_job(instance, "hours", tags=range_tags(one, other))
         run_job(instance, "reconcile_alerts")
         run_job(instance, "maintenance")

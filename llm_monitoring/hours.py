@@ -7,6 +7,7 @@ from functools import lru_cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 LAST_HOUR = 9999123123  # later than any
+LONGEST_RUN = 48  # hours: memory stays small, and one that is killed has lost two days at most
 
 
 def hour_key(moment: datetime) -> int:
@@ -60,6 +61,13 @@ def ranges(hours: Iterable[int]) -> Iterator[tuple[int, int]]:
         if i == len(ordered) or indexes[i] != indexes[i - 1] + 1:
             yield ordered[start], ordered[i - 1]
             start = i
+
+
+def pieces(first: int, last: int, longest: int = LONGEST_RUN) -> Iterator[tuple[int, int]]:
+    """The hours from first to last in pieces of at most `longest`, in order of time."""
+    while first <= last:
+        yield first, min(shift(first, longest - 1), last)
+        first = shift(first, longest)
 
 
 def week_key(moment: datetime) -> int:

@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_monitoring.hours import (
+    LONGEST_RUN,
     hour_at,
     hour_index,
     hour_key,
     hour_range,
     hour_start,
     hours_between,
+    pieces,
     shift,
     week_key,
     week_start,
@@ -87,3 +89,13 @@ def test_a_week_starts_on_its_monday_utc() -> None:
     east = timezone(timedelta(hours=9))
     assert week_key(datetime(2026, 10, 12, 8, 0, tzinfo=east)) == monday
     assert week_start(monday) == datetime(2026, 10, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("longest", [1, 5, LONGEST_RUN])
+@pytest.mark.parametrize("count", [1, LONGEST_RUN - 1, LONGEST_RUN, LONGEST_RUN + 1, 149])
+def test_pieces_cover_every_hour_once(longest: int, count: int) -> None:
+    last = shift(2026100500, count - 1)
+    found = list(pieces(2026100500, last, longest))
+    hours = [hour for piece in found for hour in hour_range(*piece)]
+    assert hours == list(hour_range(2026100500, last))
+    assert max(hours_between(*piece) + 1 for piece in found) == min(longest, count)

@@ -1,4 +1,4 @@
-"""Every hourly asset over a range, a day at a time, in this process."""
+"""Every hourly asset over a range, two days at a time, in this process."""
 
 import logging
 import signal
@@ -23,9 +23,8 @@ from llm_monitoring.cli.waiting import watching_pools
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.executor import run_here
 from llm_monitoring.defs.partitions import PARTITION, range_tags
-from llm_monitoring.hours import hours_between, shift
+from llm_monitoring.hours import hours_between, pieces
 
-CHUNK = 48  # hours: memory stays small, and a backfill that is killed has lost two days at most
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 # The lock of a run tells whether it lives, so no daemon ends it for its length or runs it again.
@@ -43,8 +42,7 @@ def run_backfill(config: Path, first: int, last: int) -> None:
         working_instance(config, bar.console.print) as instance,
     ):
         task = bar.add_task("backfill", total=hours_between(first, last) + 1)
-        run_job(instance, "ledger")
-        for start, end in chunks(first, last):
+        for start, end in pieces(first, last):
             bar.update(task, description=f"hours {start} to {end}")
             run_job(instance, "hours", tags=range_tags(start, end))
             bar.advance(task, hours_between(start, end) + 1)
@@ -65,13 +63,6 @@ def working_instance(config: Path, tell: Callable[[str], None]) -> Iterator[dg.D
     """The instance without what dead runs left; it says what its runs wait for."""
     with open_instance(config) as instance, watching_pools(instance, tell):
         yield instance
-
-
-def chunks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    """The range in pieces of CHUNK hours."""
-    for offset in range(0, hours_between(first, last) + 1, CHUNK):
-        start = shift(first, offset)
-        yield start, min(shift(start, CHUNK - 1), last)
 
 
 def run_job(

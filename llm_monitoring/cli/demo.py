@@ -12,7 +12,7 @@ import click
 import dagster as dg
 from rich.table import Table
 
-from llm_monitoring.cli.backfill import chunks, my_turn, progress_bar, run_job, working_instance
+from llm_monitoring.cli.backfill import my_turn, progress_bar, run_job, working_instance
 from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.home import TURN
 from llm_monitoring.defs.lake_state import models_of_feature
@@ -23,6 +23,7 @@ from llm_monitoring.hours import (
     hour_range,
     hour_start,
     hours_between,
+    pieces,
     shift,
     week_key,
     week_start,
@@ -94,10 +95,8 @@ def _log_to(path: Path) -> Path:
 def _run(instance: dg.DagsterInstance, first: int, last: int) -> None:
     """Two days at a time: the hours, the week's probes once they are due, the alerts."""
     with progress_bar() as bar:
-        pieces = list(chunks(first, last))
         task = bar.add_task("", total=hours_between(first, last) + 1)
-        run_job(instance, "ledger")
-        for start, end in pieces:
+        for start, end in pieces(first, last):
             bar.update(task, description=f"{hour_start(start):%a %d %b} (simulated)")
             run_job(instance, "hours", tags=range_tags(start, end))
             for week in _weeks_due(start, end):

@@ -23,6 +23,8 @@ from llm_monitoring.pipeline.ingest import latest
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
 OVERTAKEN = dg.SkipReason("a newer tick has come")
+# Hours run one at a time: of those that are queued, the hour that closed is run first.
+BEFORE_HISTORY = {"dagster/priority": "5"}
 
 
 @dg.schedule(
@@ -32,13 +34,14 @@ def closed_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Ski
     """The hour that closed, with the hours before it whose requests may have come late."""
     if is_overtaken(context, HOUR):
         return OVERTAKEN
-    tags = closed_hours(context.scheduled_execution_time)
+    tags = range_of_tick(context.scheduled_execution_time)
     if tags is None:
         return dg.SkipReason("no monitored hour has just closed")
-    return dg.RunRequest(run_key=f"{min(tags.values())}..{max(tags.values())}", tags=tags)
+    run_key = f"{min(tags.values())}..{max(tags.values())}"
+    return dg.RunRequest(run_key=run_key, tags={**tags, **BEFORE_HISTORY})
 
 
-def closed_hours(now: datetime) -> dict[str, str] | None:
+def range_of_tick(now: datetime) -> dict[str, str] | None:
     """Partition range of a tick; None: the hour that closed is not monitored."""
     last = now.replace(minute=0, second=0, microsecond=0) - HOUR
     if last < SETTINGS.start or (SETTINGS.end is not None and last >= SETTINGS.end):
@@ -61,7 +64,7 @@ def hourly_cost_check(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | 
     That run checks the cost too; a run of its own would cost a process an hour.
     """
     moment = context.scheduled_execution_time
-    if closed_hours(moment) is None:
+    if range_of_tick(moment) is None:
         return dg.SkipReason("no monitored hour has just closed")
     checked = last_cost_check(context.instance)
     if checked is not None and checked >= moment.replace(minute=0, second=0, microsecond=0):

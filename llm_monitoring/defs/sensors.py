@@ -7,22 +7,27 @@ restarts, neither loses an alert nor makes it twice.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
+from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 from llm_monitoring.alerts import due
+from llm_monitoring.alerts.sentences import hour_text
 from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.jobs import alerts_job, hours_job, incidents_job
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.started_runs import LOOK_BACK, SWEEP, failed_runs, is_failing, is_waiting
+from llm_monitoring.defs.schedules import closed_hour
+from llm_monitoring.defs.started_runs import failed_runs, is_failing, is_waiting
 from llm_monitoring.defs.watching import self_check
 from llm_monitoring.hours import hour_range, hour_start
 from llm_monitoring.pipeline.catch_up import (
+    WATCHED_DAYS,
     Due,
+    HoursRun,
     due_hours,
+    failures_by_hour,
     pieces_newest_first,
     resting_hours,
     shorter_where_failed,
@@ -39,8 +44,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
-PAGE = 200  # runs or events read at a time
-CATCHING_UP = 2  # such runs at a time
+SWEEP = "llm_monitoring/sweep"  # tag of a run that catches up, with when it was asked for
+PAGE = 200  # events read at a time
 LOOK_EVERY = timedelta(minutes=5)  # while nothing is due
 AT = "%Y-%m-%dT%H:%M:%S"
 DUE = "due"
@@ -149,87 +154,105 @@ def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> 
 
 @dg.sensor(
     job=hours_job,
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=30,
     default_status=RUNNING,
-    description="Hours that were never measured, or whose files changed since, are run again.",
+    description="Hours that were never measured, whose run failed, or whose files changed since, "
+    "are run again.",
 )
 def missing_hours_and_late_files(
     context: dg.SensorEvaluationContext, monitoring: Monitoring
 ) -> dg.SensorResult | dg.SkipReason:
-    """Closed hours that were never measured, or whose files changed since, are run again.
+    """Closed hours that were never measured, whose run failed, or whose files changed, are run.
 
-    What was measured and of which files stands in the lake; the cursor only says when nothing was
-    due, so that files are looked through every five minutes. The newest hours come first, a few
-    runs at a time.
+    What was measured and of which files stands in the lake, what failed in Dagster; the cursor
+    only says when nothing was due, so that files are looked through every five minutes. The newest
+    hours come first, one run at a time: the hour that closes waits for no more than that.
     """
-    now = monitoring.now()
-    if f"{now - LOOK_EVERY:{AT}}" < (context.cursor or "") <= f"{now:{AT}}":
-        return dg.SkipReason("nothing was due at the last look, less than five minutes ago")
-    runs = context.instance.get_runs(dg.RunsFilter(job_name=hours_job.name, statuses=UNFINISHED))
-    free = CATCHING_UP - sum(SWEEP in run.tags for run in runs)
-    if free <= 0:
+    instance, now = context.instance, monitoring.now()
+    runs = instance.get_runs(dg.RunsFilter(job_name=hours_job.name, statuses=UNFINISHED))
+    if any(SWEEP in run.tags for run in runs):
         return dg.SkipReason("hours are being caught up")
-    due = due_hours(monitoring.lake, monitoring.settings, now)
-    busy = _hours_of_runs(runs)
-    failed = list(_failed_ranges(context.instance, now))
-    # Hours that failed are asked for again later and later; until then it is others' turn.
-    pieces = pieces_newest_first(
-        (due.missing | due.changed) - busy - resting_hours(failed, now),
-        shorter_where_failed(span for span, _ in failed),
+    failures = failures_by_hour(_ended_runs(instance, now - timedelta(days=WATCHED_DAYS)))
+    was_quiet = f"{now - LOOK_EVERY:{AT}}" < (context.cursor or "") <= f"{now:{AT}}"
+    if was_quiet and not failures:
+        return dg.SkipReason("nothing was due at the last look, less than five minutes ago")
+    due = due_hours(
+        monitoring.lake, monitoring.settings, now, failed=failures, began=_first_hour(instance)
     )
-    asked = f"{now:%Y-%m-%dT%H:%M}"
-    requests = [
-        dg.RunRequest(
-            run_key=f"{first}..{last}:{asked}", tags={**range_tags(first, last), SWEEP: asked}
-        )
-        for first, last in islice(pieces, free)
-    ]
-    if not requests:
-        is_quiet = not (due.missing | due.changed)
-        return dg.SensorResult(
-            skip_reason=_nothing_due(due), cursor=f"{now:{AT}}" if is_quiet else DUE
-        )
-    return dg.SensorResult(run_requests=requests, cursor=DUE)
+    # Hours that failed are asked for again later and later; until then it is others' turn.
+    ready = due.now - _hours_of_runs(runs) - resting_hours(failures, now)
+    piece = next(pieces_newest_first(ready, shorter_where_failed(failures)), None)
+    if piece is None:
+        cursor = DUE if due.now else f"{now:{AT}}"
+        return dg.SensorResult(skip_reason=_nothing_ready(due), cursor=cursor)
+    first, last = piece
+    asked = f"{now:%Y-%m-%dT%H:%M:%S}"
+    request = dg.RunRequest(
+        run_key=f"{first}..{last}:{asked}", tags={**range_tags(first, last), SWEEP: asked}
+    )
+    return dg.SensorResult(run_requests=[request], cursor=DUE)
 
 
-def _nothing_due(due: Due) -> dg.SkipReason:
-    if count := len(due.missing | due.changed):
+def _nothing_ready(due: Due) -> dg.SkipReason:
+    if count := len(due.now):
         return dg.SkipReason(f"{count} hours are due: they are run, or failed and rest a while")
     if not due.waiting:
         return dg.SkipReason("every closed hour is measured as its files are now")
     first, last = min(due.waiting), max(due.waiting)
     return dg.SkipReason(
-        f"{len(due.waiting)} hours from {first} to {last} are older than the first that was "
-        "measured. Their answers cost the judge money, so they wait for your word: "
-        f"llm-monitoring backfill --from {hour_text(first)} --to {hour_text(last)}"
+        f"{len(due.waiting)} hours from {hour_text(first)} to {hour_text(last)} are older than the "
+        "first that was run by the clock. Their answers cost the judge money, so they wait for "
+        "your word: "
+        f"llm-monitoring backfill --from {_argument(first)} --to {_argument(last)}"
     )
 
 
-def hour_text(hour: int) -> str:
+def _argument(hour: int) -> str:
     """An hour as the command line takes it."""
     return f"{hour_start(hour):%Y-%m-%dT%H}"
 
 
 def _hours_of_runs(runs: Iterable[dg.DagsterRun]) -> set[int]:
-    return {hour for span in _ranges_of_runs(runs) for hour in hour_range(*span)}
+    spans = filter(None, (range_of_tags(run.tags) for run in runs))
+    return {hour for span in spans for hour in hour_range(*span)}
 
 
-def _failed_ranges(
-    instance: dg.DagsterInstance, now: datetime
-) -> Iterator[tuple[tuple[int, int], datetime]]:
-    """First and last hour of runs that failed lately, and when each ended."""
-    failed = dg.RunsFilter(
-        job_name=hours_job.name,
-        statuses=[dg.DagsterRunStatus.FAILURE],
-        updated_after=now - LOOK_BACK,
-    )
-    for record in instance.get_run_records(failed, limit=PAGE):
+def _ended_runs(instance: dg.DagsterInstance, since: datetime) -> Iterator[HoursRun]:
+    """Runs that failed since, whoever started them, and those that succeeded after the first.
+
+    What somebody cancelled is left to them.
+    """
+    failed = list(_hours_runs(instance, dg.DagsterRunStatus.FAILURE, since))
+    if failed:
+        yield from failed
+        first = min(run.ended_at for run in failed)
+        yield from _hours_runs(instance, dg.DagsterRunStatus.SUCCESS, first)
+
+
+def _hours_runs(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, since: datetime
+) -> Iterator[HoursRun]:
+    filters = dg.RunsFilter(job_name=hours_job.name, statuses=[status], updated_after=since)
+    for record in instance.get_run_records(filters):
         if span := range_of_tags(record.dagster_run.tags):
-            yield span, record.update_timestamp
+            yield HoursRun(
+                hours=span,
+                began_at=_moment(record.start_time) or record.create_timestamp,
+                ended_at=_moment(record.end_time) or record.update_timestamp,
+                succeeded=status is dg.DagsterRunStatus.SUCCESS,
+            )
 
 
-def _ranges_of_runs(runs: Iterable[dg.DagsterRun]) -> Iterator[tuple[int, int]]:
-    return filter(None, (range_of_tags(run.tags) for run in runs))
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _first_hour(instance: dg.DagsterInstance) -> int | None:
+    """First hour that the clock ran, of the runs that are kept; None: it has run none yet."""
+    by_clock = dg.RunsFilter(job_name=hours_job.name, tags={SCHEDULE_NAME_TAG: closed_hour.name})
+    records = instance.get_run_records(by_clock, limit=1, ascending=True)
+    spans = (range_of_tags(record.dagster_run.tags) for record in records)
+    return next((span[0] for span in spans if span), None)
 
 
 def _short_hash(text: str) -> str:

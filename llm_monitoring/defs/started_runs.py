@@ -7,25 +7,24 @@ import dagster as dg
 from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunRecord
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
+from llm_monitoring.defs.assets.provider import probe_results, provider_drift
 from llm_monitoring.defs.cost_check import cost_check_job
 from llm_monitoring.defs.jobs import (
     alerts_job,
-    hours_job,
     incidents_job,
-    ledger_job,
     maintenance,
     weeks_job,
 )
 from llm_monitoring.defs.liveness import mend_dead_runs
-from llm_monitoring.defs.partitions import PARTITION, RANGE_END, RANGE_START
+from llm_monitoring.defs.partitions import PARTITION
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import week_key, week_start
 from llm_monitoring.retries import Attempt, due_again
 
-# Jobs that failed runs start again. What people decide is not among them.
-AGAIN = (hours_job, weeks_job, alerts_job, incidents_job, ledger_job, maintenance, cost_check_job)
-# Each partition of these is work of its own; of the hours the newest run takes the others in.
-BY_PARTITION = (weeks_job.name, incidents_job.name)
-SWEEP = "llm_monitoring/sweep"  # tag of a run that catches up, with when it was asked for
+# Jobs that failed runs start again. What people decide is not among them, and hours that failed
+# are due in the sweep, whoever started them.
+AGAIN = (weeks_job, alerts_job, incidents_job, maintenance, cost_check_job)
+BY_PARTITION = (weeks_job.name, incidents_job.name)  # each partition of these is work of its own
 LOOK_BACK = timedelta(days=2)
 MOST_RUNS = 200
 NOT_BEGUN = [
@@ -44,7 +43,8 @@ STATES = {
     jobs=AGAIN,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Runs whose process died are failed; what failed is started again, ever later.",
+    description="Runs whose process died are failed; what failed is started again, after 1, 2, "
+    "4 ... at most 30 minutes.",
 )
 def failed_runs(
     context: dg.SensorEvaluationContext, monitoring: Monitoring
@@ -59,27 +59,31 @@ def failed_runs(
 
 def requests_again(instance: dg.DagsterInstance, now: datetime) -> Iterator[dg.RunRequest]:
     """What failed and is due: each failed run is followed by one request at most."""
-    failed = instance.get_run_records(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - LOOK_BACK),
-        limit=MOST_RUNS,
+    for job in AGAIN:
+        for run in _due_of_job(instance, job.name, now):
+            if job is not weeks_job:
+                yield _again(run)
+            elif run.tags.get(PARTITION) == _week(now):  # probes of today are none of another week
+                yield _again(run, _left_of_week(instance, run.tags[PARTITION]))
+
+
+def _due_of_job(instance: dg.DagsterInstance, name: str, now: datetime) -> Iterator[dg.DagsterRun]:
+    """Newest runs of each work of a job that failed long enough ago."""
+    filters = dg.RunsFilter(
+        job_name=name, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=now - LOOK_BACK
     )
-    names = {job.name for job in AGAIN}
-    ours = [r for r in failed if r.dagster_run.job_name in names and _is_ours(r.dagster_run)]
-    known = {r.dagster_run.run_id: r.dagster_run for r in ours}
-    attempts = []
-    for name in {run.job_name for run in known.values()}:
-        since = min(r.create_timestamp for r in ours if r.dagster_run.job_name == name)
-        attempts += [
-            _attempt(record)
-            for record in instance.get_run_records(
-                dg.RunsFilter(job_name=name, created_after=since - timedelta(seconds=1)),
-                limit=MOST_RUNS,
-            )
-            if name in BY_PARTITION or _is_ours(record.dagster_run)
-        ]
+    failed = instance.get_run_records(filters, limit=MOST_RUNS)
+    ours = {r.dagster_run.run_id: r for r in failed if _is_ours(r.dagster_run)}
+    if not ours:
+        return
+    since = min(record.create_timestamp for record in ours.values()) - timedelta(seconds=1)
+    later = instance.get_run_records(
+        dg.RunsFilter(job_name=name, created_after=since), limit=MOST_RUNS
+    )
+    attempts = [_attempt(r) for r in later if name in BY_PARTITION or _is_ours(r.dagster_run)]
     for attempt in due_again(attempts, now):
-        if attempt.run_id in known:
-            yield _again(known[attempt.run_id])
+        if attempt.run_id in ours:
+            yield ours[attempt.run_id].dagster_run
 
 
 def is_waiting(instance: dg.DagsterInstance, job_name: str) -> bool:
@@ -95,9 +99,8 @@ def is_failing(instance: dg.DagsterInstance, job_name: str, now: datetime) -> bo
 
 
 def _is_ours(run: dg.DagsterRun) -> bool:
-    """What somebody started by hand is left to them, and hours that are caught up to the sweep."""
-    is_by_itself = run.tags.keys() & {SCHEDULE_NAME_TAG, SENSOR_NAME_TAG}
-    return bool(is_by_itself) and SWEEP not in run.tags
+    """What somebody started by hand is left to them."""
+    return bool(run.tags.keys() & {SCHEDULE_NAME_TAG, SENSOR_NAME_TAG})
 
 
 def _attempt(record: RunRecord) -> Attempt:
@@ -113,11 +116,23 @@ def _attempt(record: RunRecord) -> Attempt:
     )
 
 
-def _again(run: dg.DagsterRun) -> dg.RunRequest:
-    kept = {tag: run.tags[tag] for tag in (RANGE_START, RANGE_END) if tag in run.tags}
+def _week(now: datetime) -> str:
+    """Partition of the week that runs."""
+    return f"{week_start(week_key(now)):%Y-%m-%d}"
+
+
+def _left_of_week(instance: dg.DagsterInstance, week: str) -> list[dg.AssetKey] | None:
+    """What is left to do of a week whose probes were answered; None: all of it."""
+    answered = dg.AssetRecordsFilter(asset_key=probe_results.key, asset_partitions=[week])
+    records = instance.fetch_materializations(answered, limit=1).records
+    return [provider_drift.key] if records else None
+
+
+def _again(run: dg.DagsterRun, assets: list[dg.AssetKey] | None = None) -> dg.RunRequest:
     return dg.RunRequest(
         run_key=f"again:{run.run_id}",
         job_name=run.job_name,
         partition_key=run.tags.get(PARTITION),
-        tags={**kept, "llm_monitoring/because": f"run {run.run_id[:8]} failed"},
+        asset_selection=assets,
+        tags={"llm_monitoring/because": f"run {run.run_id[:8]} failed"},
     )

@@ -1,21 +1,28 @@
-"""Which hours have to be run: never measured, or not as their log files are now."""
+"""Which hours have to be run: never measured, not made good, or not as their log files are now."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files, stored_name
-from llm_monitoring.hours import HOUR, hour_key, hour_range, ranges, shift
+from llm_monitoring.hours import (
+    HOUR,
+    LONGEST_RUN,
+    hour_key,
+    hour_range,
+    hours_between,
+    ranges,
+    shift,
+)
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.ingest import hours_to_take_up
 from llm_monitoring.records import LogFile
 from llm_monitoring.retries import wait_after
 from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
 
-WATCHED_DAYS = 7  # how far back files are looked at for changes
-LONGEST = 48  # hours to a run: memory stays small, and one that fails has lost two days at most
+WATCHED_DAYS = 7  # how far back files are looked at for changes, and runs for failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,35 +32,74 @@ class Due:
     Args:
         missing: never measured.
         changed: measured, but their files say something else now.
-        waiting: never measured and older than the first that was: a judge that is paid starts on
-            these only when it is told to.
+        unfinished: a run of them failed and none made it good since, or they have no charts.
+        waiting: never measured and older than the first that the clock ran: a judge that is paid
+            starts on these only when it is told to.
     """
 
-    missing: frozenset[int]
-    changed: frozenset[int]
-    waiting: frozenset[int]
+    missing: frozenset[int] = frozenset()
+    changed: frozenset[int] = frozenset()
+    unfinished: frozenset[int] = frozenset()
+    waiting: frozenset[int] = frozenset()
+
+    @property
+    def now(self) -> frozenset[int]:
+        """All that wait for no word."""
+        return self.missing | self.changed | self.unfinished
 
 
-def due_hours(lake: Lake, settings: Settings, now: datetime) -> Due:
-    """Closed hours to be run, but for the newest, which is the schedule's."""
-    closed = closed_hours(settings, now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursRun:
+    """A run of hours that ended."""
+
+    hours: tuple[int, int]  # first and last
+    began_at: datetime
+    ended_at: datetime
+    succeeded: bool
+
+    @property
+    def length(self) -> int:
+        """How many hours it ran."""
+        return hours_between(*self.hours) + 1
+
+
+def due_hours(
+    lake: Lake,
+    settings: Settings,
+    now: datetime,
+    *,
+    failed: Collection[int] = (),
+    began: int | None = None,
+) -> Due:
+    """Closed hours to be run; the newest, which is the schedule's, only once its run failed.
+
+    Args:
+        failed: hours that a run left undone.
+        began: first hour that the clock ran; None: it has run none yet.
+    """
+    closed = monitored_hours(settings, now)
     if closed is None:
-        return Due(frozenset(), frozenset(), frozenset())
+        return Due()
     first, last = closed
     measured = set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
-    missing = set(hour_range(first, last)) - measured
-    # On an empty lake the hour that closes is the first one that a paid judge may see by itself.
-    oldest = min(measured, default=shift(last, 1))
+    monitored = set(hour_range(first, last))
+    missing = monitored - measured
+    # Before the clock has run any, the hour that closes is the first that a paid judge may see.
     is_paid = isinstance(settings.judge, EndpointJudgeSettings)
-    waiting = {hour for hour in missing if is_paid and hour < oldest}
+    border = shift(last, 1) if began is None else began
+    waiting = {hour for hour in missing if is_paid and hour < border}
+    undone = {hour for hour in failed if first <= hour <= shift(last, 1)}
+    watched = max(first, shift(last, 1 - 24 * WATCHED_DAYS)), last
+    uncharted = measured & set(hour_range(*watched)) - _charted(lake, watched)
     return Due(
         missing=frozenset(missing - waiting),
-        changed=frozenset(_changed(lake, settings, last) & measured),
+        changed=frozenset(_changed(lake, settings, watched) & measured),
+        unfinished=frozenset((undone | uncharted) - waiting),
         waiting=frozenset(waiting),
     )
 
 
-def closed_hours(settings: Settings, now: datetime) -> tuple[int, int] | None:
+def monitored_hours(settings: Settings, now: datetime) -> tuple[int, int] | None:
     """First and last monitored hour that closed, without the newest; None: there is none."""
     last = now.replace(minute=0, second=0, microsecond=0) - 2 * HOUR
     if settings.end is not None:
@@ -62,7 +108,7 @@ def closed_hours(settings: Settings, now: datetime) -> tuple[int, int] | None:
 
 
 def pieces_newest_first(
-    hours: Iterable[int], longest_at: Callable[[int], int] = lambda _: LONGEST
+    hours: Iterable[int], longest_at: Callable[[int], int] = lambda _: LONGEST_RUN
 ) -> Iterator[tuple[int, int]]:
     """Neighbouring hours as (first, last), the newest first.
 
@@ -76,35 +122,49 @@ def pieces_newest_first(
             last = shift(start, -1)  # noqa: PLW2901
 
 
-def resting_hours(failed: Iterable[tuple[tuple[int, int], datetime]], now: datetime) -> set[int]:
-    """Hours whose run failed so lately that they are not tried again yet.
-
-    Args:
-        failed: first and last hour of runs that failed, and when each ended.
-    """
-    ends: dict[int, list[datetime]] = defaultdict(list)
-    for (first, last), ended_at in failed:
-        for hour in hour_range(first, last):
-            ends[hour].append(ended_at)
-    return {hour for hour, at in ends.items() if now < max(at) + wait_after(len(at))}
-
-
-def shorter_where_failed(failed: Iterable[tuple[int, int]]) -> Callable[[int], int]:
-    """Pieces a quarter as long as the runs that failed: one hour that cannot be run is left alone.
-
-    Args:
-        failed: first and last hour of runs that failed.
-    """
-    shortest: dict[int, int] = {}
-    for first, last in failed:
-        hours = list(hour_range(first, last))
-        shortest |= {hour: min(shortest.get(hour, len(hours)), len(hours)) for hour in hours}
-    return lambda hour: max(1, shortest[hour] // 4) if hour in shortest else LONGEST
+def failures_by_hour(runs: Iterable[HoursRun]) -> dict[int, list[HoursRun]]:
+    """Hours that runs left undone -> those runs: none that began later has succeeded in them."""
+    runs = list(runs)
+    good: dict[int, datetime] = {}
+    for run in (run for run in runs if run.succeeded):
+        for hour in hour_range(*run.hours):
+            good[hour] = max(run.began_at, good.get(hour, run.began_at))
+    failures: dict[int, list[HoursRun]] = defaultdict(list)
+    for run in (run for run in runs if not run.succeeded):
+        for hour in hour_range(*run.hours):
+            # One that was under way together with it may have missed what it stored.
+            if hour not in good or good[hour] < run.ended_at:
+                failures[hour].append(run)
+    return dict(failures)
 
 
-def _changed(lake: Lake, settings: Settings, last: int) -> set[int]:
+def resting_hours(failures: Mapping[int, Sequence[HoursRun]], now: datetime) -> set[int]:
+    """Hours whose run failed so lately that they are not tried again yet."""
+    return {
+        hour
+        for hour, runs in failures.items()
+        if now < max(run.ended_at for run in runs) + wait_after(len(runs))
+    }
+
+
+def shorter_where_failed(failures: Mapping[int, Sequence[HoursRun]]) -> Callable[[int], int]:
+    """Pieces a quarter as long as runs that failed: one hour that cannot be run is left alone."""
+    quarters = {hour: min(run.length for run in runs) // 4 for hour, runs in failures.items()}
+    return lambda hour: min(LONGEST_RUN, max(1, quarters.get(hour, LONGEST_RUN)))
+
+
+def _charted(lake: Lake, hours: tuple[int, int]) -> set[int]:
+    first, last = hours
+    return set(
+        lake.run(
+            "select distinct hour from control_charts where hour between $first and $last",
+            hours=hours, first=first, last=last,
+        )["hour"].to_pylist()
+    )  # fmt: skip
+
+
+def _changed(lake: Lake, settings: Settings, hours: tuple[int, int]) -> set[int]:
     """Hours for which files that are there hold other rows than were stored of them."""
-    first = max(hour_key(settings.start), shift(last, 1 - 24 * WATCHED_DAYS))
     redactor = Redactor(settings.redaction, settings.privacy)
     return {
         hour
@@ -112,9 +172,9 @@ def _changed(lake: Lake, settings: Settings, last: int) -> set[int]:
             ("raw_requests", settings.sources.requests),
             ("user_signals", settings.sources.signals),
         )
-        for known in [_known_files(lake, table, sources, (first, last))]
+        for known in [_known_files(lake, table, sources, hours)]
         for source in sources
-        for hour in _changed_of(source, known, redactor, first, last)
+        for hour in _changed_of(source, known, redactor, *hours)
     }
 
 

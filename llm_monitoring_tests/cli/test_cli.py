@@ -13,10 +13,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 from llm_monitoring.cli import main
-from llm_monitoring.cli.backfill import CHUNK, chunks
-from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.hours import hour_range
 from llm_monitoring.plain_text import UNSAFE, visible
-from llm_monitoring_tests.product import START, Product, copy_product
+from llm_monitoring_tests.product import Product, copy_product
 from llm_monitoring_tests.scripted_server import ScriptedServer
 
 
@@ -318,13 +317,6 @@ def test_a_range_that_cannot_be_run_is_refused(
     result = call("backfill", "--config", config, "--from", first, "--to", last)
     assert result.exit_code == 2
     assert complaint in result.output
-
-
-def test_chunks_cover_every_hour_once() -> None:
-    for count in (1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5):
-        last = shift(START, count - 1)
-        covered = [hour for piece in chunks(START, last) for hour in hour_range(*piece)]
-        assert covered == list(hour_range(START, last))
 
 
 def test_help_names_every_command() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from llm_monitoring.definitions import defs
@@ -28,6 +29,11 @@ def tick(
 ) -> Any:
     context = dg.build_schedule_context(scheduled_execution_time=moment, instance=instance)
     return schedule(context)
+
+
+def range_of(request: dg.RunRequest) -> tuple[str, str]:
+    """First and last partition of a run."""
+    return request.tags[RANGE_START], request.tags[RANGE_END]
 
 
 @pytest.mark.parametrize("schedule", schedules.SCHEDULES, ids=lambda s: s.name)
@@ -79,18 +85,27 @@ def test_the_hour_that_closed_is_run_with_the_hours_requests_may_be_late_for(
 ) -> None:
     monkeypatch.setattr(schedules, "SETTINGS", late_by(late))
     request = tick(schedules.closed_hour, START + timedelta(days=3, hours=7, minutes=5))
-    assert request.tags == {RANGE_START: first, RANGE_END: "2026-10-08-06:00"}
+    assert range_of(request) == (first, "2026-10-08-06:00")
 
 
 def test_signals_that_come_late_run_no_hour_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedules, "SETTINGS", late_by(48, "signals"))
     request = tick(schedules.closed_hour, START + timedelta(days=3, hours=7, minutes=5))
-    assert request.tags == {RANGE_START: "2026-10-08-05:00", RANGE_END: "2026-10-08-06:00"}
+    assert range_of(request) == ("2026-10-08-05:00", "2026-10-08-06:00")
 
 
 def test_the_first_hours_have_no_hours_before_them() -> None:
     request = tick(schedules.closed_hour, START + timedelta(hours=2, minutes=5))
-    assert request.tags == {RANGE_START: "2026-10-05-00:00", RANGE_END: "2026-10-05-01:00"}
+    assert range_of(request) == ("2026-10-05-00:00", "2026-10-05-01:00")
+
+
+def test_the_hour_that_closed_is_run_before_the_history_that_waits() -> None:
+    request = tick(schedules.closed_hour, START + timedelta(hours=2, minutes=5))
+    with dg.instance_for_test() as instance:
+        job = defs.resolve_job_def("hours")
+        queued = [instance.create_run_for_job(job, tags=tags) for tags in ({}, request.tags)]
+        ordered = QueuedRunCoordinatorDaemon(1)._priority_sort(queued)
+    assert ordered == [queued[1], queued[0]]
 
 
 def test_two_ticks_of_one_hour_are_one_run_and_two_hours_are_two() -> None:
@@ -119,7 +134,7 @@ def test_the_last_hour_closes_at_the_end() -> None:
 def test_without_an_end_hours_close_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedules, "SETTINGS", SETTINGS.model_copy(update={"end": None}))
     request = tick(schedules.closed_hour, datetime(2031, 2, 1, 0, 5, tzinfo=UTC))
-    assert request.tags == {RANGE_START: "2031-01-31-22:00", RANGE_END: "2031-01-31-23:00"}
+    assert range_of(request) == ("2031-01-31-22:00", "2031-01-31-23:00")
 
 
 def test_probes_are_asked_for_the_week_that_runs() -> None:

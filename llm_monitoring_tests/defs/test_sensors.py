@@ -25,13 +25,14 @@ from llm_monitoring.defs.partitions import (
     range_tags,
 )
 from llm_monitoring.defs.sensors import (
+    SWEEP,
     failed_checks,
     missing_hours_and_late_files,
     open_alerts,
     read_evaluations,
 )
-from llm_monitoring.defs.started_runs import SWEEP
-from llm_monitoring.hours import hour_start, hours_between, shift
+from llm_monitoring.hours import HOUR, hour_key, hour_start, hours_between, shift
+from llm_monitoring.pipeline.ingest import ingest_requests, ingest_signals
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
 
 
@@ -342,8 +343,10 @@ def asked(result: Any) -> list[tuple[int, int]]:
 def test_missing_hours_are_asked_for_as_ranges_the_newest_first(product: Product) -> None:
     _read_logs_as_stored(product)
     _forget(product, [*range(10), 12, *range(14, HOURS)])
-    result = evaluate(missing_hours_and_late_files, product.at(moment(20.1)))
-    assert asked(result) == [(14, 18), (12, 12)]  # hour 19 is the schedule's, and two at a time
+    at = product.at(moment(20.1))
+    assert asked(evaluate(missing_hours_and_late_files, at)) == [(14, 18)]  # 19 is the schedule's
+    failed_run(product, 14, 18)
+    assert asked(evaluate(missing_hours_and_late_files, at)) == [(12, 12)]  # while those rest
 
 
 @pytest.mark.slow
@@ -354,28 +357,31 @@ def test_however_long_it_was_down_every_hour_is_asked_for_in_turn(fresh: Product
         found = asked(evaluate(missing_hours_and_late_files, at))
         seen += found
         for first, last in found:
-            tags = {**range_tags(shift(START, first), shift(START, last)), SWEEP: "2026102500"}
-            _forget_nothing(fresh, tags)
+            failed_run(fresh, first, last, **{SWEEP: "2026102500"})
     assert seen[0][1] == 20 * 24 - 2
     assert max(last - first for first, last in seen) == 47
     hours = {hour for first, last in seen for hour in range(first, last + 1)}
     assert hours == set(range(20 * 24 - 1))
 
 
-def _forget_nothing(product: Product, tags: dict[str, str]) -> None:
-    """A sweep's run that failed in the hour it was asked for."""
+def failed_run(product: Product, first: int, last: int, **tags: str) -> None:
+    """A run of hours, counted from the start, that failed just now."""
     product.instance.create_run_for_job(
-        defs.resolve_job_def("hours"), tags=tags, status=dg.DagsterRunStatus.FAILURE
+        defs.resolve_job_def("hours"),
+        tags={**range_tags(shift(START, first), shift(START, last)), **tags},
+        status=dg.DagsterRunStatus.FAILURE,
     )
 
 
-def test_while_two_runs_catch_up_no_third_is_asked_for(fresh: Product) -> None:
-    for first in (0, 6):
-        fresh.instance.create_run_for_job(
-            defs.resolve_job_def("hours"),
-            tags={**range_tags(shift(START, first), shift(START, first + 5)), SWEEP: "1"},
-            status=dg.DagsterRunStatus.STARTED,
-        )
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_while_a_run_catches_up_no_other_is_asked_for(
+    fresh: Product, status: dg.DagsterRunStatus
+) -> None:
+    fresh.instance.create_run_for_job(
+        defs.resolve_job_def("hours"),
+        tags={**range_tags(START, shift(START, 5)), SWEEP: "1"},
+        status=status,
+    )
     assert asked(evaluate(missing_hours_and_late_files, fresh.at(moment(20.1)))) == []
 
 
@@ -388,6 +394,44 @@ def test_an_hour_that_was_run_is_not_asked_for_again(fresh: Product) -> None:
     (request,) = first.run_requests
     fresh.run("hours", tags=request.tags)
     assert asked(evaluate(missing_hours_and_late_files, at)) == []
+
+
+LATER = timedelta(minutes=10)  # than the wall clock that Dagster stamps runs with
+
+
+def asked_later(product: Product, cursor: str | None = None) -> list[tuple[int, int]]:
+    """What is asked for once the runs that failed have rested."""
+    at = product.at(datetime.now(UTC) + LATER)
+    return asked(evaluate(missing_hours_and_late_files, at, cursor))
+
+
+def test_an_hour_whose_run_fails_after_it_was_ingested_is_run_until_it_is_made_good(
+    product: Product,
+) -> None:
+    _read_logs_as_stored(product)
+    product = product.with_settings("ended", {"end": f"{moment(HOURS):%Y-%m-%dT%H:%MZ}"})
+    assert asked_later(product) == []
+    file = product.folder / "logs" / "requests-2026-10-06-16.jsonl.gz"
+    file.write_bytes(file.read_bytes() + gzip.compress(b"{}\n"))
+    lake, settings, hour = product.monitoring.lake, product.monitoring.settings, shift(START, 40)
+    ingest_requests(lake, settings, hour, hour, datetime.now(UTC))
+    ingest_signals(lake, settings, hour, hour, datetime.now(UTC))
+    assert asked_later(product) == [], "the files are as they were ingested"
+    failed_run(product, 40, 40)
+    quiet = f"{datetime.now(UTC) + LATER:%Y-%m-%dT%H:%M:%S}"
+    assert asked_later(product, quiet) == [(40, 40)]
+    product.run_hour(40)
+    assert asked_later(product) == []
+
+
+def test_the_newest_hour_is_asked_for_once_its_run_failed(fresh: Product) -> None:
+    now = datetime.now(UTC) + LATER
+    since = now.replace(minute=0, second=0, microsecond=0) - 3 * HOUR
+    recent = fresh.with_settings("recent", {"start": f"{since:%Y-%m-%dT%H:%MZ}", "end": None})
+    newest = hours_between(START, hour_key(since)) + 2
+    assert asked_later(recent) == [(newest - 2, newest - 1)]
+    failed_run(recent, newest - 1, newest)
+    assert asked_later(recent) == [(newest, newest)]
 
 
 def _forget(product: Product, hours: list[int]) -> None:
@@ -482,13 +526,16 @@ def test_with_a_paid_judge_the_history_of_an_empty_lake_waits_for_a_word(fresh: 
     )
     assert not result.run_requests
     message = result.skip_reason.skip_message
+    assert "from Mon 2026-10-05 00:00 UTC to Mon 2026-10-05 18:00 UTC" in message
     assert "backfill --from 2026-10-05T00 --to 2026-10-05T18" in message
 
 
-def test_with_a_paid_judge_gaps_after_the_first_measured_hour_are_caught_up(
+def test_with_a_paid_judge_gaps_after_the_first_hour_of_the_clock_are_caught_up(
     product: Product,
 ) -> None:
     _read_logs_as_stored(product)
-    _forget(product, [*range(10), 15, 16])
+    _forget(product, [*range(1, 10), 15, 16])  # a person ran the oldest hour alone
     paid = product.with_settings("paid", PAID).at(moment(20.1))
+    assert asked(evaluate(missing_hours_and_late_files, paid)) == []
+    failed_run(product, 12, 13, **{"dagster/schedule_name": "closed_hour"})
     assert asked(evaluate(missing_hours_and_late_files, paid)) == [(15, 16)]

@@ -10,8 +10,9 @@ from dagster._core.events import RunFailureReason
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from llm_monitoring.definitions import defs
+from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.jobs import DECISIONS
-from llm_monitoring.defs.partitions import PARTITION, RANGE_START, range_tags
+from llm_monitoring.defs.partitions import PARTITION, range_tags
 from llm_monitoring.defs.sensors import failed_checks
 from llm_monitoring.defs.started_runs import (
     AGAIN,
@@ -20,6 +21,7 @@ from llm_monitoring.defs.started_runs import (
     is_waiting,
     requests_again,
 )
+from llm_monitoring.hours import week_key, week_start
 
 FAILURE, SUCCESS, STARTED = (
     dg.DagsterRunStatus.FAILURE,
@@ -52,27 +54,58 @@ def started(
     return run
 
 
+THIS_WEEK, LAST_WEEK = (
+    f"{week_start(week_key(datetime.now(UTC) - timedelta(weeks=n))):%Y-%m-%d}" for n in (0, 1)
+)
+
+
 def again(instance: dg.DagsterInstance, minutes: float = 1.1) -> list[dg.RunRequest]:
     """What is asked for so many minutes from now."""
     return list(requests_again(instance, datetime.now(UTC) + timedelta(minutes=minutes)))
 
 
-@pytest.mark.parametrize("job", ["hours", "reconcile_alerts", "ledger", "maintenance"])
+@pytest.mark.parametrize("job", ["reconcile_alerts", "cost_check", "maintenance"])
 def test_work_of_the_clock_that_failed_is_started_again_under_the_failed_runs_name(
     instance: dg.DagsterInstance, job: str
 ) -> None:
-    tags = range_tags(2026100500, 2026100501) if job == "hours" else {}
-    failed = started(instance, job, FAILURE, **tags)
+    failed = started(instance, job, FAILURE)
     (request,) = again(instance)
     assert (request.job_name, request.run_key) == (job, f"again:{failed.run_id}")
-    assert request.tags.get(RANGE_START) == tags.get(RANGE_START)
     assert again(instance, 0.5) == []
 
 
 def test_a_week_is_started_again_whatever_became_of_another(instance: dg.DagsterInstance) -> None:
-    started(instance, "weeks", FAILURE, **{PARTITION: "2026-10-05"})
-    started(instance, "weeks", SUCCESS, **{PARTITION: "2026-10-12"})
-    assert [r.partition_key for r in again(instance)] == ["2026-10-05"]
+    started(instance, "weeks", FAILURE, **{PARTITION: THIS_WEEK})
+    started(instance, "weeks", SUCCESS, **{PARTITION: LAST_WEEK})
+    (request,) = again(instance)
+    assert (request.partition_key, request.asset_selection) == (THIS_WEEK, None)
+
+
+def test_a_week_that_is_over_is_not_probed_any_more(instance: dg.DagsterInstance) -> None:
+    started(instance, "weeks", FAILURE, **{PARTITION: LAST_WEEK})
+    assert again(instance) == []
+
+
+def test_probes_that_were_answered_are_not_asked_again(instance: dg.DagsterInstance) -> None:
+    started(instance, "weeks", FAILURE, **{PARTITION: THIS_WEEK})
+    probed = dg.AssetMaterialization("probe_results", partition=LAST_WEEK)
+    instance.report_runless_asset_event(probed)
+    assert [r.asset_selection for r in again(instance)] == [None]
+    instance.report_runless_asset_event(probed._replace(partition=THIS_WEEK))
+    (request,) = again(instance)
+    assert request.asset_selection == [provider_drift.key]
+    selected = defs.resolve_job_def("weeks").get_subset(asset_selection={provider_drift.key})
+    assert [node.name for node in selected.nodes] == ["provider_drift"]
+
+
+def test_work_that_failed_is_seen_however_often_other_work_fails(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("llm_monitoring.defs.started_runs.MOST_RUNS", 2)
+    started(instance, "maintenance", FAILURE)
+    for _ in range(3):
+        started(instance, "hours", FAILURE)
+    assert [r.job_name for r in again(instance)] == ["maintenance"]
 
 
 def test_an_investigation_that_failed_is_started_again_until_it_succeeds(
@@ -91,13 +124,13 @@ def test_an_investigation_that_failed_is_started_again_until_it_succeeds(
 def test_what_was_made_good_or_goes_on_is_left_alone(
     instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
-    started(instance, "hours", FAILURE)
-    started(instance, "hours", status)
+    started(instance, "maintenance", FAILURE)
+    started(instance, "maintenance", status)
     assert again(instance, 60) == []
 
 
 def test_what_a_person_started_is_left_to_them(instance: dg.DagsterInstance) -> None:
-    run = instance.create_run_for_job(defs.resolve_job_def("hours"))
+    run = instance.create_run_for_job(defs.resolve_job_def("maintenance"))
     instance.report_run_failed(run)
     assert again(instance) == []
 
@@ -127,9 +160,15 @@ def _is_retried_by_dagster(instance: dg.DagsterInstance, run: dg.DagsterRun) -> 
     return auto_reexecution_should_retry_run(instance, failed, RunFailureReason.STEP_FAILURE)
 
 
-def test_every_job_is_started_again_or_is_a_decision() -> None:
+def test_hours_are_left_to_the_sweep(instance: dg.DagsterInstance) -> None:
+    started(instance, "hours", FAILURE, **range_tags(2026100500, 2026100501))
+    assert again(instance, 60) == []
+
+
+def test_every_job_is_started_again_or_swept_or_a_persons() -> None:
     jobs = {job.name for job in defs.jobs or ()}
-    assert {job.name for job in (*AGAIN, *DECISIONS)} == jobs
+    by_hand = {"ledger"}
+    assert {job.name for job in (*AGAIN, *DECISIONS)} | {"hours"} | by_hand == jobs
 
 
 def test_a_run_waits_until_it_has_begun(instance: dg.DagsterInstance) -> None:
