@@ -65,8 +65,7 @@ def _subject(row: Failure) -> tuple[str, str]:
 def _runs(rows: Iterable[Failure]) -> Iterator[list[Failure]]:
     run: list[Failure] = []
     for row in rows:
-        last = None if any(r.mended_at is None for r in run) else _mended_hour(run)
-        if run and last is not None and hours.hour_key(row.failed_at) > last:
+        if run and hours.hour_key(row.failed_at) > max(map(_end, run)):
             yield run
             run = []
         run.append(row)
@@ -74,8 +73,11 @@ def _runs(rows: Iterable[Failure]) -> Iterator[list[Failure]]:
         yield run
 
 
-def _mended_hour(run: Sequence[Failure]) -> int | None:
-    return max((hours.hour_key(row.mended_at) for row in run if row.mended_at), default=None)
+def _end(row: Failure) -> int:
+    """Hour in which it was made good; a clock put back in between ends nothing before it began."""
+    if row.mended_at is None:
+        return hours.LAST_HOUR
+    return hours.hour_key(max(row.failed_at, row.mended_at))
 
 
 def _episode(run: Sequence[Failure], simulated: bool) -> Episode:

@@ -97,7 +97,7 @@ def _failures(lake: Lake, settings: Settings, now: datetime) -> Told:
 
 def _messages(lake: Lake, settings: Settings, now: datetime) -> Told:
     del settings
-    waiting: list[Delivery] = lake.rows("deliveries", "status <> 'delivered'")
+    waiting: list[Delivery] = lake.rows("deliveries", "status in ('pending', 'failed')")
     if not waiting:
         return "ok", "all delivered"
     failing = undeliverable(waiting)

@@ -39,6 +39,14 @@ def test_a_failure_within_the_hour_in_which_the_last_was_made_good_goes_on_with_
     assert episode.open
 
 
+def test_a_failure_stamped_by_a_clock_that_ran_ahead_and_the_next_one_are_told_apart() -> None:
+    # "12:05" was 10:05: the clock was put right, and it was made good at 10:20.
+    (episode,) = failure_episodes([failure(12.1, 10.3), failure(12.5)])
+    assert (episode.first_hour, episode.open) == (2026102012, True)
+    later = failure_episodes([failure(12.1, 10.3), failure(13.5)])
+    assert [e.first_hour for e in later] == [2026102012, 2026102013]
+
+
 def test_things_that_fail_are_told_apart_and_upkeep_wakes_nobody() -> None:
     rows = [
         failure(1), failure(1, name="maintenance"), failure(1, kind="sensor", name="open_alerts"),

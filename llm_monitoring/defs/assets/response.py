@@ -34,6 +34,7 @@ from llm_monitoring.pipeline.watch import failure_heard, note_failures, recall, 
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
+from llm_monitoring.settings.models import ChannelSettings
 
 DELIVERED = "deliveries_succeed"
 ON_TIME = "incidents_on_time"
@@ -63,7 +64,7 @@ def alerts(
         _note_failures(context.instance, monitoring, on_duty=on_duty)
         found = reconcile_alerts(monitoring)
         changed = assign_incidents(monitoring)
-        failing = alerting.undeliverable(_deliver_due(monitoring))
+        failing = alerting.undeliverable(deliver_due(monitoring))
         heartbeat = (
             vouch(lake, settings, monitoring.now(), keep_failing=len(failing)) if on_duty else None
         )
@@ -146,7 +147,8 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
         newest_hour=newest,
         accepted_by=accepted_by(alerts_so_far, lake.rows("rebaselines")),
     )
-    known = {row.delivery_id for row in lake.rows("deliveries")}
+    # A dropped one may have lost its alert to a run that died; it is made again with the alert.
+    known = {row.delivery_id for row in lake.rows("deliveries", "status <> 'dropped'")}
     outbox = alerting.deliveries_for(found.messages, settings.channels, now, known)
     # The outbox first: a run that dies in between makes the same messages again.
     if outbox:
@@ -226,18 +228,27 @@ def _joined(alert: Alert, incident_id: str) -> Alert:
     return replace(alert, incident_id=incident_id)
 
 
-def _deliver_due(monitoring: Monitoring) -> list[Delivery]:
+def deliver_due(monitoring: Monitoring) -> list[Delivery]:
     """Try every delivery that is due; each attempt is stored before the next is made."""
     lake, settings = monitoring.lake, monitoring.settings
     known = {alert.fingerprint: alert for alert in lake.rows("alerts")}
     channels = {channel.name: channel for channel in settings.channels}
     for delivery in alerting.due(lake.rows("deliveries"), monitoring.now()):
-        alert, channel = known[delivery.fingerprint], channels.get(delivery.channel)
-        error = (
-            deliver(channel, alerting.text_of(alert, delivery.kind),
-                    alerting.payload_of(alert, delivery))
-            if channel
-            else f"channel {delivery.channel} is no longer configured"
-        )  # fmt: skip
-        lake.upsert("deliveries", [alerting.after_attempt(delivery, error, monitoring.now())])
+        alert, channel = known.get(delivery.fingerprint), channels.get(delivery.channel)
+        lake.upsert("deliveries", [_tried(delivery, alert, channel, monitoring)])
     return lake.rows("deliveries")
+
+
+def _tried(
+    delivery: Delivery,
+    alert: Alert | None,
+    channel: ChannelSettings | None,
+    monitoring: Monitoring,
+) -> Delivery:
+    if channel is None:
+        reason = f"channel {delivery.channel} is no longer configured"
+        return alerting.dropped(delivery, reason, monitoring.now())
+    if alert is None:  # a run died before it stored the alert, which did not come again
+        return alerting.dropped(delivery, "its alert was never stored", monitoring.now())
+    text, payload = alerting.text_of(alert, delivery.kind), alerting.payload_of(alert, delivery)
+    return alerting.after_attempt(delivery, deliver(channel, text, payload), monitoring.now())
