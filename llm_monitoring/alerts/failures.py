@@ -34,7 +34,7 @@ class RunFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickFact:
-    """How a sensor or schedule fares."""
+    """How a sensor or schedule fares that is switched on."""
 
     kind: str  # sensor or schedule
     name: str
@@ -48,6 +48,7 @@ class Seen:
 
     runs: Sequence[RunFact] = ()
     ticks: Sequence[TickFact] = ()
+    deleted: Collection[str] = ()  # ids of runs that failed and that somebody has deleted since
     missing: Collection[int] | None = None  # late hours without charts; None: not looked at
     just_back: bool = False  # after a break: what is missing may be about to be made good
 
@@ -58,7 +59,7 @@ def update_failures(known: Iterable[Failure], seen: Seen, now: datetime) -> list
     Args:
         known: rows so far: all that are open, and all of runs that are seen.
         seen: failed runs; runs since then that may have made something good; every sensor and
-            schedule that ever ran; hours that are late.
+            schedule that runs; hours that are late.
         now: stamped on what changes.
     """
     known = list(known)
@@ -97,7 +98,8 @@ def _is_mended(row: Failure, seen: Seen) -> bool:
             run_id=row.failure_id, name=row.name, partition=row.partition, hours=_hours(row),
             status="failed", at=row.failed_at,
         )  # fmt: skip
-        return any(_makes_good(run, fact) for run in seen.runs)
+        # Who deletes a run has done with it; hours it leaves without charts are missing.
+        return row.failure_id in seen.deleted or any(_makes_good(run, fact) for run in seen.runs)
     if row.kind == "missing":
         first, last = _hours(row) or (0, 0)
         return seen.missing is not None and not any(first <= h <= last for h in seen.missing)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.adapters.heartbeat import beat
@@ -83,10 +83,7 @@ def note_failures(
         on_duty: a sensor started this run; else nobody expects hours to be measured by themselves.
     """
     just_back = not on_duty or now < _on_duty_since(lake, now) + _patience(settings)
-    seen = Seen(
-        runs=seen.runs, ticks=seen.ticks, missing=missing_hours(lake, settings, now),
-        just_back=just_back,
-    )  # fmt: skip
+    seen = replace(seen, missing=missing_hours(lake, settings, now), just_back=just_back)
     changed = update_failures(known_failures(lake, now), seen, now)
     if changed:
         lake.upsert("failures", changed)

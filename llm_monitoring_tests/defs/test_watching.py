@@ -20,19 +20,21 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
+from llm_monitoring.alerts.failures import Seen
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets import response, windows
 from llm_monitoring.defs.partitions import range_tags
-from llm_monitoring.defs.watching import AGAIN_AFTER, SENSOR_TAG, look, self_check
+from llm_monitoring.defs.watching import AGAIN_AFTER, look, self_check
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.pipeline.watch import recall
 from llm_monitoring_tests.product import START, Product
 from llm_monitoring_tests.receiver import Receiver
 
-ON_DUTY = {SENSOR_TAG: "self_check"}
+ON_DUTY = {SENSOR_NAME_TAG: "self_check"}
 
 
 def moment(hours: float) -> datetime:
@@ -62,6 +64,10 @@ def asked(product: Product) -> str | None:
     ) as context:
         result = self_check(context)
     return result.tags["llm_monitoring/because"] if isinstance(result, dg.RunRequest) else None
+
+
+def seen(product: Product, now: datetime) -> Seen:
+    return look(product.instance, recall(product.monitoring.lake, now), now)
 
 
 @pytest.fixture
@@ -145,6 +151,18 @@ def test_a_decision_that_was_refused_is_no_failure_of_the_monitor(fresh: Product
     assert look(fresh.instance, recall(fresh.monitoring.lake, now), now).runs == []
 
 
+def test_a_failed_run_that_somebody_deleted_is_told_no_more(
+    fresh: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "refold", explode)
+    run_id = fresh.run_hour(12, raise_on_error=False).run_id
+    fresh.run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["firing"]
+    fresh.instance.delete_run(run_id)
+    fresh.run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
+
+
 def test_upkeep_that_fails_is_a_ticket(fresh: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_monitoring.lake.Lake.expire", explode)
     assert not fresh.run("maintenance", raise_on_error=False).success
@@ -196,6 +214,21 @@ def test_a_sensor_that_keeps_failing_is_an_alert_until_it_works(fresh: Product) 
 
     tick(fresh, TickStatus.SKIPPED, 8)
     fresh.at(moment(9 / 60)).run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
+
+
+def test_a_sensor_that_is_switched_off_or_no_longer_there_fails_no_more(fresh: Product) -> None:
+    for minute in range(7):
+        tick(fresh, TickStatus.FAILURE, minute, "ValueError: no")
+    fresh.at(moment(6 / 60)).run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["firing"]
+    (state,) = fresh.instance.all_instigator_state()
+    later = moment(30 / 60)
+    assert seen(fresh, later).ticks[0].failing_since is not None
+    assert seen(fresh, moment(3)).ticks == []  # it has not ticked for hours
+    fresh.instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
+    assert seen(fresh, later).ticks == []
+    fresh.at(later).run("reconcile_alerts")
     assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
 
 

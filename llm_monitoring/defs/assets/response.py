@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.adapters.channels import deliver
@@ -25,7 +26,7 @@ from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.watching import SENSOR_TAG, look, this_run
+from llm_monitoring.defs.watching import look, this_run
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
@@ -59,7 +60,7 @@ def alerts(
     the run and however often. One that a sensor started ends with the heartbeat.
     """
     lake, settings = monitoring.lake, monitoring.settings
-    on_duty = SENSOR_TAG in context.run.tags
+    on_duty = SENSOR_NAME_TAG in context.run.tags
     with failure_heard(settings) if on_duty else nullcontext():
         _note_failures(context.instance, monitoring, on_duty=on_duty)
         found = reconcile_alerts(monitoring)
