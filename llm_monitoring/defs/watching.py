@@ -28,6 +28,7 @@ CHARTS = dg.AssetKey("control_charts")
 RETRIED_WITHIN = timedelta(minutes=30)  # or the retry that was promised does not come
 AGAIN_AFTER = timedelta(minutes=5)  # a run of the alerts that failed is asked for again
 OVERLAP = timedelta(hours=2)  # runs that ended while the alerts ran
+TICKING = (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
 TICKS = 20
 SILENT = timedelta(hours=1)  # a sensor ticks by the minute: without ticks, there is none any more
 UNDER_WAY = [
@@ -189,12 +190,12 @@ def _error(error: SerializableErrorInfo | None, otherwise: str) -> str:
 def _ticks(instance: dg.DagsterInstance, now: datetime) -> Iterator[TickFact]:
     """Sensors and schedules that are switched on."""
     for state in instance.all_instigator_state():
-        if state.status is InstigatorStatus.STOPPED:
+        if state.instigator_type not in TICKING or state.status is InstigatorStatus.STOPPED:
             continue
         ticks = _last_ticks(instance, state)
-        if state.instigator_type is InstigatorType.SCHEDULE:  # Dagster removes those that are gone
-            yield _tick_fact(state, ticks)
-        elif state.instigator_type is InstigatorType.SENSOR and not _is_silent(ticks, now):
+        # Of schedules, Dagster itself removes those that are gone.
+        is_sensor = state.instigator_type is InstigatorType.SENSOR
+        if not (is_sensor and _is_silent(ticks, now)):
             yield _tick_fact(state, ticks)
 
 

@@ -16,10 +16,11 @@ from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
 from llm_monitoring.defs.casework import (
-    investigate_incident,
+    OF_ALERTS,
+    POOL,
     report_metadata,
+    work_incident,
     write_cases,
-    write_report,
 )
 from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
 from llm_monitoring.defs.freshness import HOURLY
@@ -101,6 +102,7 @@ def alerts(
     group_name="response",
     partitions_def=INCIDENTS,
     deps=[alerts, changes],
+    pool=POOL,
     kinds={"deltalake"},
     check_specs=[
         dg.AssetCheckSpec(ON_TIME, asset="incidents", description="No step's clock has run out.")
@@ -113,8 +115,7 @@ def incidents(
 
     A re-run gathers the evidence again; what people recorded stays.
     """
-    incident = investigate_incident(monitoring, context.partition_key)
-    path = write_report(monitoring, incident)
+    incident, path = work_incident(monitoring, context.partition_key)
     yield dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
     late = overdue_steps(incident, monitoring.now())
     yield dg.AssetCheckResult(
@@ -181,20 +182,26 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
     ]
     decided = assign(eligible, known, monitoring.settings.incidents.join_hours, models)
     taken = {incident.incident_id for incident in known}
-    changed: list[tuple[Incident, Sequence[Alert]]] = []
+    grown: list[tuple[Incident, Sequence[Alert]]] = []
     for incident in known:
         joined = decided.joined.get(incident.incident_id, ())
         members = [a for a in everything if a.incident_id == incident.incident_id]
         if joined:
             # Without a report, the sensor has the incident investigated anew.
-            grown = update_incident(incident, [*members, *joined])
-            changed.append((replace(grown, report_path=None), joined))
+            larger = update_incident(incident, [*members, *joined])
+            grown.append((replace(larger, report_path=None), joined))
+    opened: list[tuple[Incident, Sequence[Alert]]] = []
     for group in decided.opened:
         incident = open_incident(group, taken, now)
         taken.add(incident.incident_id)
-        changed.append((incident, group))
+        opened.append((incident, group))
+    if grown:  # somebody may decide something about them right now
+        columns = ("alerts", "report_path", *OF_ALERTS)
+        lake.update("incidents", [incident for incident, _ in grown], columns)
+    if opened:
+        lake.upsert("incidents", [incident for incident, _ in opened])
+    changed = [*grown, *opened]
     if changed:
-        lake.upsert("incidents", [incident for incident, _ in changed])
         lake.upsert("alerts", [_joined(a, i.incident_id) for i, group in changed for a in group])
     return [incident.incident_id for incident, _ in changed]
 
