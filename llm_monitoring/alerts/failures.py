@@ -73,11 +73,18 @@ def update_failures(known: Iterable[Failure], seen: Seen, now: datetime) -> list
     return [*mended, *failed, *_missing([*still, *failed], seen, now)]
 
 
-def uncharted_hours(charted: Collection[int], last: int) -> list[int]:
-    """Hours without charts, in order, from the first that has some to one that should have."""
-    if not charted or last < min(charted):
+def uncharted_hours(charted: Collection[int], last: int, otherwise: int | None) -> list[int]:
+    """Hours without charts, in order, from the first that has some to the last that should have.
+
+    Args:
+        charted: hours that have charts.
+        last: newest hour that should have some.
+        otherwise: first hour that should have some, where none has; None: nobody expects any.
+    """
+    first = min(charted, default=otherwise)
+    if first is None or last < first:
         return []
-    return [hour for hour in hours.hour_range(min(charted), last) if hour not in charted]
+    return [hour for hour in hours.hour_range(first, last) if hour not in charted]
 
 
 def last_due(now: datetime, late_hours: int, end: datetime | None) -> int:
@@ -146,8 +153,8 @@ def _missing(is_open: Sequence[Failure], seen: Seen, now: datetime) -> Iterator[
         return
     named = [about for row in is_open if (about := _hours(row))]
     named += [run.hours for run in seen.runs if run.hours and _is_in_hand(run, now)]
-    new = [h for h in sorted(seen.missing) if not any(first <= h <= last for first, last in named)]
-    for first, last in _ranges(new):
+    new = [h for h in seen.missing if not any(first <= h <= last for first, last in named)]
+    for first, last in hours.ranges(new):
         yield _row("missing", HOURS_JOB, (first, last), "no run measured and charted them", now)
 
 
@@ -172,14 +179,3 @@ def _hours(row: Failure) -> tuple[int, int] | None:
     if row.first_hour is None or row.last_hour is None:
         return None
     return row.first_hour, row.last_hour
-
-
-def _ranges(wanted: Iterable[int]) -> list[tuple[int, int]]:
-    """Neighbouring hours as (first, last)."""
-    ranges: list[tuple[int, int]] = []
-    for hour in wanted:
-        if ranges and hour == hours.shift(ranges[-1][1], 1):
-            ranges[-1] = (ranges[-1][0], hour)
-        else:
-            ranges.append((hour, hour))
-    return ranges

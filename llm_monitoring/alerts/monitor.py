@@ -115,14 +115,15 @@ def _about(rows: Sequence[Failure]) -> str:
     last = max((row.last_hour for row in rows if row.last_hour), default=None)
     if first is None or last is None:
         partition = rows[-1].partition
-        return f" of {name_text(partition)}" if partition else ""
-    return f", hours from {hour_text(first)} {until_text(last)}"
+        return f", for {name_text(partition)}" if partition else ""
+    lead = ":" if rows[-1].kind == "missing" else ", for the hours"
+    return f"{lead} from {hour_text(first)} {until_text(last)}"
 
 
 LAYER = "monitor"
 KIND_WORDS: dict[str, str] = {
-    "run": "the run {name} failed",
+    "run": "a run of the job {name} failed",
     "sensor": "the sensor {name} fails",
     "schedule": "the schedule {name} failed",
-    "missing": "nothing is measured",
+    "missing": "these hours were not measured",
 }

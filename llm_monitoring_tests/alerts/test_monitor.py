@@ -65,12 +65,12 @@ def test_a_sentence_names_what_fails_the_hours_the_reason_and_since_when() -> No
         [failure(3.5, first_hour=2026102001, last_hour=2026102002)], simulated=True
     )
     assert episode.summary == (
-        "monitoring: the run hours failed, hours from Tue 2026-10-20 01:00 UTC until "
-        "Tue 2026-10-20 03:00 UTC (OSError), since 2026-10-20 03:30 UTC (simulated)"
+        "monitoring: a run of the job hours failed, for the hours from Tue 2026-10-20 01:00 UTC "
+        "until Tue 2026-10-20 03:00 UTC (OSError), since 2026-10-20 03:30 UTC (simulated)"
     )
     (over,) = failure_episodes([failure(3.5, 4, name="weeks", partition="2026-10-19")])
     assert over.summary == (
-        "monitoring: the run weeks failed of 2026-10-19 (OSError), "
+        "monitoring: a run of the job weeks failed, for 2026-10-19 (OSError), "
         "since 2026-10-20 03:30 UTC, made good"
     )
 

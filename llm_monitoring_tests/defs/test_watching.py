@@ -92,7 +92,10 @@ def test_a_failed_hour_is_one_alert_with_its_reason_and_is_resolved_when_made_go
     (alert,) = monitor_alerts(fresh)
     assert (alert.subject, alert.severity, alert.status) == ("monitor/run/hours", "page", "firing")
     assert "No space left on device, in control_charts" in alert.summary
-    assert "hours from Mon 2026-10-05 12:00 UTC until Mon 2026-10-05 15:00 UTC" in alert.summary
+    assert (
+        "for the hours from Mon 2026-10-05 12:00 UTC until Mon 2026-10-05 15:00 UTC"
+        in alert.summary
+    )
     assert alert.windows == 3
     assert messages(fresh) == [("firing", "delivered")]
     assert alert.incident_id is None
@@ -325,11 +328,26 @@ def test_missing_hours_are_an_alert_unless_the_monitor_has_just_come_back(fresh:
         fresh.at(moment(hour)).run("reconcile_alerts", tags=ON_DUTY)
     (alert,) = monitor_alerts(fresh)
     assert (alert.subject, alert.severity) == ("monitor/missing/hours", "page")
-    assert "nothing is measured, hours from Mon 2026-10-05 04:00 UTC" in alert.summary
+    assert "these hours were not measured: from Mon 2026-10-05 04:00 UTC" in alert.summary
     assert messages(fresh) == [("firing", "delivered")]
     fresh.run_hours(4, 20)
     fresh.at(moment(22.2)).run("reconcile_alerts", tags=ON_DUTY)
     assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
+
+
+def test_where_no_hour_was_ever_charted_those_since_it_went_on_duty_are_missing(
+    fresh: Product,
+) -> None:
+    for hour in (500.0, 501.3, 502.6, 504.1):
+        at = fresh.at(moment(hour))
+        assert asked(at) is not None
+        at.run("reconcile_alerts", tags=ON_DUTY)
+        # Nothing of the weeks before: nobody may want them.
+        assert len(monitor_alerts(fresh)) == (1 if hour > 504 else 0)
+        assert asked(fresh.at(moment(hour + 0.3))) is None
+    (alert,) = monitor_alerts(fresh)
+    assert alert.severity == "page"
+    assert "from Sun 2026-10-25 20:00 UTC until Sun 2026-10-25 22:00 UTC" in alert.summary
 
 
 def test_hours_that_a_run_is_on_are_not_missing_yet(fresh: Product) -> None:

@@ -32,7 +32,7 @@ from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
 from llm_monitoring.pipeline.alert_reading import start_reading
-from llm_monitoring.pipeline.watch import failure_heard, note_failures, recall, vouch
+from llm_monitoring.pipeline.watch import Memory, failure_heard, note_failures, recall, vouch
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
@@ -63,12 +63,15 @@ def alerts(
     lake, settings = monitoring.lake, monitoring.settings
     on_duty = SENSOR_NAME_TAG in context.run.tags
     with failure_heard(settings) if on_duty else nullcontext():
-        _note_failures(context.instance, monitoring, on_duty=on_duty)
+        memory = recall(lake, monitoring.now())
+        _note_failures(context.instance, monitoring, memory, on_duty=on_duty)
         found = reconcile_alerts(monitoring)
         changed = assign_incidents(monitoring)
         failing = alerting.undeliverable(deliver_due(monitoring))
         heartbeat = (
-            vouch(lake, settings, monitoring.now(), keep_failing=len(failing)) if on_duty else None
+            vouch(lake, settings, monitoring.now(), memory.last, keep_failing=len(failing))
+            if on_duty
+            else None
         )
     open_alerts = lake.rows("alerts", "status = 'firing'")
     yield dg.MaterializeResult(
@@ -139,11 +142,12 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
     """Bring alerts and outbox up to what the lake says now."""
     lake, settings, now = monitoring.lake, monitoring.settings, monitoring.now()
     # Before the first window there may be failures to tell, and the wall clock is all there is.
-    newest = newest_hour(lake) or hour_key(now - HOUR)
+    clock_hour = hour_key(now - HOUR)
+    newest = newest_hour(lake) or clock_hour
     alerts_so_far: list[Alert] = lake.rows("alerts")
     since, readings = start_reading(lake, alerts_so_far, newest)
     found = alerting.reconcile(
-        read_episodes(lake, settings, newest, since),
+        read_episodes(lake, settings, newest, since, clock_hour),
         [alert for alert in alerts_so_far if not is_settled(alert, since)],
         now,
         newest_hour=newest,
@@ -206,11 +210,13 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
     return [incident.incident_id for incident, _ in changed]
 
 
-def _note_failures(instance: dg.DagsterInstance, monitoring: Monitoring, *, on_duty: bool) -> None:
+def _note_failures(
+    instance: dg.DagsterInstance, monitoring: Monitoring, memory: Memory, *, on_duty: bool
+) -> None:
     now = monitoring.now()
-    seen = look(instance, recall(monitoring.lake, now), now)
+    seen = look(instance, memory, now)
     seen = replace(seen, runs=[*seen.runs, this_run(now)])
-    note_failures(monitoring.lake, monitoring.settings, now, seen, on_duty=on_duty)
+    note_failures(monitoring.lake, monitoring.settings, now, memory, seen, on_duty=on_duty)
 
 
 def _heartbeat_text(heartbeat: Heartbeat | None) -> str:
