@@ -363,9 +363,9 @@ class Delivery:
     fingerprint: Annotated[str, "the alert"]
     kind: Annotated[str, "firing, repeated or resolved"]
     channel: Annotated[str, "name of the channel in monitoring.yaml"]
-    status: Annotated[str, "pending, delivered or failed (it is tried again)"]
+    status: Annotated[str, "pending, delivered, failed (it is tried again) or dropped (never)"]
     attempts: Annotated[int, "how often it was tried"]
-    error: Annotated[str | None, "why the last attempt failed"]
+    error: Annotated[str | None, "why the last attempt failed, or why there is none any more"]
     updated_at: Annotated[datetime, "when it was last tried"]
 
 

@@ -22,6 +22,7 @@ from llm_monitoring.alerts.monitor import failure_episodes
 from llm_monitoring.alerts.outbox import (
     after_attempt,
     deliveries_for,
+    dropped,
     due,
     payload_of,
     text_of,
@@ -54,6 +55,7 @@ __all__ = [
     "chart_episodes",
     "data_episodes",
     "deliveries_for",
+    "dropped",
     "due",
     "expected_by_chance",
     "failure_episodes",

@@ -169,6 +169,7 @@ def data_episodes(
     findings: Iterable[DataFinding],
     *,
     newest_hour: int,
+    clock_hour: int | None = None,
     simulated: bool = False,
     quiet_hours: int = 3,
 ) -> list[Episode]:
@@ -177,6 +178,8 @@ def data_episodes(
     Args:
         findings: all there are, any order, one for each window and subject.
         newest_hour: newest window in the lake.
+        clock_hour: newest closed hour of the wall clock, by which rows are dropped whatever window
+            they are of; None: `newest_hour`.
         simulated: the data are make-believe, and the sentence says so.
         quiet_hours: findings this close are one episode, which is over when it was quiet for
             longer; else a fault that comes and goes would be a new alert every other hour.
@@ -185,7 +188,9 @@ def data_episodes(
     ordered = sorted(findings, key=lambda finding: (finding.kind, finding.place, finding.hour))
     for _, group in groupby(ordered, key=lambda finding: (finding.kind, finding.place)):
         for run in _runs(group, quiet_hours):
-            quiet = hours.hours_between(run[-1].hour, newest_hour)
+            dropped = run[-1].kind == "rows_dropped"
+            newest = clock_hour or newest_hour if dropped else newest_hour
+            quiet = hours.hours_between(run[-1].hour, newest)
             episodes.append(_episode(run, quiet <= quiet_hours, simulated))
     return sorted(episodes, key=lambda episode: (episode.first_hour, episode.subject))
 

@@ -64,7 +64,6 @@ SEVERITIES: dict[tuple[str, str], str] = {
     ("monitor", "*"): "ticket",  # probes or upkeep can wait until tomorrow
     ("monitor", "hours"): "page",  # nobody watches the product meanwhile
     ("monitor", "closed_hour"): "page",
-    ("monitor", "reconcile_alerts"): "page",  # nobody would hear of anything
     ("monitor", "failed_checks"): "page",
     ("monitor", "self_check"): "page",
     ("provider", "*"): "ticket",

@@ -34,7 +34,7 @@ class RunFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickFact:
-    """How a sensor or schedule fares."""
+    """How a sensor or schedule fares that is switched on."""
 
     kind: str  # sensor or schedule
     name: str
@@ -48,6 +48,7 @@ class Seen:
 
     runs: Sequence[RunFact] = ()
     ticks: Sequence[TickFact] = ()
+    deleted: Collection[str] = ()  # ids of runs that failed and that somebody has deleted since
     missing: Collection[int] | None = None  # late hours without charts; None: not looked at
     just_back: bool = False  # after a break: what is missing may be about to be made good
 
@@ -58,7 +59,7 @@ def update_failures(known: Iterable[Failure], seen: Seen, now: datetime) -> list
     Args:
         known: rows so far: all that are open, and all of runs that are seen.
         seen: failed runs; runs since then that may have made something good; every sensor and
-            schedule that ever ran; hours that are late.
+            schedule that runs; hours that are late.
         now: stamped on what changes.
     """
     known = list(known)
@@ -72,11 +73,18 @@ def update_failures(known: Iterable[Failure], seen: Seen, now: datetime) -> list
     return [*mended, *failed, *_missing([*still, *failed], seen, now)]
 
 
-def uncharted_hours(charted: Collection[int], last: int) -> list[int]:
-    """Hours without charts, in order, from the first that has some to one that should have."""
-    if not charted or last < min(charted):
+def uncharted_hours(charted: Collection[int], last: int, otherwise: int | None) -> list[int]:
+    """Hours without charts, in order, from the first that has some to the last that should have.
+
+    Args:
+        charted: hours that have charts.
+        last: newest hour that should have some.
+        otherwise: first hour that should have some, where none has; None: nobody expects any.
+    """
+    first = min(charted, default=otherwise)
+    if first is None or last < first:
         return []
-    return [hour for hour in hours.hour_range(min(charted), last) if hour not in charted]
+    return [hour for hour in hours.hour_range(first, last) if hour not in charted]
 
 
 def last_due(now: datetime, late_hours: int, end: datetime | None) -> int:
@@ -97,7 +105,8 @@ def _is_mended(row: Failure, seen: Seen) -> bool:
             run_id=row.failure_id, name=row.name, partition=row.partition, hours=_hours(row),
             status="failed", at=row.failed_at,
         )  # fmt: skip
-        return any(_makes_good(run, fact) for run in seen.runs)
+        # Who deletes a run has done with it; hours it leaves without charts are missing.
+        return row.failure_id in seen.deleted or any(_makes_good(run, fact) for run in seen.runs)
     if row.kind == "missing":
         first, last = _hours(row) or (0, 0)
         return seen.missing is not None and not any(first <= h <= last for h in seen.missing)
@@ -144,8 +153,8 @@ def _missing(is_open: Sequence[Failure], seen: Seen, now: datetime) -> Iterator[
         return
     named = [about for row in is_open if (about := _hours(row))]
     named += [run.hours for run in seen.runs if run.hours and _is_in_hand(run, now)]
-    new = [h for h in sorted(seen.missing) if not any(first <= h <= last for first, last in named)]
-    for first, last in _ranges(new):
+    new = [h for h in seen.missing if not any(first <= h <= last for first, last in named)]
+    for first, last in hours.ranges(new):
         yield _row("missing", HOURS_JOB, (first, last), "no run measured and charted them", now)
 
 
@@ -170,14 +179,3 @@ def _hours(row: Failure) -> tuple[int, int] | None:
     if row.first_hour is None or row.last_hour is None:
         return None
     return row.first_hour, row.last_hour
-
-
-def _ranges(wanted: Iterable[int]) -> list[tuple[int, int]]:
-    """Neighbouring hours as (first, last)."""
-    ranges: list[tuple[int, int]] = []
-    for hour in wanted:
-        if ranges and hour == hours.shift(ranges[-1][1], 1):
-            ranges[-1] = (ranges[-1][0], hour)
-        else:
-            ranges.append((hour, hour))
-    return ranges

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from llm_monitoring.hours import shift
+from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.records import Alert
 
 READ_ALWAYS = 7 * 24  # hours that are read whatever changed
-APART = 7 * 24  # hours between alerts beyond which neither can be about the other's windows
+APART = 7 * 24  # hours after an alert from which on windows that change do not concern it
 EVERYTHING = 0
 WEEKLY = ("provider", "monitor")  # layers whose few rows are always read
 
@@ -23,9 +23,11 @@ def first_hour_needed(known: Iterable[Alert], changed: int | None, newest: int) 
         return EVERYTHING
     recent = shift(newest, -READ_ALWAYS)
     since = recent if changed is None else min(changed, recent)
-    # From the latest that ended on: each may reach back to where the next one is needed too.
+    near = shift(since, -APART)
+    # From the latest that ended on: each may begin within the next one. One that lies wholly before
+    # is settled, however near: had it gone on, it would reach into what is read.
     for alert in sorted(filter(_is_hourly, known), key=_end, reverse=True):
-        if _end(alert) < shift(since, -APART):
+        if _end(alert) < min(since, near):
             break
         since = min(since, alert.first_hour)
     return since
@@ -41,7 +43,4 @@ def _is_hourly(alert: Alert) -> bool:
 
 
 def _end(alert: Alert) -> int:
-    return _NEVER if alert.status == "firing" else alert.last_hour
-
-
-_NEVER = 9999123123
+    return LAST_HOUR if alert.status == "firing" else alert.last_hour

@@ -65,8 +65,7 @@ def _subject(row: Failure) -> tuple[str, str]:
 def _runs(rows: Iterable[Failure]) -> Iterator[list[Failure]]:
     run: list[Failure] = []
     for row in rows:
-        last = None if any(r.mended_at is None for r in run) else _mended_hour(run)
-        if run and last is not None and hours.hour_key(row.failed_at) > last:
+        if run and hours.hour_key(row.failed_at) > max(map(_end, run)):
             yield run
             run = []
         run.append(row)
@@ -74,8 +73,11 @@ def _runs(rows: Iterable[Failure]) -> Iterator[list[Failure]]:
         yield run
 
 
-def _mended_hour(run: Sequence[Failure]) -> int | None:
-    return max((hours.hour_key(row.mended_at) for row in run if row.mended_at), default=None)
+def _end(row: Failure) -> int:
+    """Hour in which it was made good; a clock put back in between ends nothing before it began."""
+    if row.mended_at is None:
+        return hours.LAST_HOUR
+    return hours.hour_key(max(row.failed_at, row.mended_at))
 
 
 def _episode(run: Sequence[Failure], simulated: bool) -> Episode:
@@ -113,14 +115,15 @@ def _about(rows: Sequence[Failure]) -> str:
     last = max((row.last_hour for row in rows if row.last_hour), default=None)
     if first is None or last is None:
         partition = rows[-1].partition
-        return f" of {name_text(partition)}" if partition else ""
-    return f", hours from {hour_text(first)} {until_text(last)}"
+        return f", for {name_text(partition)}" if partition else ""
+    lead = ":" if rows[-1].kind == "missing" else ", for the hours"
+    return f"{lead} from {hour_text(first)} {until_text(last)}"
 
 
 LAYER = "monitor"
 KIND_WORDS: dict[str, str] = {
-    "run": "the run {name} failed",
+    "run": "a run of the job {name} failed",
     "sensor": "the sensor {name} fails",
     "schedule": "the schedule {name} failed",
-    "missing": "nothing is measured",
+    "missing": "these hours were not measured",
 }

@@ -31,7 +31,7 @@ def deliveries_for(
         messages: of one reconciliation.
         channels: as in monitoring.yaml.
         now: stamped on the deliveries.
-        known: ids of deliveries stored already; they are not made again.
+        known: ids of deliveries stored already, but for dropped ones; they are not made again.
     """
     channels = list(channels)
     made = [
@@ -54,7 +54,7 @@ def deliveries_for(
 
 def due(deliveries: Iterable[Delivery], now: datetime) -> list[Delivery]:
     """Deliveries to try now, oldest first: new ones, and failed ones that waited long enough."""
-    waiting = (delivery for delivery in deliveries if delivery.status != "delivered")
+    waiting = (delivery for delivery in deliveries if delivery.status not in FINAL)
     ready = [d for d in waiting if d.attempts == 0 or now >= d.updated_at + wait_after(d.attempts)]
     return sorted(ready, key=lambda d: (d.updated_at, KINDS.index(d.kind), d.delivery_id))
 
@@ -73,6 +73,11 @@ def after_attempt(delivery: Delivery, error: str | None, now: datetime) -> Deliv
         error=error,
         updated_at=now,
     )
+
+
+def dropped(delivery: Delivery, reason: str, now: datetime) -> Delivery:
+    """The delivery given up: its channel was taken out, or its alert was never stored."""
+    return replace(delivery, status="dropped", error=reason, updated_at=now)
 
 
 def undeliverable(deliveries: Iterable[Delivery], after_attempts: int = 5) -> list[Delivery]:
@@ -102,6 +107,7 @@ def _delivery_id(message: Message, channel: str) -> str:
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
 
+FINAL = ("delivered", "dropped")
 KIND_WORDS: dict[str, str] = {
     "firing": "firing",
     "repeated": "still firing",

@@ -71,7 +71,8 @@ def reconcile(
     """Alerts and messages that follow from the episodes in the lake.
 
     Args:
-        episodes: all there are, of every layer: a known alert without one is withdrawn.
+        episodes: all there are, of every layer: a known alert without one is withdrawn. Of those
+            that share a subject and a first window, the one that goes on for longest counts.
         known: all alerts stored so far.
         now: stamped on what is new or changed; decides nothing.
         newest_hour: newest window in the lake, the clock of the two arguments below.
@@ -80,9 +81,6 @@ def reconcile(
             recorded silently, so that a backfill of a year wakes nobody.
         accepted_by: fingerprint -> who made its level the baseline; if its episode has vanished,
             that is why.
-
-    Raises:
-        ValueError: two episodes share a subject and a first window.
     """
     rules = _Rules(
         now=now,
@@ -91,6 +89,7 @@ def reconcile(
         notify_within_hours=notify_within_hours,
         accepted_by=accepted_by or {},
     )
+    episodes = _one_to_an_identity(episodes)
     homes = _match(episodes, known)
     taken = {alert.fingerprint for alert in homes.values()}
     outcomes = [_update(episode, homes.get(_natural(episode)), rules) for episode in episodes]
@@ -112,6 +111,13 @@ def _natural(episode: Episode) -> str:
     return fingerprint_of(episode.subject, episode.first_hour)
 
 
+def _one_to_an_identity(episodes: Iterable[Episode]) -> list[Episode]:
+    """Whatever the rows may say, alerting goes on: two episodes cannot be one alert."""
+    ordered = sorted(episodes, key=lambda episode: (episode.open, episode.last_hour))
+    longest = {_natural(episode): episode for episode in ordered}
+    return [episode for episode in episodes if longest[_natural(episode)] is episode]
+
+
 def _match(episodes: Sequence[Episode], known: Iterable[Alert]) -> dict[str, Alert]:
     """Known alert of each episode that has one, by the episode's natural fingerprint.
 
@@ -122,8 +128,6 @@ def _match(episodes: Sequence[Episode], known: Iterable[Alert]) -> dict[str, Ale
     free = {alert.fingerprint: alert for alert in known}
     homes: dict[str, Alert] = {}
     ordered = sorted(episodes, key=lambda episode: (episode.first_hour, episode.subject))
-    if len({_natural(episode) for episode in episodes}) < len(episodes):
-        raise ValueError("two episodes share a subject and a first window")
     for find in (_same, _overlapping, _same_but_withdrawn):
         for episode in ordered:
             if _natural(episode) in homes:

@@ -1,6 +1,6 @@
 """Working an incident: its records are loaded, its evidence gathered, its report written."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,14 @@ MOST_WINDOWS = 72  # hours of an incident that are looked at
 RECENT_WINDOWS = 24  # hours before the change, to see what was new
 SAMPLED_REQUESTS = 20_000  # of a bigger window, so many requests are looked at
 PICTURES = 6
+POOL = "incidents"
+# Who writes which columns of an incident; nobody else's work is undone.
+OF_ALERTS = ("severity", "feature_id", "model_id", "change_hour", "first_hour", "last_hour")
+OF_INVESTIGATION = ("title", "step", "evidence", *OF_ALERTS)
+OF_PEOPLE = (
+    "status", "step", "acknowledged_at", "acknowledged_by", "verdict", "verdict_by",
+    "verdict_note", "resolved_at", "resolved_by", "evidence",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,23 @@ class _Period:
         return hours_between(self.first, self.last) + 1
 
 
+def work_incident(monitoring: Monitoring, incident_id: str) -> tuple[Incident, Path]:
+    """Gather the evidence of an incident anew, store it, and write its report.
+
+    Where alerts have joined meanwhile, it stays without a report, so that it is done again.
+
+    Raises:
+        Failure: there is no such incident.
+    """
+    lake = monitoring.lake
+    before = find_incident(lake, incident_id)
+    incident = investigate_incident(monitoring, incident_id)
+    path = write_page(monitoring, incident_id)
+    if find_incident(lake, incident_id).alerts == before.alerts:
+        lake.update("incidents", [replace(incident, report_path=str(path))], ["report_path"])
+    return incident, path
+
+
 def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
     """Gather the evidence of an incident anew and store it.
 
@@ -45,7 +70,7 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
     """
     lake, settings = monitoring.lake, monitoring.settings.incidents
     incident = find_incident(lake, incident_id)
-    members: list[Alert] = lake.rows("alerts", "incident_id = $id", id=incident_id)
+    members = _members(lake, incident)
     incident = update_incident(incident, members)
     after = _incident_period(incident)
     before = _Period(shift(after.first, -WEEK), shift(after.last, -WEEK))
@@ -64,8 +89,30 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
         triage_sample=settings.triage_sample,
         suspect_hours=settings.suspect_hours,
     )
-    incident = attach_evidence(incident, evidence, title(incident, members, evidence))
-    lake.upsert("incidents", [incident])
+    named = title(incident, members, evidence)
+    return change_incident(
+        lake,
+        incident_id,
+        lambda stored: attach_evidence(update_incident(stored, members), evidence, named),
+        OF_INVESTIGATION,
+    )
+
+
+def change_incident(
+    lake: Lake,
+    incident_id: str,
+    change: Callable[[Incident], Incident],
+    columns: Sequence[str] = OF_PEOPLE,
+) -> Incident:
+    """The incident as it is stored by now, changed; only these columns are stored.
+
+    Whoever does this is in the pool `incidents`, one at a time, so that no decision is lost.
+
+    Raises:
+        Failure: there is no such incident.
+    """
+    incident = change(find_incident(lake, incident_id))
+    lake.update("incidents", [incident], columns)
     return incident
 
 
@@ -85,27 +132,48 @@ def find_incident(lake: Lake, incident_id: str) -> Incident:
 def write_report(
     monitoring: Monitoring, incident: Incident, leave_out: Collection[str] = ()
 ) -> Path:
-    """Write the incident's page, then store the incident with where it is.
+    """Write the incident's page with other evidence than is stored, then store that.
 
     Args:
-        incident: as it shall be stored.
+        incident: with the evidence as it shall be.
         leave_out: ids of regression cases that are about to be deleted.
     """
+    path = write_page(monitoring, incident.incident_id, incident.evidence, leave_out)
+    monitoring.lake.update("incidents", [incident], ["evidence"])
+    return path
+
+
+def write_page(
+    monitoring: Monitoring,
+    incident_id: str,
+    evidence: str | None = None,
+    leave_out: Collection[str] = (),
+) -> Path:
+    """Write the page of an incident as it is stored; returns where.
+
+    Args:
+        evidence: to be shown instead of what is stored; None: what is stored.
+        leave_out: ids of regression cases that are not shown.
+    """
     lake, settings = monitoring.lake, monitoring.settings
-    members: list[Alert] = lake.rows("alerts", "incident_id = $id", id=incident.incident_id)
-    cases = lake.rows("regression_cases", "incident_id = $id", id=incident.incident_id)
+    members = _members(lake, find_incident(lake, incident_id))
+    pictures = _pictures(monitoring, members)
+    # Drawing takes its time: only now the words are read, of which some may be gone by now.
+    incident = find_incident(lake, incident_id)
+    cases = lake.rows("regression_cases", "incident_id = $id", id=incident_id)
     page = incident_page(
-        incident,
+        replace(incident, evidence=incident.evidence if evidence is None else evidence),
         members,
-        _pictures(monitoring, members),
+        pictures,
         [case for case in cases if case.case_id not in leave_out],
         product=settings.product,
         now=monitoring.now(),
         simulated=settings.simulated,
     )
-    path = settings.reports / f"{incident.incident_id}.html"
+    path = settings.reports / f"{incident_id}.html"
     write_private(path, page)
-    lake.upsert("incidents", [replace(incident, report_path=str(path))])
+    if incident.report_path not in (None, str(path)):  # reports go to another folder now
+        lake.update("incidents", [replace(incident, report_path=str(path))], ["report_path"])
     return path
 
 
@@ -133,6 +201,15 @@ def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> d
         "alerts": len(incident.alerts),
         "recommended": dg.MetadataValue.md("\n".join(f"- {markdown(r.text)}" for r in responses)),
     }
+
+
+def _members(lake: Lake, incident: Incident) -> list[Alert]:
+    """Its alerts, also those that do not know it yet."""
+    listed = "incident_id = $id or list_contains($listed, fingerprint)"
+    alerts: list[Alert] = lake.rows(
+        "alerts", listed, id=incident.incident_id, listed=incident.alerts
+    )
+    return alerts
 
 
 def _incident_period(incident: Incident) -> _Period:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from llm_monitoring.alerts.sentences import until_text
 from llm_monitoring.defs.assets.windows import control_charts, window_metrics
 from llm_monitoring.defs.lake_state import newest_hour
 from llm_monitoring.defs.resources import Monitoring
@@ -29,7 +30,7 @@ def spend_within_budget(monitoring: Monitoring) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not told,
         severity=dg.AssetCheckSeverity.ERROR if report.troubles else dg.AssetCheckSeverity.WARN,
-        description="; ".join(told) or f"within budget up to {newest}",
+        description="; ".join(told) or f"within budget {until_text(newest)}",
         metadata={"last_hour": newest, "costs": dg.MetadataValue.md(report.table())},
     )
 

@@ -5,7 +5,6 @@ import math
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.alerts.digest import digest_hours
-from llm_monitoring.alerts.horizon import EVERYTHING
 from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
@@ -17,12 +16,13 @@ DIGEST_WEEKS = 4
 
 
 def read_episodes(
-    lake: Lake, settings: Settings, newest: int, since: int = EVERYTHING
+    lake: Lake, settings: Settings, newest: int, since: int, clock_hour: int
 ) -> list[alerting.Episode]:
     """Every episode of charts, of provider drift, of the data, and of the monitor itself.
 
     Args:
         since: first hour that is read of charts and data; none of their episodes begins before.
+        clock_hour: newest closed hour of the wall clock.
     """
     hours = (since, LAST_HOUR)
     points: list[ChartPoint] = TABLES["control_charts"].to_records(
@@ -33,7 +33,9 @@ def read_episodes(
         lake.rows("provider_drift"), newest_hour=newest, simulated=settings.simulated
     )
     findings = _data_findings(lake, settings, points, hours)
-    data = alerting.data_episodes(findings, newest_hour=newest, simulated=settings.simulated)
+    data = alerting.data_episodes(
+        findings, newest_hour=newest, clock_hour=clock_hour, simulated=settings.simulated
+    )
     monitor = alerting.failure_episodes(lake.rows("failures"), simulated=settings.simulated)
     return [*charts, *provider, *data, *monitor]
 

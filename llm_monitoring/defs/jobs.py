@@ -1,5 +1,6 @@
 """Jobs: the hours, the weeks, the upkeep of the lake, and what people do with an incident."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import dagster as dg
@@ -7,7 +8,14 @@ from pydantic import Field
 
 from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
 from llm_monitoring.defs.baselines import DECISION, rebaseline
-from llm_monitoring.defs.casework import find_incident, write_cases, write_report
+from llm_monitoring.defs.casework import (
+    POOL,
+    change_incident,
+    find_incident,
+    write_cases,
+    write_page,
+    write_report,
+)
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents import steps
@@ -129,44 +137,36 @@ class ResolveStep(Step):
     no_cases_reason: str = ""
 
 
-@dg.op
+@dg.op(pool=POOL)
 def acknowledge(config: Step, monitoring: Monitoring) -> None:
     """Take an incident."""
-    incident = find_incident(monitoring.lake, config.incident_id)
-    _store(monitoring, steps.acknowledge(incident, config.who, monitoring.now()))
+    now = monitoring.now()
+    _decide(monitoring, config, lambda stored: steps.acknowledge(stored, config.who, now))
 
 
-@dg.op
+@dg.op(pool=POOL)
 def record_verdict(config: VerdictStep, monitoring: Monitoring) -> None:
     """Say what an incident is."""
-    _store(
+    now = monitoring.now()
+    _decide(
         monitoring,
-        steps.record_verdict(
-            find_incident(monitoring.lake, config.incident_id),
-            config.verdict,
-            config.who,
-            config.note,
-            monitoring.now(),
-        ),
+        config,
+        lambda stored: steps.record_verdict(stored, config.verdict, config.who, config.note, now),
     )
 
 
-@dg.op
+@dg.op(pool=POOL)
 def complete_step(config: NoteStep, monitoring: Monitoring) -> None:
     """Finish scope, isolate or respond."""
-    _store(
+    now = monitoring.now()
+    _decide(
         monitoring,
-        steps.complete_step(
-            find_incident(monitoring.lake, config.incident_id),
-            config.step,
-            config.who,
-            config.note,
-            monitoring.now(),
-        ),
+        config,
+        lambda stored: steps.complete_step(stored, config.step, config.who, config.note, now),
     )
 
 
-@dg.op
+@dg.op(pool=POOL)
 def learn(context: dg.OpExecutionContext, config: LearnStep, monitoring: Monitoring) -> None:
     """Turn confirmed failing requests into regression cases."""
     incident = find_incident(monitoring.lake, config.incident_id)
@@ -174,18 +174,17 @@ def learn(context: dg.OpExecutionContext, config: LearnStep, monitoring: Monitor
     cases = steps.regression_cases(incident, monitoring.now(), wanted)
     if cases:
         monitoring.lake.upsert("regression_cases", cases)
-    write_report(monitoring, incident)
+    write_page(monitoring, incident.incident_id)
     context.log.info(f"{len(cases)} regression cases of {incident.incident_id}")
 
 
-@dg.op
+@dg.op(pool=POOL)
 def resolve(config: ResolveStep, monitoring: Monitoring) -> None:
     """Close an incident; refused without a verdict and without regression cases."""
-    incident = find_incident(monitoring.lake, config.incident_id)
     cases = monitoring.lake.rows("regression_cases", "incident_id = $id", id=config.incident_id)
-    _store(
-        monitoring,
-        steps.resolve(incident, config.who, monitoring.now(), len(cases), config.no_cases_reason),
+    now, why = monitoring.now(), config.no_cases_reason
+    _decide(
+        monitoring, config, lambda stored: steps.resolve(stored, config.who, now, len(cases), why)
     )
 
 
@@ -222,9 +221,9 @@ def resolve_incident() -> None:
     resolve()
 
 
-def _store(monitoring: Monitoring, incident: Incident) -> None:
-    monitoring.lake.upsert("incidents", [incident])
-    write_report(monitoring, incident)
+def _decide(monitoring: Monitoring, step: Step, change: Callable[[Incident], Incident]) -> None:
+    change_incident(monitoring.lake, step.incident_id, change)
+    write_page(monitoring, step.incident_id)
 
 
 # What people decide; refused is refused, whatever becomes of the reason.

@@ -1,11 +1,17 @@
 """What Dagster knows of runs, sensors and schedules that fail; and the sensor that looks at it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorTick,
+    TickStatus,
+)
 from dagster_shared.error import SerializableErrorInfo
 
 from llm_monitoring.alerts.failures import HOURS_JOB, RunFact, Seen, TickFact
@@ -13,16 +19,18 @@ from llm_monitoring.alerts.sentences import error_text
 from llm_monitoring.defs.partitions import PARTITION, range_of_tags
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.pipeline import watch
+from llm_monitoring.records import Failure
 
 ALERTS_JOB = "reconcile_alerts"
-SENSOR_TAG = "dagster/sensor_name"
 WILL_RETRY_TAG, RETRY_TAG = "dagster/will_retry", "dagster/auto_retry_run_id"
 DECISION_TAG = "dagster/max_retries"  # "0": a person decided, and is told what is wrong there
 CHARTS = dg.AssetKey("control_charts")
 RETRIED_WITHIN = timedelta(minutes=30)  # or the retry that was promised does not come
 AGAIN_AFTER = timedelta(minutes=5)  # a run of the alerts that failed is asked for again
 OVERLAP = timedelta(hours=2)  # runs that ended while the alerts ran
+TICKING = (InstigatorType.SENSOR, InstigatorType.SCHEDULE)
 TICKS = 20
+SILENT = timedelta(hours=1)  # a sensor ticks by the minute: without ticks, there is none any more
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -64,7 +72,11 @@ def look(instance: dg.DagsterInstance, memory: watch.Memory, now: datetime) -> S
     since = min([*is_open, *(run.at for run in failed)], default=None)
     ended = _runs(instance, [dg.DagsterRunStatus.SUCCESS], since) if since else ()
     waiting = _runs(instance, UNDER_WAY, now - watch.LOOKED_BACK)
-    return Seen(runs=[*failed, *ended, *waiting], ticks=list(_ticks(instance)))
+    return Seen(
+        runs=[*failed, *ended, *waiting],
+        ticks=list(_ticks(instance, now)),
+        deleted=_deleted_runs(instance, memory.known),
+    )
 
 
 def this_run(now: datetime) -> RunFact:
@@ -110,6 +122,13 @@ def _runs(
     for record in instance.get_run_records(filters):
         ended = record.dagster_run.is_finished
         yield _fact(record, "succeeded" if ended else "under_way")
+
+
+def _deleted_runs(instance: dg.DagsterInstance, known: Iterable[Failure]) -> set[str]:
+    wanted = {row.failure_id for row in known if row.mended_at is None and row.kind == "run"}
+    if not wanted:
+        return set()
+    return wanted - {run.run_id for run in instance.get_runs(dg.RunsFilter(run_ids=[*wanted]))}
 
 
 def _fact(record: dg.RunRecord, status: str, reason: str = "") -> RunFact:
@@ -168,10 +187,20 @@ def _error(error: SerializableErrorInfo | None, otherwise: str) -> str:
     return error_text(error.message if error is not None and not otherwise else otherwise)
 
 
-def _ticks(instance: dg.DagsterInstance) -> Iterator[TickFact]:
+def _ticks(instance: dg.DagsterInstance, now: datetime) -> Iterator[TickFact]:
+    """Sensors and schedules that are switched on."""
     for state in instance.all_instigator_state():
-        if state.instigator_type.value in ("SENSOR", "SCHEDULE"):
-            yield _tick_fact(state, _last_ticks(instance, state))
+        if state.instigator_type not in TICKING or state.status is InstigatorStatus.STOPPED:
+            continue
+        ticks = _last_ticks(instance, state)
+        # Of schedules, Dagster itself removes those that are gone.
+        is_sensor = state.instigator_type is InstigatorType.SENSOR
+        if not (is_sensor and _is_silent(ticks, now)):
+            yield _tick_fact(state, ticks)
+
+
+def _is_silent(ticks: Sequence[InstigatorTick], now: datetime) -> bool:
+    return bool(ticks) and now - datetime.fromtimestamp(ticks[0].timestamp, UTC) > SILENT
 
 
 def _last_ticks(instance: dg.DagsterInstance, state: InstigatorState) -> list[InstigatorTick]:

@@ -176,6 +176,18 @@ class Lake:
             ),
         )
 
+    def update(self, name: str, rows: Iterable[Any], columns: Iterable[str]) -> int:
+        """Take over some columns of these rows where their keys are; returns the Delta version.
+
+        Others may write the other columns at the same time, and neither undoes the other's work.
+        """
+        table = TABLES[name]
+        data = self._stored(table, rows)
+        values = {f'"{column}"': f'new."{column}"' for column in columns}
+        return self.change(
+            name, lambda target: _merge(target, table, data).when_matched_update(values).execute()
+        )
+
     def remove(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
         """Delete the rows that have the keys of these; returns the Delta version."""
         table = TABLES[name]

@@ -1,7 +1,7 @@
 """Whether the monitor is well, as the lake shows it: one line a subject."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -18,8 +18,9 @@ from llm_monitoring.pipeline.watch import (
     missing_hours,
     newest_charted,
     open_failures,
+    recall,
 )
-from llm_monitoring.records import Delivery
+from llm_monitoring.records import Delivery, Failure
 from llm_monitoring.settings import Settings
 
 Mark = Literal["ok", "warn", "error"]
@@ -70,7 +71,7 @@ def _newest(newest: int | None, settings: Settings, now: datetime) -> Told:
 
 
 def _missing(lake: Lake, settings: Settings, now: datetime) -> Told:
-    missing = missing_hours(lake, settings, now)
+    missing = missing_hours(lake, settings, now, recall(lake, now))
     if not missing:
         return "ok", "none"
     first, last = hour_text(missing[0]), hour_text(missing[-1])
@@ -91,20 +92,29 @@ def _alerts(lake: Lake, settings: Settings, now: datetime) -> Told:
 
 def _failures(lake: Lake, settings: Settings, now: datetime) -> Told:
     del settings, now
-    rows = open_failures(lake)
-    return ("error", "; ".join(complaint([row]) for row in rows)) if rows else ("ok", "none")
+    things: dict[tuple[str, str], list[Failure]] = defaultdict(list)
+    for row in sorted(open_failures(lake), key=lambda row: row.failed_at):
+        things[row.kind, row.name].append(row)
+    told = [_count_text(rows) + complaint(rows) for rows in things.values()]
+    return ("error", "; ".join(told)) if told else ("ok", "none")
+
+
+def _count_text(rows: Sequence[Failure]) -> str:
+    return f"{len(rows)} times " if len(rows) > 1 else ""
 
 
 def _messages(lake: Lake, settings: Settings, now: datetime) -> Told:
     del settings
-    waiting: list[Delivery] = lake.rows("deliveries", "status <> 'delivered'")
+    waiting: list[Delivery] = lake.rows("deliveries", "status in ('pending', 'failed')")
     if not waiting:
         return "ok", "all delivered"
     failing = undeliverable(waiting)
     told = {f"{d.channel}: {error_text(d.error)}" for d in waiting if d.error}
-    oldest = age_text(now - min(d.updated_at for d in waiting))
-    text = "; ".join([f"{len(waiting)} wait, last tried up to {oldest} ago", *sorted(told)])
-    return ("error" if failing else "warn"), text
+    tried = [d.updated_at for d in waiting if d.attempts]
+    words = [f"{len(waiting)} wait"]
+    words += [f"{new} not tried yet"] if (new := len(waiting) - len(tried)) else []
+    words += [f"last tried up to {age_text(now - min(tried))} ago"] if tried else []
+    return ("error" if failing else "warn"), "; ".join([", ".join(words), *sorted(told)])
 
 
 def _heartbeat(lake: Lake, settings: Settings, now: datetime) -> Told:
@@ -113,8 +123,9 @@ def _heartbeat(lake: Lake, settings: Settings, now: datetime) -> Told:
         return "warn", "none is configured: nobody outside hears when this machine dies"
     if last is None:
         return "error", "never sent"
-    words = f"{last.outcome.replace('_', ' ')} {age_text(now - last.alerts_at)} ago"
-    mark: Mark = "ok" if last.outcome == "sent" else "error"
+    age = now - last.alerts_at
+    words = f"{last.outcome.replace('_', ' ')} {age_text(age)} ago"
+    mark: Mark = "ok" if last.outcome == "sent" and age <= BREAK else "error"
     return mark, f"{words}: {last.reason}" if last.reason else words
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.adapters.heartbeat import beat
 from llm_monitoring.alerts.failures import Seen, last_due, uncharted_hours, update_failures
 from llm_monitoring.alerts.monitor import Signal, signal_of
+from llm_monitoring.hours import LAST_HOUR, hour_key
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.alert_reading import has_unread_charts
 from llm_monitoring.records import Failure, Heartbeat
 from llm_monitoring.settings import Settings
 
-LAST_HOUR = 9999123123  # later than any
 BREAK = timedelta(hours=2)  # without a run of the alerts for so long, the monitor was away
 LOOKED_BACK = timedelta(days=7)  # runs that failed longer ago are not looked for any more
 SOON = timedelta(minutes=15)
@@ -53,10 +53,21 @@ def open_failures(lake: Lake) -> list[Failure]:
     return rows
 
 
-def missing_hours(lake: Lake, settings: Settings, now: datetime) -> list[int]:
-    """Hours without charts that should have some by now, in order."""
+def missing_hours(lake: Lake, settings: Settings, now: datetime, memory: Memory) -> list[int]:
+    """Hours without charts that should have some by now, in order.
+
+    Before the first hour is charted, those since the monitor is on duty: of what lies before, none
+    may be wanted.
+    """
     charted = set(lake.query("charted_hours")["hour"].to_pylist())
-    return uncharted_hours(charted, due_hour(settings, now))
+    return uncharted_hours(charted, due_hour(settings, now), first_expected(settings, now, memory))
+
+
+def first_expected(settings: Settings, now: datetime, memory: Memory) -> int:
+    """First hour that is expected to be charted where none is; found missing, it stays so."""
+    on_duty = max(hour_key(on_duty_since(memory.last, now)), hour_key(settings.start))
+    missing = [row.first_hour for row in memory.known if row.kind == "missing" and _is_open(row)]
+    return min([on_duty, *(hour for hour in missing if hour is not None)])
 
 
 def due_hour(settings: Settings, now: datetime) -> int:
@@ -74,20 +85,20 @@ def newest_charted(lake: Lake, since: int = 0) -> int | None:
 
 
 def note_failures(
-    lake: Lake, settings: Settings, now: datetime, seen: Seen, *, on_duty: bool
+    lake: Lake, settings: Settings, now: datetime, memory: Memory, seen: Seen, *, on_duty: bool
 ) -> list[Failure]:
     """Store what failed and what was made good since; returns the rows that changed.
 
     Args:
+        memory: what is known so far.
         seen: runs, sensors and schedules; the missing hours are looked up here.
         on_duty: a sensor started this run; else nobody expects hours to be measured by themselves.
     """
-    just_back = not on_duty or now < _on_duty_since(lake, now) + _patience(settings)
-    seen = Seen(
-        runs=seen.runs, ticks=seen.ticks, missing=missing_hours(lake, settings, now),
-        just_back=just_back,
-    )  # fmt: skip
-    changed = update_failures(known_failures(lake, now), seen, now)
+    patience = timedelta(hours=settings.heartbeat.late_hours)
+    just_back = not on_duty or now < on_duty_since(memory.last, now) + patience
+    missing = missing_hours(lake, settings, now, memory)
+    seen = replace(seen, missing=missing, just_back=just_back)
+    changed = update_failures(memory.known, seen, now)
     if changed:
         lake.upsert("failures", changed)
     return changed
@@ -112,15 +123,20 @@ def reason_to_look(
     if now - last.alerts_at >= SOON:
         if last.outcome == "undelivered":
             return "the heartbeat was not heard"
-        if newest < due_hour(settings, now) and all(row.mended_at for row in known):
+        due = due_hour(settings, now)
+        is_late = newest < due if newest else first_expected(settings, now, memory) <= due
+        if is_late and not any(map(_is_open, known)):
             return "no hour is charted in time"
     return None
 
 
-def vouch(lake: Lake, settings: Settings, now: datetime, *, keep_failing: int) -> Heartbeat:
+def vouch(
+    lake: Lake, settings: Settings, now: datetime, last: Heartbeat | None, *, keep_failing: int
+) -> Heartbeat:
     """Send the heartbeat, the last thing a run of the alerts does; store and return what came.
 
     Args:
+        last: the one before; None: there was none.
         keep_failing: messages that reach no channel.
     """
     newest = newest_charted(lake)
@@ -133,7 +149,7 @@ def vouch(lake: Lake, settings: Settings, now: datetime, *, keep_failing: int) -
     outcome, reason = _send(settings, signal)
     heartbeat = Heartbeat(
         alerts_at=now,
-        on_duty_since=_on_duty_since(lake, now),
+        on_duty_since=on_duty_since(last, now),
         hour=newest,
         outcome=outcome,
         reason=reason,
@@ -164,11 +180,11 @@ def _send(settings: Settings, signal: Signal) -> tuple[str, str | None]:
     return ("sent_fail" if signal.kind == "fail" else "sent"), signal.reason
 
 
-def _on_duty_since(lake: Lake, now: datetime) -> datetime:
-    last = last_heartbeat(lake)
+def on_duty_since(last: Heartbeat | None, now: datetime) -> datetime:
+    """Since when the alerts have been run by themselves without a break."""
     has_gone_on = last is not None and timedelta(0) <= now - last.alerts_at <= BREAK
     return last.on_duty_since if last is not None and has_gone_on else now
 
 
-def _patience(settings: Settings) -> timedelta:
-    return timedelta(hours=settings.heartbeat.late_hours)
+def _is_open(row: Failure) -> bool:
+    return row.mended_at is None

@@ -55,6 +55,18 @@ def test_dropped_rows_are_told_when_they_are_seen_however_old_they_are() -> None
     assert not later.open
 
 
+def test_dropped_rows_are_over_by_the_clock_where_no_window_is_to_come() -> None:
+    dropped = SourceRead(
+        hour=START, table="raw_requests", source="app", loaded=50, rejected=0, duplicates=0,
+        unpriced=0, skipped=0, dropped=30, dropped_at=hours.hour_start(hours.shift(START, 100)),
+    )  # fmt: skip
+    for after, is_open in ((100, True), (110, False)):
+        (episode,) = data_episodes(
+            find_drops([dropped]), newest_hour=START, clock_hour=hours.shift(START, after)
+        )
+        assert episode.open == is_open
+
+
 # ------------------------------------------------------------------------- gaps of a source
 
 

@@ -144,6 +144,11 @@ def test_hours_are_due_from_the_first_charted_one_to_the_newest_that_had_its_tim
     assert last_due(at(12.1), 2, None) == hour(9)
     assert last_due(at(11.9), 2, None) == hour(8)
     assert last_due(at(12.1), 2, at(6)) == hour(5)
-    assert uncharted_hours({hour(3), hour(5)}, hour(6)) == [hour(4), hour(6)]
-    assert uncharted_hours(set(), hour(6)) == []
-    assert uncharted_hours({hour(7)}, hour(6)) == []
+    assert uncharted_hours({hour(3), hour(5)}, hour(6), hour(1)) == [hour(4), hour(6)]
+    assert uncharted_hours({hour(7)}, hour(6), hour(1)) == []
+
+
+def test_where_none_is_charted_hours_are_due_from_when_they_are_expected() -> None:
+    assert uncharted_hours(set(), hour(6), hour(5)) == [hour(5), hour(6)]
+    assert uncharted_hours(set(), hour(6), hour(7)) == []
+    assert uncharted_hours(set(), hour(6), None) == []

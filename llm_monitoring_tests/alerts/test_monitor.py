@@ -39,6 +39,14 @@ def test_a_failure_within_the_hour_in_which_the_last_was_made_good_goes_on_with_
     assert episode.open
 
 
+def test_a_failure_stamped_by_a_clock_that_ran_ahead_and_the_next_one_are_told_apart() -> None:
+    # "12:05" was 10:05: the clock was put right, and it was made good at 10:20.
+    (episode,) = failure_episodes([failure(12.1, 10.3), failure(12.5)])
+    assert (episode.first_hour, episode.open) == (2026102012, True)
+    later = failure_episodes([failure(12.1, 10.3), failure(13.5)])
+    assert [e.first_hour for e in later] == [2026102012, 2026102013]
+
+
 def test_things_that_fail_are_told_apart_and_upkeep_wakes_nobody() -> None:
     rows = [
         failure(1), failure(1, name="maintenance"), failure(1, kind="sensor", name="open_alerts"),
@@ -57,12 +65,12 @@ def test_a_sentence_names_what_fails_the_hours_the_reason_and_since_when() -> No
         [failure(3.5, first_hour=2026102001, last_hour=2026102002)], simulated=True
     )
     assert episode.summary == (
-        "monitoring: the run hours failed, hours from Tue 2026-10-20 01:00 UTC until "
-        "Tue 2026-10-20 03:00 UTC (OSError), since 2026-10-20 03:30 UTC (simulated)"
+        "monitoring: a run of the job hours failed, for the hours from Tue 2026-10-20 01:00 UTC "
+        "until Tue 2026-10-20 03:00 UTC (OSError), since 2026-10-20 03:30 UTC (simulated)"
     )
     (over,) = failure_episodes([failure(3.5, 4, name="weeks", partition="2026-10-19")])
     assert over.summary == (
-        "monitoring: the run weeks failed of 2026-10-19 (OSError), "
+        "monitoring: a run of the job weeks failed, for 2026-10-19 (OSError), "
         "since 2026-10-20 03:30 UTC, made good"
     )
 

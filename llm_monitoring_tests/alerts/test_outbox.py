@@ -10,6 +10,7 @@ from llm_monitoring.alerts import (
     Message,
     after_attempt,
     deliveries_for,
+    dropped,
     due,
     payload_of,
     text_of,
@@ -100,6 +101,13 @@ def test_a_delivered_message_is_never_due() -> None:
     done = _delivery(error=None, now=NOW)
     assert (done.status, done.attempts, done.error) == ("delivered", 1, None)
     assert due([done], NOW + timedelta(days=999)) == []
+
+
+def test_a_dropped_message_is_never_due_and_no_trouble() -> None:
+    gone = dropped(_delivery(error="down", now=NOW), "no such channel", NOW)
+    assert (gone.status, gone.attempts, gone.error) == ("dropped", 1, "no such channel")
+    assert due([gone], NOW + timedelta(days=999)) == []
+    assert undeliverable([gone], after_attempts=1) == []
 
 
 def test_firing_goes_out_before_resolved() -> None:

@@ -275,9 +275,11 @@ def test_an_alert_keeps_its_incident_and_its_birthday() -> None:
     assert (alert.incident_id, alert.created_at, alert.updated_at) == ("i-1", NOW, later)
 
 
-def test_two_episodes_that_begin_together_are_an_error() -> None:
-    with pytest.raises(ValueError, match="share a subject"):
-        Book().reconcile([_episode(5, 6), _episode(5, 7)], 7)
+def test_of_two_episodes_that_begin_together_the_one_that_goes_on_counts() -> None:
+    for episodes in ([_episode(5, 6), _episode(5, 7)], [_episode(5, 7), _episode(5, 6)]):
+        book = Book()
+        book.reconcile(episodes, 7)
+        assert [alert.last_hour for alert in book.alerts.values()] == [_hour(7)]
 
 
 def test_a_run_that_died_before_the_alerts_were_stored_makes_the_same_deliveries() -> None:

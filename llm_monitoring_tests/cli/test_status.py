@@ -82,7 +82,7 @@ def test_an_hour_is_late_after_two_and_with_it_everything_that_waits_for_it(
     assert marks(config, NOW + timedelta(hours=1, minutes=45)) == {"dagster": "warn"}
     assert marks(config, NOW + timedelta(hours=3)) == {
         "measured": "error", "charted": "error", "missing hours": "error", "alerts": "error",
-        "dagster": "warn",
+        "heartbeat": "error", "dagster": "warn",
     }  # fmt: skip
 
 
@@ -102,11 +102,34 @@ def test_failures_messages_and_a_heartbeat_that_was_not_simply_sent_are_errors(
         "failures": "error", "messages": "error", "heartbeat": "error", "dagster": "warn",
     }  # fmt: skip
     texts = {line.subject: line.text for line in status_lines(config, NOW)}
-    assert texts["failures"] == "the run maintenance failed (OSError)"
+    assert texts["failures"] == "a run of the job maintenance failed (OSError)"
     assert texts["messages"] == (
         "1 wait, last tried up to 1 h 00 min ago; hook: webhook answered 503"
     )
     assert texts["heartbeat"] == "undelivered 3 min ago: ConnectError"
+
+
+def test_a_job_that_keeps_failing_is_told_once(config: Path, lake: Lake) -> None:
+    rows = [replace(FAILURE, failure_id=f"{i}") for i in range(100)]
+    lake.upsert("failures", [*rows, replace(FAILURE, name="weeks")])
+    texts = {line.subject: line.text for line in status_lines(config, NOW)}
+    assert set(texts["failures"].split("; ")) == {
+        "100 times a run of the job maintenance failed (OSError)",
+        "a run of the job weeks failed (OSError)",
+    }
+
+
+def test_a_message_that_was_never_tried_is_not_said_to_be(config: Path, lake: Lake) -> None:
+    new = replace(DELIVERY, delivery_id="n", status="pending", attempts=0, error=None)
+    gone = replace(DELIVERY, delivery_id="g", status="dropped")
+    lake.upsert("deliveries", [new, gone])
+    texts = {line.subject: line.text for line in status_lines(config, NOW)}
+    assert texts["messages"] == "1 wait, 1 not tried yet"
+
+
+def test_a_heartbeat_that_was_sent_days_ago_is_an_error(config: Path, lake: Lake) -> None:
+    lake.replace_all("heartbeats", [replace(BEAT, alerts_at=NOW - timedelta(days=3))])
+    assert marks(config)["heartbeat"] == "error"
 
 
 def test_a_message_that_was_tried_once_is_a_warning(config: Path, lake: Lake) -> None:

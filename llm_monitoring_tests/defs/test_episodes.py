@@ -19,7 +19,7 @@ NEWEST = shift(START, HOURS - 1)
 
 def episodes_of(product: Product) -> list[Episode]:
     monitoring = product.monitoring
-    return read_episodes(monitoring.lake, monitoring.settings, NEWEST)
+    return read_episodes(monitoring.lake, monitoring.settings, NEWEST, 0, NEWEST)
 
 
 def of_charts(product: Product) -> dict[str, Episode]:

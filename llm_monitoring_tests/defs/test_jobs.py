@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from click.testing import CliRunner
 
 from llm_monitoring.cli import main
 from llm_monitoring.defs import casework
+from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.assets.response import regression_cases
+from llm_monitoring.defs.jobs import DECISIONS
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.incidents.steps import IncidentError
 from llm_monitoring.lake.scanning import scan
@@ -116,6 +119,75 @@ def test_investigating_again_keeps_what_people_recorded(worked: Product) -> None
     after = incident(worked, "cost")
     assert (after.acknowledged_by, after.opened_at) == ("Ada", before.opened_at)
     assert after.status == "acknowledged"
+
+
+def test_who_takes_an_incident_while_it_is_investigated_has_taken_it(
+    worked: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = incident(worked, "cost")
+    gather = casework.investigate
+
+    def slowly(*args: Any, **how: Any) -> Any:
+        if incident(worked, "cost").acknowledged_by is None:
+            step(worked, "acknowledge_incident", "acknowledge", "cost")
+        return gather(*args, **how)
+
+    monkeypatch.setattr(casework, "investigate", slowly)
+    worked.run("investigate_incident", partition_key=before.incident_id)
+    after = incident(worked, "cost")
+    assert (after.acknowledged_by, after.status) == ("Ada", "acknowledged")
+    assert after.report_path is not None
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_an_incident_that_alerts_join_while_its_page_is_drawn_has_no_report_yet(
+    worked: Product, monkeypatch: pytest.MonkeyPatch, decides: bool
+) -> None:
+    lake, before = worked.monitoring.lake, incident(worked, "cost")
+    grown = sorted([*before.alerts, "one more"])
+
+    def joined(*_: object) -> list[Any]:
+        lake.upsert("incidents", [replace(incident(worked, "cost"), alerts=grown,
+                                          report_path=None)])  # fmt: skip
+        return []
+
+    monkeypatch.setattr(casework, "_pictures", joined)
+    if decides:
+        step(worked, "acknowledge_incident", "acknowledge", "cost")
+    else:
+        worked.run("investigate_incident", partition_key=before.incident_id)
+    after = incident(worked, "cost")
+    assert (after.alerts, after.report_path) == (grown, None)
+    assert after.acknowledged_by == ("Ada" if decides else None)
+
+
+def test_who_takes_an_incident_while_alerts_join_it_has_taken_it(
+    worked: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, before = worked.monitoring.lake, incident(worked, "cost")
+    (member, *_) = lake.rows("alerts", "incident_id = $id", id=before.incident_id)
+    late = replace(member, fingerprint="late", incident_id=None)
+    lake.upsert("alerts", [late])
+    decide = response.assign
+
+    def slowly(*args: Any) -> Any:
+        step(worked, "acknowledge_incident", "acknowledge", "cost")
+        return decide(*args)
+
+    monkeypatch.setattr(response, "assign", slowly)
+    assert response.assign_incidents(worked.monitoring) == [before.incident_id]
+    after = incident(worked, "cost")
+    assert ("late" in after.alerts, after.report_path) == (True, None)
+    assert (after.acknowledged_by, after.status) == ("Ada", "acknowledged")
+
+
+def test_decisions_and_investigations_of_incidents_come_one_at_a_time() -> None:
+    ops = [op for job in DECISIONS for op in job.nodes_in_topological_order]
+    pools = {
+        op.name: op.definition.pool for op in ops if isinstance(op.definition, dg.OpDefinition)
+    }
+    assert pools.pop("rebaseline_charts") == "control_charts"
+    assert set(pools.values()) == {response.incidents.op.pool} == {"incidents"}
 
 
 def test_a_real_regression_is_closed_only_with_regression_cases(worked: Product) -> None:

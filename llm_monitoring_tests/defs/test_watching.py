@@ -20,19 +20,21 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
+from llm_monitoring.alerts.failures import Seen
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets import response, windows
 from llm_monitoring.defs.partitions import range_tags
-from llm_monitoring.defs.watching import AGAIN_AFTER, SENSOR_TAG, look, self_check
+from llm_monitoring.defs.watching import AGAIN_AFTER, look, self_check
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.pipeline.watch import recall
 from llm_monitoring_tests.product import START, Product
 from llm_monitoring_tests.receiver import Receiver
 
-ON_DUTY = {SENSOR_TAG: "self_check"}
+ON_DUTY = {SENSOR_NAME_TAG: "self_check"}
 
 
 def moment(hours: float) -> datetime:
@@ -64,6 +66,10 @@ def asked(product: Product) -> str | None:
     return result.tags["llm_monitoring/because"] if isinstance(result, dg.RunRequest) else None
 
 
+def seen(product: Product, now: datetime) -> Seen:
+    return look(product.instance, recall(product.monitoring.lake, now), now)
+
+
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     with Receiver() as receiver, stamina.set_testing(True, attempts=1):
@@ -86,7 +92,10 @@ def test_a_failed_hour_is_one_alert_with_its_reason_and_is_resolved_when_made_go
     (alert,) = monitor_alerts(fresh)
     assert (alert.subject, alert.severity, alert.status) == ("monitor/run/hours", "page", "firing")
     assert "No space left on device, in control_charts" in alert.summary
-    assert "hours from Mon 2026-10-05 12:00 UTC until Mon 2026-10-05 15:00 UTC" in alert.summary
+    assert (
+        "for the hours from Mon 2026-10-05 12:00 UTC until Mon 2026-10-05 15:00 UTC"
+        in alert.summary
+    )
     assert alert.windows == 3
     assert messages(fresh) == [("firing", "delivered")]
     assert alert.incident_id is None
@@ -145,6 +154,18 @@ def test_a_decision_that_was_refused_is_no_failure_of_the_monitor(fresh: Product
     assert look(fresh.instance, recall(fresh.monitoring.lake, now), now).runs == []
 
 
+def test_a_failed_run_that_somebody_deleted_is_told_no_more(
+    fresh: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "refold", explode)
+    run_id = fresh.run_hour(12, raise_on_error=False).run_id
+    fresh.run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["firing"]
+    fresh.instance.delete_run(run_id)
+    fresh.run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
+
+
 def test_upkeep_that_fails_is_a_ticket(fresh: Product, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("llm_monitoring.lake.Lake.expire", explode)
     assert not fresh.run("maintenance", raise_on_error=False).success
@@ -196,6 +217,21 @@ def test_a_sensor_that_keeps_failing_is_an_alert_until_it_works(fresh: Product) 
 
     tick(fresh, TickStatus.SKIPPED, 8)
     fresh.at(moment(9 / 60)).run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
+
+
+def test_a_sensor_that_is_switched_off_or_no_longer_there_fails_no_more(fresh: Product) -> None:
+    for minute in range(7):
+        tick(fresh, TickStatus.FAILURE, minute, "ValueError: no")
+    fresh.at(moment(6 / 60)).run("reconcile_alerts")
+    assert [alert.status for alert in monitor_alerts(fresh)] == ["firing"]
+    (state,) = fresh.instance.all_instigator_state()
+    later = moment(30 / 60)
+    assert seen(fresh, later).ticks[0].failing_since is not None
+    assert seen(fresh, moment(3)).ticks == []  # it has not ticked for hours
+    fresh.instance.update_instigator_state(state.with_status(InstigatorStatus.STOPPED))
+    assert seen(fresh, later).ticks == []
+    fresh.at(later).run("reconcile_alerts")
     assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
 
 
@@ -292,11 +328,26 @@ def test_missing_hours_are_an_alert_unless_the_monitor_has_just_come_back(fresh:
         fresh.at(moment(hour)).run("reconcile_alerts", tags=ON_DUTY)
     (alert,) = monitor_alerts(fresh)
     assert (alert.subject, alert.severity) == ("monitor/missing/hours", "page")
-    assert "nothing is measured, hours from Mon 2026-10-05 04:00 UTC" in alert.summary
+    assert "these hours were not measured: from Mon 2026-10-05 04:00 UTC" in alert.summary
     assert messages(fresh) == [("firing", "delivered")]
     fresh.run_hours(4, 20)
     fresh.at(moment(22.2)).run("reconcile_alerts", tags=ON_DUTY)
     assert [alert.status for alert in monitor_alerts(fresh)] == ["resolved"]
+
+
+def test_where_no_hour_was_ever_charted_those_since_it_went_on_duty_are_missing(
+    fresh: Product,
+) -> None:
+    for hour in (500.0, 501.3, 502.6, 504.1):
+        at = fresh.at(moment(hour))
+        assert asked(at) is not None
+        at.run("reconcile_alerts", tags=ON_DUTY)
+        # Nothing of the weeks before: nobody may want them.
+        assert len(monitor_alerts(fresh)) == (1 if hour > 504 else 0)
+        assert asked(fresh.at(moment(hour + 0.3))) is None
+    (alert,) = monitor_alerts(fresh)
+    assert alert.severity == "page"
+    assert "from Sun 2026-10-25 20:00 UTC until Sun 2026-10-25 22:00 UTC" in alert.summary
 
 
 def test_hours_that_a_run_is_on_are_not_missing_yet(fresh: Product) -> None:

@@ -132,6 +132,13 @@ def test_an_upsert_inserts_new_keys_and_replaces_known_ones(lake: Lake) -> None:
     assert found == {"a": "provisional", "b": "established", "c": "provisional"}
 
 
+def test_an_update_takes_over_some_columns_of_rows_that_are_there(lake: Lake) -> None:
+    lake.upsert("baselines", [baseline("a")])
+    changed = replace(baseline("a", "established"), diagnostics="changed")
+    lake.update("baselines", [changed, baseline("b")], ["diagnostics"])
+    assert lake.rows("baselines") == [replace(baseline("a"), diagnostics="changed")]
+
+
 def test_replace_all_makes_the_rows_all_there_is(lake: Lake) -> None:
     lake.append("baselines", [baseline("a"), baseline("b")])
     lake.replace_all("baselines", [baseline("c")])

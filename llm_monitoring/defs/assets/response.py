@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.adapters.channels import deliver
@@ -15,25 +16,27 @@ from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
 from llm_monitoring.defs.casework import (
-    investigate_incident,
+    OF_ALERTS,
+    POOL,
     report_metadata,
+    work_incident,
     write_cases,
-    write_report,
 )
 from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
 from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.watching import SENSOR_TAG, look, this_run
+from llm_monitoring.defs.watching import look, this_run
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
 from llm_monitoring.pipeline.alert_reading import start_reading
-from llm_monitoring.pipeline.watch import failure_heard, note_failures, recall, vouch
+from llm_monitoring.pipeline.watch import Memory, failure_heard, note_failures, recall, vouch
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
+from llm_monitoring.settings.models import ChannelSettings
 
 DELIVERED = "deliveries_succeed"
 ON_TIME = "incidents_on_time"
@@ -58,14 +61,17 @@ def alerts(
     the run and however often. One that a sensor started ends with the heartbeat.
     """
     lake, settings = monitoring.lake, monitoring.settings
-    on_duty = SENSOR_TAG in context.run.tags
+    on_duty = SENSOR_NAME_TAG in context.run.tags
     with failure_heard(settings) if on_duty else nullcontext():
-        _note_failures(context.instance, monitoring, on_duty=on_duty)
+        memory = recall(lake, monitoring.now())
+        _note_failures(context.instance, monitoring, memory, on_duty=on_duty)
         found = reconcile_alerts(monitoring)
         changed = assign_incidents(monitoring)
-        failing = alerting.undeliverable(_deliver_due(monitoring))
+        failing = alerting.undeliverable(deliver_due(monitoring))
         heartbeat = (
-            vouch(lake, settings, monitoring.now(), keep_failing=len(failing)) if on_duty else None
+            vouch(lake, settings, monitoring.now(), memory.last, keep_failing=len(failing))
+            if on_duty
+            else None
         )
     open_alerts = lake.rows("alerts", "status = 'firing'")
     yield dg.MaterializeResult(
@@ -99,6 +105,7 @@ def alerts(
     group_name="response",
     partitions_def=INCIDENTS,
     deps=[alerts, changes],
+    pool=POOL,
     kinds={"deltalake"},
     check_specs=[
         dg.AssetCheckSpec(ON_TIME, asset="incidents", description="No step's clock has run out.")
@@ -111,8 +118,7 @@ def incidents(
 
     A re-run gathers the evidence again; what people recorded stays.
     """
-    incident = investigate_incident(monitoring, context.partition_key)
-    path = write_report(monitoring, incident)
+    incident, path = work_incident(monitoring, context.partition_key)
     yield dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
     late = overdue_steps(incident, monitoring.now())
     yield dg.AssetCheckResult(
@@ -136,17 +142,19 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
     """Bring alerts and outbox up to what the lake says now."""
     lake, settings, now = monitoring.lake, monitoring.settings, monitoring.now()
     # Before the first window there may be failures to tell, and the wall clock is all there is.
-    newest = newest_hour(lake) or hour_key(now - HOUR)
+    clock_hour = hour_key(now - HOUR)
+    newest = newest_hour(lake) or clock_hour
     alerts_so_far: list[Alert] = lake.rows("alerts")
     since, readings = start_reading(lake, alerts_so_far, newest)
     found = alerting.reconcile(
-        read_episodes(lake, settings, newest, since),
+        read_episodes(lake, settings, newest, since, clock_hour),
         [alert for alert in alerts_so_far if not is_settled(alert, since)],
         now,
         newest_hour=newest,
         accepted_by=accepted_by(alerts_so_far, lake.rows("rebaselines")),
     )
-    known = {row.delivery_id for row in lake.rows("deliveries")}
+    # A dropped one may have lost its alert to a run that died; it is made again with the alert.
+    known = {row.delivery_id for row in lake.rows("deliveries", "status <> 'dropped'")}
     outbox = alerting.deliveries_for(found.messages, settings.channels, now, known)
     # The outbox first: a run that dies in between makes the same messages again.
     if outbox:
@@ -178,29 +186,37 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
     ]
     decided = assign(eligible, known, monitoring.settings.incidents.join_hours, models)
     taken = {incident.incident_id for incident in known}
-    changed: list[tuple[Incident, Sequence[Alert]]] = []
+    grown: list[tuple[Incident, Sequence[Alert]]] = []
     for incident in known:
         joined = decided.joined.get(incident.incident_id, ())
         members = [a for a in everything if a.incident_id == incident.incident_id]
         if joined:
             # Without a report, the sensor has the incident investigated anew.
-            grown = update_incident(incident, [*members, *joined])
-            changed.append((replace(grown, report_path=None), joined))
+            larger = update_incident(incident, [*members, *joined])
+            grown.append((replace(larger, report_path=None), joined))
+    opened: list[tuple[Incident, Sequence[Alert]]] = []
     for group in decided.opened:
         incident = open_incident(group, taken, now)
         taken.add(incident.incident_id)
-        changed.append((incident, group))
+        opened.append((incident, group))
+    if grown:  # somebody may decide something about them right now
+        columns = ("alerts", "report_path", *OF_ALERTS)
+        lake.update("incidents", [incident for incident, _ in grown], columns)
+    if opened:
+        lake.upsert("incidents", [incident for incident, _ in opened])
+    changed = [*grown, *opened]
     if changed:
-        lake.upsert("incidents", [incident for incident, _ in changed])
         lake.upsert("alerts", [_joined(a, i.incident_id) for i, group in changed for a in group])
     return [incident.incident_id for incident, _ in changed]
 
 
-def _note_failures(instance: dg.DagsterInstance, monitoring: Monitoring, *, on_duty: bool) -> None:
+def _note_failures(
+    instance: dg.DagsterInstance, monitoring: Monitoring, memory: Memory, *, on_duty: bool
+) -> None:
     now = monitoring.now()
-    seen = look(instance, recall(monitoring.lake, now), now)
+    seen = look(instance, memory, now)
     seen = replace(seen, runs=[*seen.runs, this_run(now)])
-    note_failures(monitoring.lake, monitoring.settings, now, seen, on_duty=on_duty)
+    note_failures(monitoring.lake, monitoring.settings, now, memory, seen, on_duty=on_duty)
 
 
 def _heartbeat_text(heartbeat: Heartbeat | None) -> str:
@@ -226,18 +242,27 @@ def _joined(alert: Alert, incident_id: str) -> Alert:
     return replace(alert, incident_id=incident_id)
 
 
-def _deliver_due(monitoring: Monitoring) -> list[Delivery]:
+def deliver_due(monitoring: Monitoring) -> list[Delivery]:
     """Try every delivery that is due; each attempt is stored before the next is made."""
     lake, settings = monitoring.lake, monitoring.settings
     known = {alert.fingerprint: alert for alert in lake.rows("alerts")}
     channels = {channel.name: channel for channel in settings.channels}
     for delivery in alerting.due(lake.rows("deliveries"), monitoring.now()):
-        alert, channel = known[delivery.fingerprint], channels.get(delivery.channel)
-        error = (
-            deliver(channel, alerting.text_of(alert, delivery.kind),
-                    alerting.payload_of(alert, delivery))
-            if channel
-            else f"channel {delivery.channel} is no longer configured"
-        )  # fmt: skip
-        lake.upsert("deliveries", [alerting.after_attempt(delivery, error, monitoring.now())])
+        alert, channel = known.get(delivery.fingerprint), channels.get(delivery.channel)
+        lake.upsert("deliveries", [_tried(delivery, alert, channel, monitoring)])
     return lake.rows("deliveries")
+
+
+def _tried(
+    delivery: Delivery,
+    alert: Alert | None,
+    channel: ChannelSettings | None,
+    monitoring: Monitoring,
+) -> Delivery:
+    if channel is None:
+        reason = f"channel {delivery.channel} is no longer configured"
+        return alerting.dropped(delivery, reason, monitoring.now())
+    if alert is None:  # a run died before it stored the alert, which did not come again
+        return alerting.dropped(delivery, "its alert was never stored", monitoring.now())
+    text, payload = alerting.text_of(alert, delivery.kind), alerting.payload_of(alert, delivery)
+    return alerting.after_attempt(delivery, deliver(channel, text, payload), monitoring.now())
