@@ -34,6 +34,8 @@ from llm_monitoring.pipeline.watch import recall
 from llm_monitoring_tests.product import START, Product
 from llm_monitoring_tests.receiver import Receiver
 
+pytestmark = pytest.mark.slow
+
 ON_DUTY = {SENSOR_NAME_TAG: "self_check"}
 
 
