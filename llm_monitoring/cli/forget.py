@@ -1,11 +1,14 @@
 """Forgetting a user, told step by step: what is held, what was removed, what still holds it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
+import dagster as dg
 
+from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.terminal import say
+from llm_monitoring.cli.waiting import wait_for_runs
 from llm_monitoring.defs.casework import write_cases, write_report
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.pipeline import forgetting
@@ -55,14 +58,25 @@ def run_forget(
     if dry_run:
         click.echo("Nothing was removed (--dry-run).")
     else:
-        _remove(monitoring, traces)
+        with open_instance(config) as instance:
+            traces = _remove(monitoring, instance, traces, known)
     _tell_logs(logs)
     is_clean = dry_run or _tell_proof(monitoring, forgetting.without_common_words(lake, traces))
     return 0 if is_clean and is_complete else 1
 
 
-def _remove(monitoring: Monitoring, traces: Traces) -> None:
+def _remove(
+    monitoring: Monitoring,
+    instance: dg.DagsterInstance,
+    traces: Traces,
+    known: Mapping[str, Sequence[str]],
+) -> Traces:
+    """Remove them; returns all that was found of them by then."""
     lake = monitoring.lake
+    forgetting.remember(lake, traces, monitoring.now())
+    # A run that began before does not know yet who is forgotten.
+    wait_for_runs(instance, say)
+    traces = forgetting.find_traces(lake, monitoring.settings, **known)
     forgetting.remember(lake, traces, monitoring.now())
     for incident in traces.incidents:
         write_report(monitoring, incident, leave_out=traces.cases)
@@ -71,9 +85,13 @@ def _remove(monitoring: Monitoring, traces: Traces) -> None:
     if lake.version("regression_cases") is not None:
         write_cases(monitoring)
     changed += forgetting.remove_requests(lake, traces)
+    # A run that had read their requests by then may have stored what it made of them.
+    wait_for_runs(instance, say)
+    forgetting.remove_traces(lake, traces)
     forgetting.purge_tables(lake)
     click.echo(f"Removed from {', '.join(changed) or 'no table'}, and every older version deleted.")
     click.echo("Windows, charts and counts that were measured stay as they are: they are numbers.")
+    return traces
 
 
 def _tell_found(traces: Traces) -> None:

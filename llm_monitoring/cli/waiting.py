@@ -1,6 +1,7 @@
 """What a run of this process waits for, said while it waits; dead runs in its way are cleared."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,11 @@ import dagster as dg
 from llm_monitoring.defs.liveness import mend_dead_runs
 
 LOOK_SECONDS = 5.0
+UNDER_WAY = [
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 @contextmanager
@@ -32,6 +38,24 @@ def watching_pools(instance: dg.DagsterInstance, tell: Callable[[str], None]) ->
     finally:
         ended.set()
         thread.join()
+
+
+def wait_for_runs(instance: dg.DagsterInstance, tell: Callable[[str], None]) -> None:
+    """Wait until the runs that are under way now have ended; dead ones are cleared away."""
+    told: set[str] = set()
+    waited: list[str] | None = None  # None: whatever runs
+    while True:
+        for sentence in mended(instance):
+            tell(sentence)
+        runs = instance.get_runs(dg.RunsFilter(run_ids=waited, statuses=UNDER_WAY))
+        if not runs:
+            return
+        waited = [run.run_id for run in runs]
+        for run in runs:
+            if run.run_id not in told:
+                told.add(run.run_id)
+                tell(f"waiting for run {_short(run)} of {run.job_name} to end")
+        time.sleep(LOOK_SECONDS)
 
 
 def mended(instance: dg.DagsterInstance) -> list[str]:

@@ -6,16 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from llm_monitoring.cli import forget
+from llm_monitoring.cli import forget, waiting
+from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.main import main
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.forgetting import Traces, note_key
 from llm_monitoring.settings.models import PrivacySettings
-from llm_monitoring_tests.lake.examples import request, signal
+from llm_monitoring_tests.lake.examples import judgement, request, signal
 
 SETTINGS = {
     "product": "Shop",
@@ -121,3 +123,32 @@ def test_of_a_lake_elsewhere_the_reports_here_are_looked_through(
     said = capsys.readouterr().out
     assert "object store's files were not looked through" in said
     assert "1 of 1 files hold" in said
+
+
+def test_runs_under_way_are_waited_for_and_what_they_store_goes_too(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that had read their requests before stores what the judge said of them."""
+
+    @dg.job
+    def hours() -> None: ...
+
+    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.01)
+    config = Path(lake.uri).with_name("monitoring.yaml")
+    with open_instance(config) as instance:
+        run = instance.create_run_for_job(hours, status=dg.DagsterRunStatus.STARTED)
+        looks: list[int] = []
+
+        def mended(_: Any) -> list[str]:
+            looks.append(len(users(lake)))
+            if len(looks) == 2:
+                lake.append("judgements", [judgement("r-jane", 1.0)])
+                instance.delete_run(run.run_id)
+            return []
+
+        monkeypatch.setattr(waiting, "mended", mended)
+        done = asked(lake, "--user", "user-jane")
+    assert done.exit_code == 0, done.output
+    assert f"waiting for run {run.run_id[:8]} of hours to end" in done.output
+    assert looks == [2, 2, 1]
+    assert lake.rows("judgements") == []
