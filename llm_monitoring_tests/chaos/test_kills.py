@@ -80,6 +80,8 @@ def _disturb(world: World) -> Counter[str]:
             _pause(live, chance.uniform(1, 12))
             victims[kind] += _kill(world, kind, chance)
         live.wait(world.is_at_rest, f"rest after {victims}", 900)
+        assert backfill is not None
+        backfill.wait(60)  # killed, or done: the hours are all charted
     return victims
 
 

@@ -227,6 +227,7 @@ class Live:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
         for process in list(self.world.processes()):
             process.kill()
 
