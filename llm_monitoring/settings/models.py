@@ -244,8 +244,8 @@ class RetentionSettings(Strict):
     # Words and ids of users, wherever they stand; None: raw_days.
     text_days: int | None = Field(None, ge=9)
     regression_case_days: int | None = Field(None, ge=1)  # None: for ever
-    replaced_files_hours: int = Field(168, ge=0)
-    runs_days: int = Field(60, ge=1)  # Dagster's finished runs, with their events and logs
+    replaced_files_hours: int = Field(48, ge=0)
+    runs_days: int = Field(30, ge=1)  # Dagster's finished runs, with their events and logs
 
     @model_validator(mode="after")
     def _text_goes_first(self) -> "RetentionSettings":
