@@ -1,22 +1,38 @@
-"""A small web server on loopback that keeps the paths it is asked for."""
+"""A small web server on loopback that keeps what it is asked and what it is sent."""
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Receiver:
-    """Context manager; `paths` holds what was asked for, `status` is what it answers."""
+    """Context manager.
+
+    Args:
+        paths: what was asked for with GET.
+        messages: JSON documents that came with POST.
+        status: what it answers.
+    """
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.messages: list[dict[str, Any]] = []
         self.status = 200
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 receiver.paths.append(self.path)
+                self._answer()
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.messages.append(json.loads(body))
+                self._answer()
+
+            def _answer(self) -> None:
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.send_header("Location", "/elsewhere")

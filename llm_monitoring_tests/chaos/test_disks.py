@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from llm_monitoring_tests.chaos.receiver import Receiver
 from llm_monitoring_tests.chaos.world import COMMAND, COMPARED, HOURS, World, new_world
+from llm_monitoring_tests.receiver import Receiver
 
 pytestmark = pytest.mark.slow
 SIZE = "256m"
@@ -21,7 +21,7 @@ SIZE = "256m"
 def peace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The same logs, run once in peace."""
     with Receiver() as receiver:
-        world = new_world(tmp_path_factory.mktemp("peace"), receiver.url)
+        world = new_world(tmp_path_factory.mktemp("peace"), receiver.address)
         assert world.backfill(0, HOURS - 1).wait(600) == 0
         yield world
 

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from llm_monitoring_tests.chaos.receiver import Receiver
 from llm_monitoring_tests.chaos.world import COMPARED, HOURS, KINDS, Live, World, new_world
+from llm_monitoring_tests.receiver import Receiver
 
 KILLS = 20
 SEED = 20261125
@@ -25,9 +25,9 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One world that is disturbed, and the same logs run once in peace."""
     folder = tmp_path_factory.mktemp("chaos")
     with Receiver() as receiver, Receiver() as other:
-        disturbed = new_world(folder / "disturbed", receiver.url)
+        disturbed = new_world(folder / "disturbed", receiver.address)
         shutil.copytree(disturbed.folder, folder / "peace")
-        peace = replace(disturbed, folder=folder / "peace", webhook=other.url)
+        peace = replace(disturbed, folder=folder / "peace", webhook=other.address)
         assert peace.backfill(0, HOURS - 1).wait(600) == 0, _log(peace, "backfill")
         victims = _disturb(disturbed)
         yield disturbed, peace, receiver, victims
