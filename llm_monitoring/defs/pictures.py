@@ -1,6 +1,6 @@
 """Pictures of charts for Dagster's metadata: a sparkline inline, the full chart one click away."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,16 +32,14 @@ def chart_metadata(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
 def sparklines(monitoring: Monitoring, hour: int) -> dict[str, Any]:
     """A line for each chart that is out of control at an hour, small enough to show inline."""
     alarms: list[ChartPoint] = monitoring.lake.rows("control_charts", "alarm", hours=(hour, hour))
+    shown = one_to_a_series(alarms)[:SPARKLINES]
+    histories = chart_histories(monitoring, [point.chart_id for point in shown], hour)
     return {
         f"{_title(point)}, {point.chart}": _drawn(
-            partial(_sparkline, monitoring, point.chart_id, hour), point.chart_id
+            partial(sparkline, histories[point.chart_id]), point.chart_id
         )
-        for point in one_to_a_series(alarms)[:SPARKLINES]
+        for point in shown
     }
-
-
-def _sparkline(monitoring: Monitoring, chart_id: str, hour: int) -> bytes:
-    return sparkline(chart_history(monitoring, chart_id, hour))
 
 
 def _drawn(draw: Callable[[], bytes], name: str) -> Any:
@@ -71,12 +69,24 @@ def chart_pictures(monitoring: Monitoring, point: ChartPoint) -> Picture:
 
 def chart_history(monitoring: Monitoring, chart_id: str, last: int) -> list[ChartPoint]:
     """The chart's last two weeks up to an hour."""
-    return monitoring.lake.rows(
-        "control_charts",
-        "chart_id = $chart_id",
-        hours=(shift(last, -SHOWN_HOURS), last),
-        chart_id=chart_id,
-    )
+    return chart_histories(monitoring, [chart_id], last)[chart_id]
+
+
+def chart_histories(
+    monitoring: Monitoring, charts: Sequence[str], last: int
+) -> dict[str, list[ChartPoint]]:
+    """The last two weeks of some charts up to an hour, by chart."""
+    histories: dict[str, list[ChartPoint]] = {chart_id: [] for chart_id in charts}
+    if charts:
+        points = monitoring.lake.rows(
+            "control_charts",
+            "list_contains($charts, chart_id)",
+            hours=(shift(last, -SHOWN_HOURS), last),
+            charts=list(charts),
+        )
+        for point in points:
+            histories[point.chart_id].append(point)
+    return histories
 
 
 def _picture(*what: Any, **how: Any) -> bytes:
@@ -90,7 +100,7 @@ def _labels(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
     return {
         "title": _title(point),
         "unit": BY_NAME[point.metric].unit,
-        "judge": judge_name(monitoring, point.epoch),
+        "judge": judge_name(monitoring, point),
         "simulated": monitoring.settings.simulated,
     }
 
@@ -100,12 +110,14 @@ def _title(point: ChartPoint) -> str:
     return f"{BY_NAME[point.metric].title} of {point.feature_id}{model}"
 
 
-def judge_name(monitoring: Monitoring, epoch: str | None) -> str | None:
-    """Who scored in an epoch; None: the metric is not a judged one."""
-    if epoch is None:
+def judge_name(monitoring: Monitoring, point: ChartPoint) -> str | None:
+    """Who scored in the epoch of a point; None: the metric is not a judged one."""
+    if point.epoch is None:
         return None
     found = monitoring.lake.run(
-        "select any_value(judge) as judge from judgements where epoch = $epoch", epoch=epoch
+        "select any_value(judge) as judge from judgements where epoch = $epoch",
+        hours=(shift(point.hour, -SHOWN_HOURS), point.hour),
+        epoch=point.epoch,
     )
     judge: str | None = found["judge"][0].as_py()
     return judge
