@@ -58,6 +58,7 @@ def test_a_rerun_replaces_its_hour_and_changes_nothing(product: Product) -> None
     assert written == set(HOURLY) - {"judgements", "input_features"}
 
 
+@pytest.mark.slow
 def test_a_rerun_of_a_range_changes_nothing(product: Product) -> None:
     before = {name: product.table(name) for name in HOURLY}
     assert product.run_hours(OUTAGE - 6, OUTAGE + 2).success
@@ -83,6 +84,7 @@ def test_no_key_stands_in_a_table_twice(monitored: Product, name: str) -> None:
     assert len(keys) == len(rows) > 0
 
 
+@pytest.mark.slow
 def test_late_rows_are_taken_up_by_a_rerun_and_ripple_forward(product: Product) -> None:
     hour = shift(START, 40)
     file = product.folder / "logs" / "requests-2026-10-06-16.jsonl.gz"
@@ -95,6 +97,7 @@ def test_late_rows_are_taken_up_by_a_rerun_and_ripple_forward(product: Product) 
     assert {row["hour"]: row for row in _charts(product, hour)} != later
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_leaves_the_rows_that_were_read_from_it(product: Product) -> None:
     before = {name: product.table(name) for name in HOURLY}
     for file in product.folder.glob("logs/*-2026-10-06-16.jsonl.gz"):
@@ -105,6 +108,7 @@ def test_a_file_that_is_gone_leaves_the_rows_that_were_read_from_it(product: Pro
     assert product.check_statuses("raw_requests", KEPT)[partition(40)] == "SUCCEEDED"
 
 
+@pytest.mark.slow
 def test_rows_go_where_a_file_was_read_again_with_fewer_and_a_check_says_so(
     product: Product,
 ) -> None:

@@ -54,6 +54,7 @@ def test_an_accepted_shift_is_learned_anew_and_alarms_no_more(product: Product) 
     assert (entry["from_hour"], entry["author"]) == (shift(START, BLOAT), "Ada")
 
 
+@pytest.mark.slow
 def test_the_table_stays_the_fold_over_hours_and_decisions(product: Product) -> None:
     assert rebaseline(product).success
     lake = product.monitoring.lake

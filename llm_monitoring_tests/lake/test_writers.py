@@ -48,6 +48,8 @@ for value in itertools.count(1):
     lake.replace_hours("window_metrics", rows, FIRST, shift(FIRST, 1))
 """
 
+pytestmark = pytest.mark.slow
+
 
 def start(program: str, *arguments: str) -> "subprocess.Popen[str]":
     writer = subprocess.Popen(

@@ -12,6 +12,8 @@ from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request, signal
 
+pytestmark = pytest.mark.slow
+
 HOURS, PIECE = 52, 13
 FILLED = (
     "raw_requests", "user_signals", "rejected_rows", "source_reads", "log_files",
@@ -88,13 +90,7 @@ ORDERS = {
 }
 
 
-SLOW = ("hour_by_hour", "two_workers", "two_other_workers")
-
-
-@pytest.mark.parametrize(
-    "order",
-    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ORDERS],
-)
+@pytest.mark.parametrize("order", ORDERS)
 def test_the_order_of_the_hours_does_not_matter(
     ordered: SmallProduct, tmp_path: Path, order: str
 ) -> None:

@@ -29,6 +29,8 @@ from llm_monitoring_tests.stories.watching import (
     window,
 )
 
+pytestmark = pytest.mark.slow
+
 TWO_MONTHS = 1440
 COPIES = 8  # the same feature again, by other chances
 SEARCH = FEATURES["product_search"]

@@ -27,6 +27,8 @@ from llm_monitoring_tests.stories.watching import (
     watch,
 )
 
+pytestmark = pytest.mark.slow
+
 QUIET = "order_summary"
 HOURS = START, hour_of(4 * WEEK - 1)
 # These need neither judge nor embedder; the swap is seen in the length of its answers.

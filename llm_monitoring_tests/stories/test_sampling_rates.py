@@ -32,6 +32,8 @@ from llm_monitoring_tests.stories.watching import (
     watch,
 )
 
+pytestmark = pytest.mark.slow
+
 RATES = {"five_percent": 0.05, "half_percent": 0.005}
 COPIES = 6  # features of each rate, alike but for chance
 REQUESTS, STDDEV, DRIFT, DROP = 600, 1.0, 0.05, 0.4
