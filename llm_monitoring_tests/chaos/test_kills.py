@@ -73,12 +73,15 @@ def _disturb(world: World) -> Counter[str]:
     with world.live() as live:
         for number in range(KILLS):
             kind = list(KINDS)[number % len(KINDS)]
-            if kind == "backfill" and (backfill is None or backfill.poll() is not None):
-                first = chance.randrange(HOURS - 24)
-                backfill = world.backfill(first, first + 23)
-            live.wait(lambda kind=kind: bool(world.of_kind(kind)), f"a {kind} to kill", 600)
-            _pause(live, chance.uniform(1, 12))
-            victims[kind] += _kill(world, kind, chance)
+            killed = False
+            while not killed:  # one may end by itself before it is its turn
+                if kind == "backfill" and (backfill is None or backfill.poll() is not None):
+                    first = chance.randrange(HOURS - 24)
+                    backfill = world.backfill(first, first + 23)
+                live.wait(lambda kind=kind: bool(world.of_kind(kind)), f"a {kind} to kill", 600)
+                _pause(live, chance.uniform(1, 12))
+                killed = _kill(world, kind, chance)
+            victims[kind] += 1
         live.wait(world.is_at_rest, f"rest after {victims}", 900)
         assert backfill is not None
         backfill.wait(60)  # killed, or done: the hours are all charted
@@ -92,17 +95,15 @@ def _pause(live: Live, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def _kill(world: World, kind: str, chance: random.Random) -> int:
-    """One process of a kind, with kill -9. One that has just ended by itself is waited for anew."""
-    while True:
-        found = world.of_kind(kind)
-        if not found:
-            return 0
-        try:
+def _kill(world: World, kind: str, chance: random.Random) -> bool:
+    """Kill one process of a kind with kill -9; False: there was none left."""
+    found = world.of_kind(kind)
+    try:
+        if found:
             chance.choice(found).kill()
-        except psutil.NoSuchProcess:
-            continue
-        return 1
+    except psutil.NoSuchProcess:
+        return False
+    return bool(found)
 
 
 def _log(world: World, name: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from llm_monitoring.defs.resources import monitoring_resource
 from llm_monitoring.lake import TABLES
-from llm_monitoring_tests.product import WALL_CLOCK, new_product
+from llm_monitoring_tests.product import PLACES, WALL_CLOCK, new_product
 
 COMMAND = Path(sys.executable).with_name("llm-monitoring")
 RANGE = ("--from", "2026-10-05", "--to", "2026-10-05T11")
@@ -66,7 +66,7 @@ def tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
     lake = monitoring_resource(folder / "monitoring.yaml").lake
     return {
         name: [
-            {column: value for column, value in row.items() if column not in WALL_CLOCK}
+            {column: value for column, value in row.items() if column not in WALL_CLOCK | PLACES}
             for row in lake.run(
                 f"select * from {name} order by {', '.join(TABLES[name].key)}"
             ).to_pylist()
