@@ -76,6 +76,7 @@ def test_every_sampled_request_is_judged_once_with_the_key_of_the_environment(
     assert {(row["judge"], row["quality_mean"]) for row in asked} == {("judge-2026-01-01", 5.0)}
 
 
+@pytest.mark.slow
 def test_a_rerun_pays_no_judge_twice_and_changes_nothing(
     judged: Product, server: ScriptedServer
 ) -> None:

@@ -54,7 +54,8 @@ def told(lake: Lake) -> list[Any]:
     return lake.rows("alerts")
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
 def test_alerts_are_the_same_whether_all_history_is_read_or_what_changed(
     tmp_path: Path, seed: int
 ) -> None:
