@@ -134,10 +134,11 @@ class World:
         with home, dg.DagsterInstance.from_config(str(self.home)) as instance:
             yield instance
 
-    def unfinished(self) -> list[tuple[str, str]]:
+    def unfinished(self, asked_before: datetime | None = None) -> list[tuple[str, str]]:
         """Runs that are queued or under way: job and status."""
+        asked = dg.RunsFilter(statuses=UNFINISHED, created_before=asked_before)
         with self.instance() as instance:
-            runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+            runs = instance.get_runs(asked)
         return [(run.job_name, run.status.value) for run in runs]
 
     def held_slots(self) -> dict[str, int]:
@@ -164,7 +165,7 @@ class World:
         return value.replace(str(self.folder), "") if isinstance(value, str) else value
 
     def is_at_rest(self) -> bool:
-        """Every hour is charted, every alert of it delivered, and no run is under way."""
+        """Every hour is charted, every alert delivered and investigated, no run under way."""
         query = "select count(distinct hour) as n from {}"
         done = [
             self.lake.run(query.format(name))["n"][0].as_py()
@@ -173,7 +174,8 @@ class World:
         if done != [HOURS, HOURS] or has_unread_charts(self.lake):
             return False
         waiting = [row for row in self.table("deliveries") if row["status"] != "delivered"]
-        return not waiting and not self.unfinished()
+        investigated = all(row["report_path"] for row in self.table("incidents"))
+        return not waiting and investigated and not self.unfinished()
 
     def alerts(self) -> list[tuple[Any, ...]]:
         """What is out of control: alerts that the recomputed history still shows."""
