@@ -345,6 +345,18 @@ class Alert:
     notified_hour: Annotated[
         int | None, "newest window when a message was last made; None: recorded silently"
     ] = None
+    n: Annotated[
+        int | None, "requests (or other rows) behind the windows out of control; None: not known"
+    ] = None
+    value_before: Annotated[
+        float | None, "what is usual there, or the line, in the metric's unit; None: not known"
+    ] = None
+    value_after: Annotated[
+        float | None, "the worst level since the change, in the metric's unit; None: not known"
+    ] = None
+    chance_hours: Annotated[
+        float | None, "hours in which chance alone brings one such alarm; None: it has no budget"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +379,35 @@ class Delivery:
     attempts: Annotated[int, "how often it was tried"]
     error: Annotated[str | None, "why the last attempt failed, or why there is none any more"]
     updated_at: Annotated[datetime, "when it was last tried"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """One decision not to be told of some alerts until a time; the alerts themselves go on."""
+
+    silence_id: Annotated[str, "unique"]
+    incident_id: Annotated[str | None, "incident whose alerts are silent; None: any"]
+    feature_id: Annotated[str | None, "feature whose alerts are silent; None: any"]
+    model_id: Annotated[str | None, "model whose alerts are silent; None: any"]
+    metric: Annotated[str | None, "metric whose alerts are silent; None: any"]
+    layer: Annotated[str | None, "layer whose alerts are silent; None: any"]
+    starts_at: Annotated[datetime, "from when on"]
+    until: Annotated[datetime, "until when; an earlier end is written here"]
+    who: Annotated[str, "who decided it"]
+    why: Annotated[str, "why"]
+    decided_at: Annotated[datetime, "when"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedIncident:
+    """One fault that people noticed and the monitor did not."""
+
+    missed_id: Annotated[str, "unique"]
+    feature_id: Annotated[str | None, "feature concerned; None: not about one"]
+    hour: Annotated[int, "hour in which it began, yyyymmddhh"]
+    what: Annotated[str, "what was wrong, in a person's words"]
+    who: Annotated[str, "who named it"]
+    named_at: Annotated[datetime, "when"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

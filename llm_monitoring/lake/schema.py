@@ -215,6 +215,8 @@ _TABLES = (
     Table("alerts", records.Alert, ("fingerprint",)),
     Table("alert_readings", records.AlertReading, ("table",)),
     Table("deliveries", records.Delivery, ("delivery_id",)),
+    Table("silences", records.Silence, ("silence_id",)),
+    Table("missed_incidents", records.MissedIncident, ("missed_id",)),
     Table("failures", records.Failure, ("failure_id",)),
     Table("heartbeats", records.Heartbeat, ("alerts_at",)),
     Table(

@@ -95,6 +95,9 @@ def _absolute_paths(tree: dict[str, Any], folder: Path) -> None:
         lake["uri"] = str(folder / lake["uri"])
     if isinstance(tree.get("reports"), str):
         tree["reports"] = str(folder / tree["reports"])
+    for channel in tree.get("channels") or []:
+        if isinstance(channel, dict) and isinstance(channel.get("file"), str):
+            channel["file"] = str(folder / channel["file"])
     sources = tree.get("sources")
     if not isinstance(sources, dict):
         return

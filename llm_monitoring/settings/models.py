@@ -2,9 +2,10 @@
 
 import os
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     BaseModel,
@@ -18,6 +19,19 @@ from pydantic import (
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
 Rate = Annotated[float, Field(gt=0, le=1)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
+
+
+Layer = Literal[
+    "infrastructure", "cost", "quality", "satisfaction", "inputs", "provider", "data", "monitor"
+]
+
+
+def _is_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("not a time zone, such as Europe/Berlin") from error
+    return name
 
 
 class Strict(BaseModel):
@@ -48,6 +62,7 @@ class FeatureSettings(Strict):
     languages: list[str] = ["en"]  # expected languages of its users, ISO 639-1
     budget_usd_per_day: float | None = Field(None, gt=0)
     usual_output_characters: float | None = Field(None, gt=0)  # heuristic judge; None: not judged
+    owner: str | None = None  # team or person; channels may ask for an owner's features
 
 
 class SamplingSettings(Strict):
@@ -197,18 +212,65 @@ class ProbeSettings(Strict):
 
 
 class ChannelSettings(Strict):
-    """Where alerts go."""
+    """Where alerts go, and which of them."""
 
     name: Name
-    kind: Literal["log", "webhook", "apprise"]
+    kind: Literal["log", "webhook", "apprise", "pagerduty", "alertmanager"]
     url_env: EnvironmentName | None = None  # environment variable that holds the address
+    secret_env: EnvironmentName | None = None  # webhook: variable with the key that signs messages
+    file: Path | None = None  # log: messages are appended here too
+    timeout_seconds: float = Field(
+        60, gt=0, le=300
+    )  # slow receivers are waited for; once a message
     minimum_severity: Literal["info", "ticket", "page"] = "ticket"
+    layers: list[Layer] = []  # empty: all
+    features: list[Name] = []  # empty: all, and what is about no feature
+    owners: list[str] = []  # empty: all; else only features of these owners
+    digest: bool = True  # the weekly digest goes there too
 
     @model_validator(mode="after")
     def _has_an_address(self) -> "ChannelSettings":
         if self.kind != "log" and self.url_env is None:
             raise ValueError(f"a {self.kind} channel needs 'url_env'")
+        if self.kind != "log" and self.file is not None:
+            raise ValueError("only a log channel has a 'file'")
+        if self.kind != "webhook" and self.secret_env is not None:
+            raise ValueError("only a webhook channel has a 'secret_env'")
         return self
+
+
+class QuietHours(Strict):
+    """Hours of a day in which only pages are sent; what else there is comes after them."""
+
+    start: time
+    end: time  # the next day's where it is before `start`
+    timezone: str = "UTC"  # such as Europe/Berlin
+
+    _timezone = field_validator("timezone")(_is_timezone)
+
+
+class DigestSettings(Strict):
+    """When the weekly digest is sent."""
+
+    weekday: Literal[
+        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+    ] = "monday"
+    hour: int = Field(8, ge=0, le=23)
+    timezone: str = "UTC"
+
+    _timezone = field_validator("timezone")(_is_timezone)
+
+
+class NotificationSettings(Strict):
+    """When people are told, by the wall clock, and how often."""
+
+    within_hours: int = Field(48, ge=1)  # what began or ended before is a line of a summary at most
+    repeat_hours: int = Field(24, ge=1)  # what goes on is told again after this long
+    resolved_after_hours: int = Field(3, ge=0)  # quiet for so long, or it is not over yet
+    summary_after_hours: int = Field(24, ge=1)  # a channel down for so long gets one summary
+    attempts: int = Field(5, ge=1)  # failed ones in a row after which a channel is in trouble
+    quiet_hours: QuietHours | None = None  # None: at any time
+    digest: DigestSettings | None = DigestSettings()  # None: no weekly digest
 
 
 class HeartbeatSettings(Strict):
@@ -327,7 +389,8 @@ class Settings(Strict):
     end: datetime | None = None  # None: for ever
     lake: LakeSettings = LakeSettings()
     reports: Path = Path("reports")
-    reports_url: str | None = None  # where people reach that folder; None: the path is shown
+    reports_url: str | None = "http://127.0.0.1:3001"  # where people reach that folder; None: path
+    dagster_url: str | None = "http://127.0.0.1:3000"  # where people reach Dagster; None: no links
     features: list[FeatureSettings] = Field(min_length=1)
     sources: Sources = Sources()
     sampling: SamplingSettings = SamplingSettings()
@@ -339,6 +402,7 @@ class Settings(Strict):
     control: ControlSettings = ControlSettings()
     probes: ProbeSettings = ProbeSettings()
     channels: list[ChannelSettings] = [ChannelSettings(name="log", kind="log")]
+    notifications: NotificationSettings = NotificationSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     incidents: IncidentSettings = IncidentSettings()
     prices: list[PriceOverride] = []
