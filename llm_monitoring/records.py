@@ -342,8 +342,11 @@ class Alert:
     incident_id: Annotated[str | None, "incident it belongs to; None: not yet"]
     created_at: Annotated[datetime, "when the alert was first recorded"]
     updated_at: Annotated[datetime, "when it last changed"]
-    notified_hour: Annotated[
-        int | None, "newest window when a message was last made; None: recorded silently"
+    found_hour: Annotated[
+        int | None, "newest window when it was first recorded; None: by an earlier version"
+    ] = None
+    severity_at: Annotated[
+        datetime | None, "since when it has this severity; None: recorded by an earlier version"
     ] = None
     n: Annotated[
         int | None, "requests (or other rows) behind the windows out of control; None: not known"
@@ -369,16 +372,27 @@ class AlertReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message to one channel: the outbox and its history."""
+    """One message to one channel, and what became of it."""
 
-    delivery_id: Annotated[str, "hash of alert, kind of message and channel; unique"]
-    fingerprint: Annotated[str, "the alert"]
-    kind: Annotated[str, "firing, repeated or resolved"]
+    delivery_id: Annotated[str, "hash of what is said, to whom, after what; unique"]
     channel: Annotated[str, "name of the channel in monitoring.yaml"]
-    status: Annotated[str, "pending, delivered, failed (it is tried again) or dropped (never)"]
+    topics: Annotated[
+        list[str], "incidents, or parts of the monitor, it is about; a summary has many"
+    ]
+    kind: Annotated[str, "firing, worse, repeated, resolved, summary, digest, or refresh (no news)"]
+    severity: Annotated[str, "of what was going on"]
+    places: Annotated[
+        int | None, "features (or parts of the monitor) concerned; None: not one topic"
+    ]
+    status: Annotated[str, "sending, delivered, failed (it is tried again) or dropped (never)"]
     attempts: Annotated[int, "how often it was tried"]
     error: Annotated[str | None, "why the last attempt failed, or why there is none any more"]
+    of_message: Annotated[bool, "the channel refused this message only; others may go"]
+    due_at: Annotated[datetime, "since when the channel has had news to hear"]
+    retry_at: Annotated[datetime | None, "not tried before; None: not failed"]
+    claimed_by: Annotated[str | None, "the process that sends it; None: nobody did yet"]
     updated_at: Annotated[datetime, "when it was last tried"]
+    text: Annotated[str, "the words that were sent: ours alone, never logged text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -415,8 +429,13 @@ class Failure:
     """One failed run, failing sensor or schedule, or stretch of hours that nobody measured."""
 
     failure_id: Annotated[str, "run id, or hash of what fails since when; unique"]
-    kind: Annotated[str, "run, sensor, schedule or missing (hours that no run measured)"]
-    name: Annotated[str, "job, assets, sensor or schedule; 'hours' where hours are missing"]
+    kind: Annotated[
+        str,
+        "run, sensor, schedule, channel (no message reaches it) or missing (hours not measured)",
+    ]
+    name: Annotated[
+        str, "job, assets, sensor, schedule or channel; 'hours' where hours are missing"
+    ]
     partition: Annotated[str | None, "week or incident of a run; None: hours, or none"]
     first_hour: Annotated[int | None, "first hour concerned, yyyymmddhh; None: not about hours"]
     last_hour: Annotated[int | None, "last hour concerned, yyyymmddhh; None: not about hours"]

@@ -1,7 +1,8 @@
 """Alerts: what is out of control in the lake, who is told, and exactly once.
 
 Episodes are read off the lake (`episodes`, `provider`, `data`) and reconciled with the alerts that
-are already known (`reconcile`); the messages that follow go through an outbox (`outbox`). All of
+are already known (`reconcile`). What people are told of them is decided by topic and channel
+(`topics`, `notifying`), put into words (`wording`, `weekly`), and remembered (`deliveries`). All of
 it is pure: the lake is read and written, and channels are called, elsewhere.
 """
 
@@ -16,25 +17,17 @@ from llm_monitoring.alerts.data import (
     find_missing_windows,
     find_rejects,
 )
+from llm_monitoring.alerts.deliveries import FailingChannel, failing_channels
 from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
 from llm_monitoring.alerts.episodes import SEVERITIES, Episode, severity_of
 from llm_monitoring.alerts.monitor import failure_episodes
-from llm_monitoring.alerts.outbox import (
-    after_attempt,
-    deliveries_for,
-    dropped,
-    due,
-    payload_of,
-    text_of,
-    undeliverable,
-)
 from llm_monitoring.alerts.points import point_text
 from llm_monitoring.alerts.proposals import Proposal
 from llm_monitoring.alerts.provider import provider_episodes
 from llm_monitoring.alerts.reconcile import (
-    Message,
     Reconciliation,
     fingerprint_of,
+    is_history,
     is_withdrawn,
     reconcile,
 )
@@ -46,18 +39,15 @@ __all__ = [
     "DataFinding",
     "Episode",
     "FailedCharts",
+    "FailingChannel",
     "FalseAlarms",
-    "Message",
     "MetricInfo",
     "Proposal",
     "Reconciliation",
-    "after_attempt",
     "chart_episodes",
     "data_episodes",
-    "deliveries_for",
-    "dropped",
-    "due",
     "expected_by_chance",
+    "failing_channels",
     "failure_episodes",
     "false_alarms",
     "find_drops",
@@ -67,13 +57,11 @@ __all__ = [
     "find_rejects",
     "fingerprint_of",
     "is_accepted",
+    "is_history",
     "is_withdrawn",
     "one_to_a_series",
-    "payload_of",
     "point_text",
     "provider_episodes",
     "reconcile",
     "severity_of",
-    "text_of",
-    "undeliverable",
 ]

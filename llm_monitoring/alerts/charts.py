@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from llm_monitoring.alerts.episodes import RANKS, Episode, severity_of
-from llm_monitoring.alerts.points import ACCEPTED, departure, movement, place
+from llm_monitoring.alerts.points import ACCEPTED, departure, levels, movement, place
 from llm_monitoring.alerts.proposals import proposal_of
 from llm_monitoring.alerts.runs import Run, chart_runs, joined
 from llm_monitoring.alerts.sentences import chance_text, sentence, since_text, until_text
@@ -99,12 +99,14 @@ def _episode(runs: Sequence[Run], rules: _Rules) -> Episode:
     changes = (row.change_hour for row in runs[0].rows if row.change_hour is not None)
     change_hour = next(changes, None)
     last_hour = max(row.hour for row in rows)
+    chance = _chance_hours(rows, lead, rules)
+    before, after = levels(worst)
     is_open, proposal = any(run.is_open for run in runs), proposal_of(runs)
     parts = [
         f"{info.title}{_remarks(info, lead, rules)} of {place(lead)} {movement(worst, info.unit)}",
         since_text(change_hour, lead.hour),
         *([] if is_open else [until_text(last_hour)]),
-        *_chance(rows, lead, rules),
+        *([chance_text(chance)] if chance is not None else []),
         *([ACCEPTED] if any(run.accepted for run in runs) else []),
         *([proposal.words()] if proposal else []),
     ]
@@ -123,6 +125,10 @@ def _episode(runs: Sequence[Run], rules: _Rules) -> Episode:
         open=is_open,
         summary=sentence(parts, rules.simulated),
         proposal=proposal,
+        n=sum({row.hour: row.n for row in rows}.values()),
+        value_before=before,
+        value_after=after,
+        chance_hours=chance,
     )
 
 
@@ -172,13 +178,12 @@ def _drawn_severity(point: ChartPoint, thresholds: Sequence[Threshold]) -> str |
     return next((line.severity for line in lines), None)
 
 
-def _chance(rows: Iterable[ChartPoint], lead: ChartPoint, rules: _Rules) -> list[str]:
-    """How often the leading chart raises such an alarm in control; nothing: it has no budget."""
+def _chance_hours(rows: Iterable[ChartPoint], lead: ChartPoint, rules: _Rules) -> float | None:
+    """Windows in which the leading chart raises one such alarm in control; None: no budget."""
     length = rules.run_length(lead)
     if length is None:
-        return []
-    sooner = 1.0 if _is_sure(rows, rules) else math.exp(rules.page_margin)
-    return [chance_text(length / sooner)]
+        return None
+    return length / (1.0 if _is_sure(rows, rules) else math.exp(rules.page_margin))
 
 
 def _remarks(info: MetricInfo, point: ChartPoint, rules: _Rules) -> str:

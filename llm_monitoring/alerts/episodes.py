@@ -27,6 +27,10 @@ class Episode:
     open: bool  # still out of control
     summary: str  # one sentence
     proposal: Proposal | None = None  # its level as the new baseline; None: not proposed
+    n: int | None = None  # rows behind its windows; None: not known
+    value_before: float | None = None  # what is usual, or the line, in the metric's unit
+    value_after: float | None = None  # the worst level, in the metric's unit
+    chance_hours: float | None = None  # until chance alone raises such an alarm; None: no budget
 
 
 def severity_of(layer: str, metric: str) -> str:

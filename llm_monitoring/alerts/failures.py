@@ -1,4 +1,4 @@
-"""What fails in the monitor itself: runs, sensors, schedules, and hours that nobody measured.
+"""What fails in the monitor itself: runs, sensors, schedules, channels, and hours not measured.
 
 Facts come from Dagster and from the lake; the decisions here depend on nothing else. Something is a
 failure once nothing is under way any more that would make it good, and until something has.
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llm_monitoring import hours
+from llm_monitoring.alerts.deliveries import FailingChannel
 from llm_monitoring.records import Failure
 
 HOURS_JOB = "hours"
@@ -49,6 +50,7 @@ class Seen:
     runs: Sequence[RunFact] = ()
     ticks: Sequence[TickFact] = ()
     deleted: Collection[str] = ()  # ids of runs that failed and that somebody has deleted since
+    channels: Collection[FailingChannel] | None = None  # that nothing reaches; None: not looked at
     missing: Collection[int] | None = None  # late hours without charts; None: not looked at
     just_back: bool = False  # after a break: what is missing may be about to be made good
 
@@ -69,6 +71,7 @@ def update_failures(known: Iterable[Failure], seen: Seen, now: datetime) -> list
     failed = [
         *_failed_runs({row.failure_id for row in known}, seen.runs),
         *_failing_ticks({(row.kind, row.name) for row in still}, seen.ticks, now),
+        *_failing_channels({row.name for row in still if row.kind == "channel"}, seen.channels),
     ]
     return [*mended, *failed, *_missing([*still, *failed], seen, now)]
 
@@ -110,6 +113,9 @@ def _is_mended(row: Failure, seen: Seen) -> bool:
     if row.kind == "missing":
         first, last = _hours(row) or (0, 0)
         return seen.missing is not None and not any(first <= h <= last for h in seen.missing)
+    if row.kind == "channel":
+        names = [channel.channel for channel in seen.channels or ()]
+        return seen.channels is not None and row.name not in names
     failing = {(tick.kind, tick.name) for tick in seen.ticks if tick.failing_since is not None}
     return (row.kind, row.name) not in failing
 
@@ -145,6 +151,14 @@ def _failing_ticks(
         if since is None or (tick.kind, tick.name) in known or now - since < PATIENCE[tick.kind]:
             continue
         yield _row(tick.kind, tick.name, None, tick.reason, since)
+
+
+def _failing_channels(
+    known: Collection[str], channels: Iterable[FailingChannel] | None
+) -> Iterator[Failure]:
+    for channel in channels or ():
+        if channel.channel not in known:
+            yield _row("channel", channel.channel, None, channel.error, channel.since)
 
 
 def _missing(is_open: Sequence[Failure], seen: Seen, now: datetime) -> Iterator[Failure]:

@@ -27,7 +27,7 @@ def signal_of(
         failures: those that are not made good.
         newest: newest hour that has charts; None: none has.
         due: newest hour that should have.
-        keep_failing: messages that reach no channel.
+        keep_failing: channels that nothing reaches.
     """
     if newest is None or newest < due:
         seen = "no hour" if newest is None else f"no hour after {hour_text(newest)}"
@@ -36,7 +36,7 @@ def signal_of(
     if grave:
         return Signal(kind="fail", reason=complaint(grave))
     if keep_failing:
-        return Signal(kind="fail", reason=f"{keep_failing} messages keep failing")
+        return Signal(kind="fail", reason=f"nothing reaches {keep_failing} of the channels")
     return Signal(kind="well", reason=None)
 
 
@@ -125,5 +125,6 @@ KIND_WORDS: dict[str, str] = {
     "run": "a run of the job {name} failed",
     "sensor": "the sensor {name} fails",
     "schedule": "the schedule {name} failed",
+    "channel": "no message reaches the channel {name}",
     "missing": "these hours were not measured",
 }

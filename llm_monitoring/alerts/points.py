@@ -43,6 +43,11 @@ def place(row: ChartPoint) -> str:
     return name_text(row.feature_id) + model
 
 
+def levels(row: ChartPoint) -> tuple[float | None, float | None]:
+    """What is usual there (or the line somebody drew), and the level now."""
+    return _expected(row), _level(row)
+
+
 def departure(row: ChartPoint) -> float:
     """How far the level is from what it is held against; -1: not known."""
     level, expected = _level(row), _expected(row)

@@ -1,7 +1,8 @@
-"""Episodes against known alerts: what is new, what changed, who has to be told.
+"""Episodes against known alerts: what is new, and what changed.
 
 The answer depends on nothing but its arguments, and feeding it its own alerts yields nothing:
-that is what makes an alert exactly once, however often and whenever this is run.
+that is what makes an alert exactly once, however often and whenever this is run. Who is told of it,
+and when, is decided elsewhere (`notifying`).
 """
 
 import hashlib
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from llm_monitoring import hours
-from llm_monitoring.alerts.episodes import RANKS, Episode, gravest
+from llm_monitoring.alerts.episodes import Episode, gravest
 from llm_monitoring.alerts.proposals import Proposal
 from llm_monitoring.alerts.runs import watched_by
 from llm_monitoring.alerts.sentences import name_text
@@ -20,13 +21,7 @@ WITHDRAWN = "withdrawn, the recomputed history no longer shows it: "
 ACCEPTED = "accepted as the new baseline by "  # and a name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """Something to tell people about an alert."""
-
-    alert: Alert
-    kind: str  # firing, repeated or resolved
-    follows: datetime | None  # updated_at of the alert before it was made; None: the first one
+HISTORY_HOURS = 48  # over for longer when it was found: nobody can do anything about it any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +29,7 @@ class Reconciliation:
     """What follows from the episodes."""
 
     alerts: list[Alert]  # new and changed ones only
-    messages: list[Message]
-    silent: int  # new alerts that nobody is told of: over long before they were found
+    silent: int  # new ones that were over long before they were found
     proposals: list[Proposal] = field(default_factory=list)  # baselines people may accept
 
 
@@ -43,14 +37,19 @@ class Reconciliation:
 class _Rules:
     now: datetime
     newest_hour: int
-    repeat_hours: int
-    notify_within_hours: int
     accepted_by: Mapping[str, str]
 
 
 def fingerprint_of(subject: str, first_hour: int) -> str:
     """Identity of an alert: what fired and when its episode began."""
     return hashlib.sha256(f"{subject} {first_hour}".encode()).hexdigest()[:16]
+
+
+def is_history(alert: Alert) -> bool:
+    """It was over long before it was found, as in a backfill: no incident is opened for it."""
+    if alert.found_hour is None or alert.status == "firing":
+        return alert.status != "firing"
+    return hours.hours_between(alert.last_hour, alert.found_hour) > HISTORY_HOURS
 
 
 def is_withdrawn(alert: Alert) -> bool:
@@ -64,42 +63,29 @@ def reconcile(
     now: datetime,
     *,
     newest_hour: int,
-    repeat_hours: int = 24,
-    notify_within_hours: int = 48,
     accepted_by: Mapping[str, str] | None = None,
 ) -> Reconciliation:
-    """Alerts and messages that follow from the episodes in the lake.
+    """Alerts that follow from the episodes in the lake.
 
     Args:
         episodes: all there are, of every layer: a known alert without one is withdrawn. Of those
             that share a subject and a first window, the one that goes on for longest counts.
         known: all alerts stored so far.
         now: stamped on what is new or changed; decides nothing.
-        newest_hour: newest window in the lake, the clock of the two arguments below.
-        repeat_hours: an open alert is repeated after this long.
-        notify_within_hours: an episode that was over longer ago than this when it was found is
-            recorded silently, so that a backfill of a year wakes nobody.
+        newest_hour: newest window in the lake; stamped on what is new.
         accepted_by: fingerprint -> who made its level the baseline; if its episode has vanished,
             that is why.
     """
-    rules = _Rules(
-        now=now,
-        newest_hour=newest_hour,
-        repeat_hours=repeat_hours,
-        notify_within_hours=notify_within_hours,
-        accepted_by=accepted_by or {},
-    )
+    rules = _Rules(now=now, newest_hour=newest_hour, accepted_by=accepted_by or {})
     episodes = _one_to_an_identity(episodes)
     homes = _match(episodes, known)
     taken = {alert.fingerprint for alert in homes.values()}
     outcomes = [_update(episode, homes.get(_natural(episode)), rules) for episode in episodes]
     outcomes += [_withdraw(a, rules) for a in known if a.fingerprint not in taken]
     before = {alert.fingerprint: alert for alert in known}
-    alerts = [alert for alert, _ in outcomes if alert != before.get(alert.fingerprint)]
     return Reconciliation(
-        alerts=alerts,
-        messages=[message for _, message in outcomes if message is not None],
-        silent=sum(a.fingerprint not in before and a.notified_hour is None for a in alerts),
+        alerts=[alert for alert in outcomes if alert != before.get(alert.fingerprint)],
+        silent=sum(a.fingerprint not in before and is_history(a) for a in outcomes),
         proposals=[episode.proposal for episode in episodes if episode.proposal],
     )
 
@@ -169,7 +155,10 @@ def _overlap(episode: Episode, alert: Alert) -> int:
 # -------------------------------------------------------------------------- what becomes of it
 
 
-def _update(episode: Episode, known: Alert | None, rules: _Rules) -> tuple[Alert, Message | None]:
+def _update(episode: Episode, known: Alert | None, rules: _Rules) -> Alert:
+    # It only rises while the alert lives: who was told of the page hears that it is over.
+    severity = gravest([episode.severity, known.severity]) if known else episode.severity
+    rose = known is None or severity != known.severity
     alert = Alert(
         fingerprint=known.fingerprint if known else _natural(episode),
         layer=episode.layer,
@@ -177,8 +166,7 @@ def _update(episode: Episode, known: Alert | None, rules: _Rules) -> tuple[Alert
         feature_id=episode.feature_id,
         model_id=episode.model_id,
         metric=episode.metric,
-        # It only rises while the alert lives: who was told of the page hears that it is over.
-        severity=gravest([episode.severity, known.severity]) if known else episode.severity,
+        severity=severity,
         status="firing" if episode.open else "resolved",
         first_hour=episode.first_hour,
         last_hour=episode.last_hour,
@@ -189,45 +177,23 @@ def _update(episode: Episode, known: Alert | None, rules: _Rules) -> tuple[Alert
         incident_id=known.incident_id if known else None,
         created_at=known.created_at if known else rules.now,
         updated_at=known.updated_at if known else rules.now,
-        notified_hour=known.notified_hour if known else None,
+        found_hour=known.found_hour if known else rules.newest_hour,
+        severity_at=rules.now if rose or known is None else known.severity_at,
+        n=episode.n,
+        value_before=episode.value_before,
+        value_after=episode.value_after,
+        chance_hours=episode.chance_hours,
     )
-    return _stamp(alert, known, _kind(alert, known, rules), rules)
+    return _stamped(alert, known, rules)
 
 
-def _kind(alert: Alert, known: Alert | None, rules: _Rules) -> str | None:
-    """Kind of message the alert now calls for; None: none."""
-    is_open = alert.status == "firing"
-    if known is None or known.notified_hour is None:
-        age = hours.hours_between(alert.last_hour, rules.newest_hour)
-        worth_telling = is_open or age <= rules.notify_within_hours
-        return ("firing" if is_open else "resolved") if worth_telling else None
-    if not is_open:
-        return "resolved" if known.status == "firing" else None
-    waited = hours.hours_between(known.notified_hour, rules.newest_hour)
-    graver = RANKS.index(alert.severity) > RANKS.index(known.severity)
-    reopened = known.status == "resolved"
-    return "repeated" if reopened or graver or waited >= rules.repeat_hours else None
-
-
-def _withdraw(known: Alert, rules: _Rules) -> tuple[Alert, Message | None]:
+def _withdraw(known: Alert, rules: _Rules) -> Alert:
     if is_withdrawn(known):
-        return known, None
+        return known
     who = rules.accepted_by.get(known.fingerprint)
     why = WITHDRAWN if who is None else f"{ACCEPTED}{name_text(who)}: "
-    alert = replace(known, status="resolved", summary=why + known.summary)
-    told = known.status == "firing" and known.notified_hour is not None
-    return _stamp(alert, known, "resolved" if told else None, rules)
+    return _stamped(replace(known, status="resolved", summary=why + known.summary), known, rules)
 
 
-def _stamp(
-    alert: Alert, known: Alert | None, kind: str | None, rules: _Rules
-) -> tuple[Alert, Message | None]:
-    if kind is not None:
-        alert = replace(alert, notified_hour=rules.newest_hour)
-    if alert != known:
-        alert = replace(alert, updated_at=rules.now)
-    if kind is None:
-        return alert, None
-    # Not the hour of the message before it: an alert may end and fire again twice within the hour.
-    follows = known.updated_at if known and known.notified_hour is not None else None
-    return alert, Message(alert=alert, kind=kind, follows=follows)
+def _stamped(alert: Alert, known: Alert | None, rules: _Rules) -> Alert:
+    return alert if alert == known else replace(alert, updated_at=rules.now)

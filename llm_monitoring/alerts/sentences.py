@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from llm_monitoring import hours
 
@@ -64,8 +65,13 @@ def change_text(before: float, after: float, unit: str) -> str:
 
 def hour_text(hour: int) -> str:
     """First instant of a window, such as `Tue 2026-10-20 14:00 UTC`."""
-    start = hours.hour_start(hour)
-    return f"{DAYS[start.weekday()]} {start:%Y-%m-%d %H:%M} UTC"
+    return moment_text(hours.hour_start(hour))
+
+
+def moment_text(moment: datetime) -> str:
+    """A time, such as `Tue 2026-10-20 14:05 UTC`."""
+    moment = moment.astimezone(UTC)
+    return f"{DAYS[moment.weekday()]} {moment:%Y-%m-%d %H:%M} UTC"
 
 
 def since_text(change_hour: int | None, first_hour: int) -> str:

@@ -1,18 +1,14 @@
-"""What the lake says is out of control, as episodes; and what was expected by chance."""
+"""What the lake says is out of control, as episodes."""
 
 import json
-import math
 
 from llm_monitoring import alerts as alerting
-from llm_monitoring.alerts.digest import digest_hours
 from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Baseline, ChartPoint
 from llm_monitoring.settings import Settings
-
-DIGEST_WEEKS = 4
 
 
 def read_episodes(
@@ -103,23 +99,3 @@ def accepted_shifts(lake: Lake) -> dict[str, int]:
         for row in likely
         if json.loads(row.diagnostics)["reason"] == "accepted_shift"
     }
-
-
-def false_alarm_digest(lake: Lake, settings: Settings, newest: int) -> str:
-    """Expected and observed false alarms of the last weeks, in words."""
-    first, last = digest_hours(newest, DIGEST_WEEKS)
-    rows = lake.query("charted_windows", hours=(first, last), first=first, last=last).to_pylist()
-    sooner = math.exp(ticket_margin(settings))
-    charted = [
-        (row["windows"], length / sooner)
-        for row in rows
-        if (length := chart_run_length(settings, row["feature_id"], row["chart"])) is not None
-    ]
-    found = alerting.false_alarms(
-        lake.rows("alerts"),
-        lake.rows("incidents"),
-        charted,
-        newest_hour=newest,
-        weeks=DIGEST_WEEKS,
-    )
-    return found.sentence()

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
-from llm_monitoring.alerts import due
 from llm_monitoring.alerts.sentences import hour_text
 from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.jobs import alerts_job, hours_job, incidents_job
@@ -32,6 +31,7 @@ from llm_monitoring.pipeline.catch_up import (
     resting_hours,
     shorter_where_failed,
 )
+from llm_monitoring.pipeline.notify import is_news_due
 
 TERMINAL = (
     dg.DagsterEventType.RUN_SUCCESS,
@@ -65,7 +65,7 @@ def failed_checks(context: dg.SensorEvaluationContext, monitoring: Monitoring) -
     seen, cursor = read_evaluations(context.instance, context.cursor)
     failed = sorted(name for name, passed in seen.items() if not passed)
     firing = bool(monitoring.lake.rows("alerts", "status = 'firing'")) if seen else False
-    waiting = due(monitoring.lake.rows("deliveries"), monitoring.now())
+    waiting = is_news_due(monitoring.lake, monitoring.settings, monitoring.now())
     if not failed and not (seen and firing) and not waiting:
         return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("nothing to tell"))
     reason = ", ".join(failed) or ("results while alerts fire" if seen else "messages are due")

@@ -188,6 +188,33 @@ class Lake:
             name, lambda target: _merge(target, table, data).when_matched_update(values).execute()
         )
 
+    def claim(self, name: str, row: Any, seen: Any | None, columns: Sequence[str]) -> bool:
+        """Store a row unless somebody else has stored another one of its key meanwhile.
+
+        Args:
+            row: as it is to be.
+            seen: as it was read; None: there was none.
+            columns: by which a row is known to be the one that was seen; they tell writers apart.
+
+        Returns:
+            Whether it is stored now; of several who try at once, one hears True.
+        """
+        table = TABLES[name]
+        data = self._stored(table, [row])
+        unchanged = " and ".join(
+            f'old."{column}" is not distinct from {_literal(getattr(seen, column))}'
+            for column in (columns if seen is not None else ())
+        )
+
+        def merged(target: DeltaTable) -> object:
+            merger = _merge(target, table, data).when_not_matched_insert_all()
+            return (merger.when_matched_update_all(unchanged) if unchanged else merger).execute()
+
+        self.change(name, merged)
+        where = " and ".join(f"{column} = ${column}" for column in table.key)
+        stored = self.rows(name, where, **{column: getattr(row, column) for column in table.key})
+        return bool(stored) and stored[0] == row
+
     def remove(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
         """Delete the rows that have the keys of these; returns the Delta version."""
         table = TABLES[name]
@@ -463,6 +490,12 @@ class Lake:
 def _merge(target: DeltaTable, table: Table, rows: pa.Table) -> TableMerger:
     condition = " and ".join(f"old.{column} = new.{column}" for column in table.key)
     return target.merge(rows, condition, source_alias="new", target_alias="old", merge_schema=True)
+
+
+def _literal(value: str | int | None) -> str:
+    if value is None:
+        return "null"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
 def vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:

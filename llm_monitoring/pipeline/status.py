@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from llm_monitoring.alerts import undeliverable
+from llm_monitoring.alerts import failing_channels
 from llm_monitoring.alerts.monitor import complaint
 from llm_monitoring.alerts.sentences import error_text, hour_text
 from llm_monitoring.hours import HOUR, hour_key, hour_start
@@ -104,17 +104,14 @@ def _count_text(rows: Sequence[Failure]) -> str:
 
 
 def _messages(lake: Lake, settings: Settings, now: datetime) -> Told:
-    del settings
-    waiting: list[Delivery] = lake.rows("deliveries", "status in ('pending', 'failed')")
+    waiting: list[Delivery] = lake.rows("deliveries", "status = 'failed'")
     if not waiting:
-        return "ok", "all delivered"
-    failing = undeliverable(waiting)
+        return "ok", "none has failed"
+    failing = failing_channels(waiting, settings.notifications.attempts)
     told = {f"{d.channel}: {error_text(d.error)}" for d in waiting if d.error}
-    tried = [d.updated_at for d in waiting if d.attempts]
-    words = [f"{len(waiting)} wait"]
-    words += [f"{new} not tried yet"] if (new := len(waiting) - len(tried)) else []
-    words += [f"last tried up to {age_text(now - min(tried))} ago"] if tried else []
-    return ("error" if failing else "warn"), "; ".join([", ".join(words), *sorted(told)])
+    oldest = age_text(now - min(d.updated_at for d in waiting))
+    words = f"{len(waiting)} failed, last tried up to {oldest} ago"
+    return ("error" if failing else "warn"), "; ".join([words, *sorted(told)])
 
 
 def _heartbeat(lake: Lake, settings: Settings, now: datetime) -> Told:

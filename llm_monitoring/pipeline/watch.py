@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.adapters.heartbeat import beat
+from llm_monitoring.alerts.deliveries import failing_channels
 from llm_monitoring.alerts.failures import Seen, last_due, uncharted_hours, update_failures
 from llm_monitoring.alerts.monitor import Signal, signal_of
 from llm_monitoring.hours import LAST_HOUR, hour_key
@@ -97,7 +98,9 @@ def note_failures(
     patience = timedelta(hours=settings.heartbeat.late_hours)
     just_back = not on_duty or now < on_duty_since(memory.last, now) + patience
     missing = missing_hours(lake, settings, now, memory)
-    seen = replace(seen, missing=missing, just_back=just_back)
+    failed = lake.rows("deliveries", "status = 'failed'")
+    channels = failing_channels(failed, settings.notifications.attempts)
+    seen = replace(seen, missing=missing, just_back=just_back, channels=channels)
     changed = update_failures(memory.known, seen, now)
     if changed:
         lake.upsert("failures", changed)
@@ -137,7 +140,7 @@ def vouch(
 
     Args:
         last: the one before; None: there was none.
-        keep_failing: messages that reach no channel.
+        keep_failing: channels that nothing reaches.
     """
     newest = newest_charted(lake)
     signal = signal_of(

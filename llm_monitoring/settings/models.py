@@ -211,6 +211,10 @@ class ProbeSettings(Strict):
     significance: float = Field(0.01, gt=0, lt=1)
 
 
+# Kinds that know a topic again: each message replaces the one before, and its end closes it.
+KEYED = ("pagerduty", "alertmanager")
+
+
 class ChannelSettings(Strict):
     """Where alerts go, and which of them."""
 

@@ -9,7 +9,6 @@ import dagster as dg
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from llm_monitoring import alerts as alerting
-from llm_monitoring.adapters.channels import deliver
 from llm_monitoring.alerts.horizon import is_settled
 from llm_monitoring.control import chart_count
 from llm_monitoring.defs.assets.provider import provider_drift
@@ -22,7 +21,7 @@ from llm_monitoring.defs.casework import (
     work_incident,
     write_cases,
 )
-from llm_monitoring.defs.episodes import false_alarm_digest, read_episodes
+from llm_monitoring.defs.episodes import read_episodes
 from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
@@ -32,11 +31,12 @@ from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
 from llm_monitoring.pipeline.alert_reading import start_reading
+from llm_monitoring.pipeline.false_alarms import false_alarm_digest
+from llm_monitoring.pipeline.notify import notify
 from llm_monitoring.pipeline.watch import Memory, failure_heard, note_failures, recall, vouch
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
-from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.records import Alert, Heartbeat, Incident
 
 DELIVERED = "deliveries_succeed"
 ON_TIME = "incidents_on_time"
@@ -49,7 +49,7 @@ ON_TIME = "incidents_on_time"
     kinds={"deltalake"},
     freshness_policy=HOURLY,
     check_specs=[
-        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="No message keeps failing.")
+        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="Messages reach every channel.")
     ],
 )
 def alerts(
@@ -57,8 +57,8 @@ def alerts(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """One row is one alert. A run reconciles all alerts with what the lake says is out of control.
 
-    Each alert is created exactly once and each message delivered at least once, whatever starts
-    the run and however often. One that a sensor started ends with the heartbeat.
+    Each alert is created exactly once, and each channel is told the newest state of each incident,
+    whatever starts the run and however often. One that a sensor started ends with the heartbeat.
     """
     lake, settings = monitoring.lake, monitoring.settings
     on_duty = SENSOR_NAME_TAG in context.run.tags
@@ -67,9 +67,9 @@ def alerts(
         _note_failures(context.instance, monitoring, memory, on_duty=on_duty)
         found = reconcile_alerts(monitoring)
         changed = assign_incidents(monitoring)
-        failing = alerting.undeliverable(deliver_due(monitoring))
+        told = notify(lake, settings, monitoring.now())
         heartbeat = (
-            vouch(lake, settings, monitoring.now(), memory.last, keep_failing=len(failing))
+            vouch(lake, settings, monitoring.now(), memory.last, keep_failing=len(told.failing))
             if on_duty
             else None
         )
@@ -77,8 +77,9 @@ def alerts(
     yield dg.MaterializeResult(
         metadata={
             "new_or_changed": len(found.alerts),
-            "messages": len(found.messages),
-            "recorded_silently": found.silent,
+            "messages_delivered": told.delivered,
+            "messages_failed": told.failed,
+            "over_long_before_found": found.silent,
             "incidents_opened_or_joined": changed,
             "firing": len(open_alerts),
             "summaries": dg.MetadataValue.md(
@@ -93,11 +94,12 @@ def alerts(
             "heartbeat": _heartbeat_text(heartbeat),
         }
     )
+    names = ", ".join(channel.channel for channel in told.failing)
     yield dg.AssetCheckResult(
         check_name=DELIVERED,
-        passed=not failing,
-        description=f"{len(failing)} messages keep failing",
-        metadata={d.delivery_id: f"{d.channel}: {d.error}" for d in failing},
+        passed=not told.failing,
+        description=f"Nothing reaches {names}" if names else "Messages reach every channel.",
+        metadata={c.channel: f"{c.attempts} attempts: {c.error}" for c in told.failing},
     )
 
 
@@ -139,7 +141,7 @@ def regression_cases(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
 
 
 def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
-    """Bring alerts and outbox up to what the lake says now."""
+    """Bring the alerts up to what the lake says now."""
     lake, settings, now = monitoring.lake, monitoring.settings, monitoring.now()
     # Before the first window there may be failures to tell, and the wall clock is all there is.
     clock_hour = hour_key(now - HOUR)
@@ -153,12 +155,6 @@ def reconcile_alerts(monitoring: Monitoring) -> alerting.Reconciliation:
         newest_hour=newest,
         accepted_by=accepted_by(alerts_so_far, lake.rows("rebaselines")),
     )
-    # A dropped one may have lost its alert to a run that died; it is made again with the alert.
-    known = {row.delivery_id for row in lake.rows("deliveries", "status <> 'dropped'")}
-    outbox = alerting.deliveries_for(found.messages, settings.channels, now, known)
-    # The outbox first: a run that dies in between makes the same messages again.
-    if outbox:
-        lake.upsert("deliveries", outbox)
     if found.alerts:
         lake.upsert("alerts", found.alerts)
     # Last: a run that dies before reads the same changes again.
@@ -182,7 +178,7 @@ def assign_incidents(monitoring: Monitoring) -> list[str]:
         a
         for a in everything
         if a.incident_id
-        or (a.layer != "monitor" and a.notified_hour is not None and not alerting.is_withdrawn(a))
+        or not (a.layer == "monitor" or alerting.is_history(a) or alerting.is_withdrawn(a))
     ]
     decided = assign(eligible, known, monitoring.settings.incidents.join_hours, models)
     taken = {incident.incident_id for incident in known}
@@ -240,29 +236,3 @@ def _proposed(proposals: Sequence[alerting.Proposal]) -> str:
 
 def _joined(alert: Alert, incident_id: str) -> Alert:
     return replace(alert, incident_id=incident_id)
-
-
-def deliver_due(monitoring: Monitoring) -> list[Delivery]:
-    """Try every delivery that is due; each attempt is stored before the next is made."""
-    lake, settings = monitoring.lake, monitoring.settings
-    known = {alert.fingerprint: alert for alert in lake.rows("alerts")}
-    channels = {channel.name: channel for channel in settings.channels}
-    for delivery in alerting.due(lake.rows("deliveries"), monitoring.now()):
-        alert, channel = known.get(delivery.fingerprint), channels.get(delivery.channel)
-        lake.upsert("deliveries", [_tried(delivery, alert, channel, monitoring)])
-    return lake.rows("deliveries")
-
-
-def _tried(
-    delivery: Delivery,
-    alert: Alert | None,
-    channel: ChannelSettings | None,
-    monitoring: Monitoring,
-) -> Delivery:
-    if channel is None:
-        reason = f"channel {delivery.channel} is no longer configured"
-        return alerting.dropped(delivery, reason, monitoring.now())
-    if alert is None:  # a run died before it stored the alert, which did not come again
-        return alerting.dropped(delivery, "its alert was never stored", monitoring.now())
-    text, payload = alerting.text_of(alert, delivery.kind), alerting.payload_of(alert, delivery)
-    return alerting.after_attempt(delivery, deliver(channel, text, payload), monitoring.now())

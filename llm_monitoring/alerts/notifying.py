@@ -1,0 +1,392 @@
+"""Who is told what, and when: each channel's last message held against how things are now.
+
+One topic gets one message when it begins, one when it becomes worse, one a day while it lasts and
+one when it is over. By the wall clock: what is old when it is found is a line of a summary at most.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from llm_monitoring.alerts.deliveries import (
+    Heard,
+    delivery_id,
+    down_since,
+    heard_of,
+    is_unsettled,
+    paused_until,
+)
+from llm_monitoring.alerts.episodes import RANKS, gravest
+from llm_monitoring.alerts.topics import (
+    HISTORY,
+    Topic,
+    heard,
+    news_at,
+    overdue,
+    topic_for,
+    waits_for_report,
+)
+from llm_monitoring.records import Delivery, Silence
+from llm_monitoring.settings.models import (
+    KEYED,
+    ChannelSettings,
+    NotificationSettings,
+    QuietHours,
+    Settings,
+)
+
+REPORT_WAIT = timedelta(minutes=10)  # a message waits so long for the page it links to
+GROWN = 2  # as many places as it was told of, twice over: then it has become worse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A message a channel is to be sent now."""
+
+    delivery: Delivery  # as it is to be stored, without its words
+    topics: tuple[Topic, ...]  # as that channel sees them; of a digest none
+    heard: Heard | None  # what it heard of its topic before; None: nothing, or it has many topics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What follows for one channel."""
+
+    messages: tuple[Planned, ...]  # most severe first; none while the channel is left alone
+    superseded: tuple[Delivery, ...]  # failed ones that are no news any more
+    going_on: tuple[Topic, ...]  # that it has been told of and that go on: to be refreshed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """Everything that decides who is told what."""
+
+    topics: Sequence[Topic]
+    silences: Sequence[Silence]
+    deliveries: Sequence[Delivery]
+    newest_hour_end: datetime | None  # of what was measured; None: nothing was
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a channel does not know yet of a topic."""
+
+    topic: Topic  # as it is to be told
+    kind: str
+    told: Heard | None
+
+
+def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situation) -> Plan:
+    """What one channel is to be told now."""
+    mine = [row for row in situation.deliveries if row.channel == channel.name]
+    told, now = heard_of(mine), situation.now
+    views = [view for t in situation.topics if (view := topic_for(channel, t, settings))]
+    news = [
+        each
+        for view in views
+        if (each := _news(view, told.get(view.topic_id), settings, situation)) is not None
+        if not _is_held(channel, each, settings, now)
+    ]
+    old, new = _old_and_new(channel, news, mine, settings.notifications, now)
+    planned = [
+        *(_single(channel, each, now) for each in new),
+        *_summary(channel, [each.topic for each in old], mine, settings.notifications, now),
+        *_digest(channel, mine, settings.notifications, situation),
+    ]
+    return _settled(planned, mine, views, told, now)
+
+
+def _old_and_new(
+    channel: ChannelSettings,
+    news: Sequence[_News],
+    mine: Sequence[Delivery],
+    timings: NotificationSettings,
+    now: datetime,
+) -> tuple[list[_News], list[_News]]:
+    """What goes into a summary, and what is told by itself.
+
+    A channel that knows topics again keeps no old news, and each message replaces the one before.
+    """
+    new = [each for each in news if each.kind != "summary"]
+    if channel.kind in KEYED:
+        return [], new
+    old = [each for each in news if each.kind == "summary"]
+    return ([*old, *new], []) if _was_down(mine, timings, now) else (old, new)
+
+
+def _was_down(mine: Sequence[Delivery], timings: NotificationSettings, now: datetime) -> bool:
+    """For so long that what it missed is told at once."""
+    since = down_since(mine, now)
+    return since is not None and now - since >= _hours(timings.summary_after_hours)
+
+
+# ------------------------------------------------------------------------------ one topic's news
+
+
+def _news(
+    topic: Topic, told: Heard | None, settings: Settings, situation: Situation
+) -> _News | None:
+    """What is to be told of a topic; None: nothing."""
+    if topic.topic_id == HISTORY:
+        found = tuple(a for a in topic.alerts if told is None or a.created_at > told.at)
+        return _News(replace(topic, alerts=found), "summary", told) if found else None
+    # Somebody who heard of it hears that it is over, silence or not.
+    loud = heard(topic, situation.silences, situation.now) or replace(topic, is_silent=True)
+    kind = _kind(loud, told, settings.notifications, situation)
+    return None if kind is None else _News(loud, kind, told)
+
+
+def _kind(
+    topic: Topic, told: Heard | None, timings: NotificationSettings, situation: Situation
+) -> str | None:
+    """Kind of message that a topic calls for; None: none."""
+    if not topic.going_on:
+        return _over(topic, told, timings, situation)
+    if topic.is_silent:
+        return None
+    is_recent = _is_recent(topic, timings, situation)
+    if told is None:
+        return "firing" if is_recent else "summary"
+    if told.kind in ("resolved", "summary"):
+        has_news = news_at(topic, situation.silences, situation.now) > told.at
+        return "firing" if has_news and is_recent else None
+    return _still(topic, told, timings, situation)
+
+
+def _still(
+    topic: Topic, told: Heard, timings: NotificationSettings, situation: Situation
+) -> str | None:
+    """Of a topic that a channel knows to go on."""
+    if RANKS.index(topic.severity) > RANKS.index(told.severity):
+        return "worse"
+    if not told.was_worse and topic.places >= max(GROWN * told.places, told.places + 2):
+        return "worse"
+    now = situation.now
+    is_taken = topic.incident is not None and topic.incident.acknowledged_at is not None
+    waited = now - told.at >= _hours(timings.repeat_hours)
+    is_wanted = not is_taken or bool(overdue(topic, now))
+    return "repeated" if waited and is_wanted and _is_known(topic, timings, situation) else None
+
+
+def _is_known(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
+    """It goes on for all we know; where nothing is measured any more, nobody knows."""
+    if any(alert.layer == "monitor" for alert in topic.going_on):
+        return True
+    newest = situation.newest_hour_end
+    return newest is not None and situation.now - newest <= _hours(timings.within_hours)
+
+
+def _over(
+    topic: Topic, told: Heard | None, timings: NotificationSettings, situation: Situation
+) -> str | None:
+    if told is None:
+        if topic.is_withdrawn or topic.is_closed or topic.is_silent:
+            return None
+        first = news_at(topic, situation.silences, situation.now)
+        oldest = situation.now - _hours(timings.within_hours)
+        is_old = min(first, topic.last_seen_at) < oldest
+        return "summary" if is_old else _once_quiet(topic, None, timings, situation.now)
+    if told.kind in ("resolved", "summary"):
+        return None
+    return _once_quiet(topic, told, timings, situation.now)
+
+
+def _once_quiet(
+    topic: Topic, told: Heard | None, timings: NotificationSettings, now: datetime
+) -> str | None:
+    """Over only once it has been quiet for a while; for longer where it came back before."""
+    if topic.is_closed or topic.is_withdrawn:
+        return "resolved"
+    resolved_at = told.resolved_at if told else None
+    came_back = resolved_at is not None and now - resolved_at < _hours(timings.repeat_hours)
+    quiet = timings.repeat_hours if came_back else timings.resolved_after_hours
+    return "resolved" if now - topic.last_seen_at >= _hours(quiet) else None
+
+
+def _is_recent(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
+    age = situation.now - news_at(topic, situation.silences, situation.now)
+    return age <= _hours(timings.within_hours)
+
+
+def _is_held(channel: ChannelSettings, news: _News, settings: Settings, now: datetime) -> bool:
+    """It waits: for the page it links to, or for people to be awake."""
+    if (
+        news.kind == "firing"
+        and news.told is None
+        and waits_for_report(news.topic, now, REPORT_WAIT)
+    ):
+        return True
+    wakes = news.topic.severity == "page" and news.kind in ("firing", "worse")
+    closes = channel.kind in KEYED and news.kind == "resolved"  # it rings nobody's telephone
+    return not wakes and not closes and is_quiet(settings.notifications.quiet_hours, now)
+
+
+def is_quiet(quiet: QuietHours | None, now: datetime) -> bool:
+    """Only pages are sent now."""
+    if quiet is None:
+        return False
+    local = now.astimezone(ZoneInfo(quiet.timezone)).time()
+    if quiet.start <= quiet.end:
+        return quiet.start <= local < quiet.end
+    return local >= quiet.start or local < quiet.end
+
+
+# ------------------------------------------------------------------------------------- messages
+
+
+def _single(channel: ChannelSettings, news: _News, now: datetime) -> Planned:
+    follows = news.told.delivery_id if news.told else None
+    delivery = _delivery(channel.name, [news.topic], news.kind, follows, now)
+    return Planned(delivery=delivery, topics=(news.topic,), heard=news.told)
+
+
+def _summary(
+    channel: ChannelSettings,
+    topics: Sequence[Topic],
+    mine: Sequence[Delivery],
+    timings: NotificationSettings,
+    now: datetime,
+) -> list[Planned]:
+    """One for all that is old; at most one a day, but after a channel was down."""
+    last = _last(mine, "summary")
+    is_soon = last is not None and now - last.updated_at < timedelta(days=1)
+    if not topics or (is_soon and not _was_down(mine, timings, now)):
+        return []
+    delivery = _delivery(channel.name, topics, "summary", last.delivery_id if last else None, now)
+    return [Planned(delivery=delivery, topics=tuple(topics), heard=None)]
+
+
+def _digest(
+    channel: ChannelSettings,
+    mine: Sequence[Delivery],
+    timings: NotificationSettings,
+    situation: Situation,
+) -> list[Planned]:
+    """The weekly digest, once its time has come; a channel that is new waits for its first week."""
+    if timings.digest is None or not channel.digest or channel.kind in KEYED:
+        return []
+    week = digest_moment(timings, situation.now)
+    name = f"digest/{week:%Y-%m-%d}"
+    of_week = [row for row in mine if row.kind == "digest" and row.topics == [name]]
+    is_past = situation.now - week > timedelta(days=3)
+    if is_past or any(row.status in ("delivered", "dropped") for row in of_week):
+        return []
+    delivery = replace(
+        _delivery(channel.name, [], "digest", name, situation.now), topics=[name], severity="info"
+    )
+    if not any(row.kind == "digest" for row in mine):
+        delivery = replace(delivery, status="dropped", error="the channel was new in that week")
+    return [Planned(delivery=delivery, topics=(), heard=None)]
+
+
+def digest_moment(timings: NotificationSettings, now: datetime) -> datetime:
+    """When the newest digest was due."""
+    digest = timings.digest
+    if digest is None:
+        raise ValueError("no digest is wanted")
+    local = now.astimezone(ZoneInfo(digest.timezone))
+    days = (local.weekday() - WEEKDAYS.index(digest.weekday)) % 7
+    moment = (local - timedelta(days=days)).replace(
+        hour=digest.hour, minute=0, second=0, microsecond=0
+    )
+    moment = moment if moment <= local else moment - timedelta(days=7)
+    return moment.astimezone(UTC)
+
+
+def again(topic: Topic, now: datetime) -> Delivery:
+    """A message that says once more what a channel knows; it is no news and is not stored."""
+    return _delivery("", [topic], "repeated", None, now)
+
+
+def _delivery(
+    channel: str, topics: Sequence[Topic], kind: str, follows: str | None, now: datetime
+) -> Delivery:
+    names = [topic.topic_id for topic in topics]
+    return Delivery(
+        delivery_id=delivery_id(channel, names, kind, follows),
+        channel=channel,
+        topics=names,
+        kind=kind,
+        severity=gravest(topic.severity for topic in topics) if topics else "info",
+        places=topics[0].places if len(topics) == 1 else None,
+        status="pending",
+        attempts=0,
+        error=None,
+        of_message=False,
+        due_at=now,
+        retry_at=None,
+        claimed_by=None,
+        updated_at=now,
+        text="",
+    )
+
+
+def _settled(
+    planned: Iterable[Planned],
+    mine: Sequence[Delivery],
+    views: Sequence[Topic],
+    told: Mapping[str, Heard],
+    now: datetime,
+) -> Plan:
+    """The plan against what failed before: older news gives way to newer."""
+    planned = list(planned)
+    wanted = {each.delivery.delivery_id for each in planned}
+    stored = {row.delivery_id: row for row in mine}
+    failed = [row for row in mine if is_unsettled(row, now) and row.kind != "refresh"]
+    superseded = tuple(row for row in failed if row.delivery_id not in wanted)
+    inherited = [_inherits(each, stored, superseded) for each in planned]
+    ready = [each for each in inherited if _is_ready(each.delivery, stored, mine, now)]
+    known = {name for name, last in told.items() if last.kind in ("firing", "worse", "repeated")}
+    return Plan(
+        messages=tuple(sorted(ready, key=_order)),
+        superseded=superseded,
+        going_on=tuple(v for v in views if v.topic_id in known and v.going_on),
+    )
+
+
+def _inherits(
+    planned: Planned, stored: Mapping[str, Delivery], superseded: Iterable[Delivery]
+) -> Planned:
+    """It goes on where the attempts before it ended, whatever those wanted to say."""
+    new = planned.delivery
+    same = stored.get(new.delivery_id)
+    before = [same] if same else [row for row in superseded if set(row.topics) & set(new.topics)]
+    before = [row for row in before if not row.of_message or row is same]
+    if not before:
+        return planned
+    most = max(before, key=lambda row: row.attempts)
+    delivery = replace(
+        new, attempts=most.attempts, error=most.error, retry_at=most.retry_at,
+        due_at=min(row.due_at for row in before),
+    )  # fmt: skip
+    return replace(planned, delivery=delivery)
+
+
+def _is_ready(
+    delivery: Delivery, stored: Mapping[str, Delivery], mine: Sequence[Delivery], now: datetime
+) -> bool:
+    """Nobody sends it, it has waited for its next attempt, and its channel is not left alone."""
+    row = stored.get(delivery.delivery_id)
+    if row is not None and row.status != "dropped" and not is_unsettled(row, now):
+        return False
+    waits = delivery.retry_at is not None and now < delivery.retry_at <= now + timedelta(days=1)
+    return not waits and paused_until(mine, now) is None
+
+
+def _order(planned: Planned) -> tuple[int, datetime, str]:
+    began = min((topic.began_at for topic in planned.topics), default=planned.delivery.due_at)
+    return -RANKS.index(planned.delivery.severity), began, planned.delivery.delivery_id
+
+
+def _last(mine: Iterable[Delivery], kind: str) -> Delivery | None:
+    rows = (row for row in mine if row.kind == kind and row.status == "delivered")
+    return max(rows, key=lambda row: row.updated_at, default=None)
+
+
+def _hours(count: int) -> timedelta:
+    return timedelta(hours=count)
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

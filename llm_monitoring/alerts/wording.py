@@ -1,0 +1,286 @@
+"""What a message says: for people, and field by field for machines. Only our own words go out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from llm_monitoring.alerts.deliveries import Heard
+from llm_monitoring.alerts.episodes import RANKS
+from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text
+from llm_monitoring.alerts.topics import HISTORY, Topic, overdue
+from llm_monitoring.hours import hour_start
+from llm_monitoring.records import Alert, Delivery
+
+SHOWN_ALERTS = 3
+SHOWN_NAMES = 8
+SHOWN_TOPICS = 10
+SENT_ALERTS = 50  # in the fields for machines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Whose messages these are, and where their links lead."""
+
+    product: str
+    simulated: bool
+    reports: Mapping[str, str]  # topic -> address of its page; those without are left out
+    runs: str | None  # address of Dagster's runs; None: not known
+    now: datetime
+
+
+def title_of(delivery: Delivery, topic: Topic, place: Place) -> str:
+    """One line: how grave, new or not, whose, what."""
+    word = KIND_WORDS[delivery.kind]
+    return f"[{delivery.severity}] {word}: {_product(place)}: {headline(topic)}"
+
+
+def text_of(delivery: Delivery, topic: Topic, before: Heard | None, place: Place) -> str:
+    """All a person needs to act on it without looking anything up.
+
+    Args:
+        topic: as the channel sees it.
+        before: what the channel heard last of it.
+    """
+    lines = [
+        title_of(delivery, topic, place),
+        *_change_lines(delivery, topic, before),
+        _state_line(topic, place.now),
+        *_places_line(topic),
+        *_alert_lines(topic),
+        *_facts_line(topic),
+        *_people_lines(topic, place),
+        *_action_lines(topic, place),
+    ]
+    return "\n".join(lines)
+
+
+def headline(topic: Topic) -> str:
+    """What happened: the title of the incident, else its most severe alert's sentence."""
+    if topic.incident is not None:
+        return topic.incident.title
+    alerts = _by_severity(topic.shown)
+    more = len(alerts) - 1
+    return alerts[0].summary + (f", and {more} more" if more else "")
+
+
+def payload_of(delivery: Delivery, topic: Topic, place: Place) -> dict[str, Any]:
+    """The fields of a message about one topic, ready for JSON."""
+    sent = _by_severity(topic.shown)
+    return {
+        "product": place.product,
+        "simulated": place.simulated,
+        "status": "firing" if topic.going_on else "resolved",
+        "headline": headline(topic),
+        "incident_id": topic.incident.incident_id if topic.incident else None,
+        "report": place.reports.get(topic.topic_id),
+        "features": topic.features,
+        "models": topic.models,
+        "since": since(topic).isoformat(),
+        "last_seen_at": topic.last_seen_at.isoformat(),
+        "requests": requests(topic),
+        "places": delivery.places,
+        "alerts": [_fields(alert) for alert in sent[:SENT_ALERTS]],
+        "alerts_left_out": max(0, len(sent) - SENT_ALERTS),
+    }
+
+
+def summary_text(delivery: Delivery, topics: Sequence[Topic], place: Place) -> str:
+    """One message about many topics that are old, or that a channel missed."""
+    # What goes on comes first, then the most severe, then the newest.
+    ordered = sorted(topics, key=lambda topic: topic.last_seen_at, reverse=True)
+    ordered = sorted(ordered, key=lambda t: (not t.going_on, -RANKS.index(t.severity)))
+    named = [topic for topic in ordered if topic.topic_id != HISTORY]
+    past = sum(len(topic.alerts) for topic in topics if topic.topic_id == HISTORY)
+    lines = [
+        summary_title(delivery, topics, place),
+        "Found in older data, or while this channel could not be reached. Each is told this once.",
+        *(_topic_line(topic, place) for topic in named[:SHOWN_TOPICS]),
+    ]
+    if len(named) > SHOWN_TOPICS:
+        lines.append(f"- and {len(named) - SHOWN_TOPICS} more")
+    if past:
+        lines.append(f"- {_count(past, 'finding')} that had long been over when they were found")
+    return "\n".join(lines)
+
+
+def summary_title(delivery: Delivery, topics: Sequence[Topic], place: Place) -> str:
+    """One line about many topics."""
+    total = sum(len(t.alerts) if t.topic_id == HISTORY else 1 for t in topics)
+    going = sum(bool(topic.going_on) for topic in topics)
+    told = f"{going} still going on" if going else "all over"
+    return f"[{delivery.severity}] summary: {_product(place)}: {_count(total, 'finding')}, {told}"
+
+
+def summary_payload(topics: Sequence[Topic], place: Place) -> dict[str, Any]:
+    """The fields of a summary, ready for JSON."""
+    return {
+        "product": place.product,
+        "simulated": place.simulated,
+        "topics": [
+            {
+                "topic": topic.topic_id,
+                "status": "firing" if topic.going_on else "resolved",
+                "severity": topic.severity,
+                "headline": headline(topic),
+                "since": since(topic).isoformat(),
+                "last_seen_at": topic.last_seen_at.isoformat(),
+                "report": place.reports.get(topic.topic_id),
+            }
+            for topic in topics
+            if topic.topic_id != HISTORY
+        ],
+        "long_over": sum(len(t.alerts) for t in topics if t.topic_id == HISTORY),
+    }
+
+
+def since(topic: Topic) -> datetime:
+    """When it began: the estimated change, else the first window out of control."""
+    if topic.incident is not None:
+        return min(hour_start(topic.incident.change_hour), topic.began_at)
+    changes = [alert.change_hour for alert in topic.shown if alert.change_hour]
+    return min([topic.began_at, *map(hour_start, changes)])
+
+
+def requests(topic: Topic) -> int | None:
+    """Requests behind the windows out of control, of the metric that leads; None: not known."""
+    lead = _by_severity(topic.shown)[0]
+    counted = [alert.n for alert in topic.shown if alert.metric == lead.metric]
+    known = [n for n in counted if n is not None]
+    return sum(known) if known else None
+
+
+# ---------------------------------------------------------------------------------------- lines
+
+
+def _change_lines(delivery: Delivery, topic: Topic, before: Heard | None) -> list[str]:
+    """What is other than in the message before."""
+    if before is None:
+        return []
+    if delivery.kind == "firing":
+        return [f"It is back: it was over at {moment_text(before.at)}."]
+    if delivery.kind != "worse":
+        return []
+    told = f"Worse than told at {moment_text(before.at)}: "
+    if topic.severity != before.severity:
+        return [f"{told}{topic.severity} now, {before.severity} then."]
+    what = "features" if topic.features else "parts"
+    return [f"{told}{topic.places} {what} now, {before.places} then."]
+
+
+def _state_line(topic: Topic, now: datetime) -> str:
+    if topic.going_on:
+        last = max(alert.last_hour for alert in topic.going_on)
+        return f"Still going on in the newest window, {hour_text(last)}."
+    if topic.is_closed and topic.incident is not None:
+        verdict = (topic.incident.verdict or "no verdict").replace("_", " ")
+        return f"Closed by {name_text(topic.incident.resolved_by or '')}: {verdict}."
+    if topic.is_withdrawn:
+        return "Withdrawn: history was computed again and no longer shows it."
+    return f"Over: last seen until {moment_text(min(topic.last_seen_at, now))}."
+
+
+def _places_line(topic: Topic) -> list[str]:
+    names, models = topic.features, topic.models
+    parts = []
+    if len(names) > 1:
+        parts.append(f"{len(names)} features: {_listed(names)}")
+    if models:
+        parts.append(f"model{'s' if len(models) > 1 else ''} {_listed(models)}")
+    return ["; ".join(parts) + "."] if parts else []
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(name_text(name) for name in names[:SHOWN_NAMES])
+    more = len(names) - SHOWN_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def _alert_lines(topic: Topic) -> list[str]:
+    """One line a metric: its most severe alert stands for the others."""
+    by_metric: dict[str, list[Alert]] = {}
+    for alert in _by_severity(topic.shown):
+        by_metric.setdefault(alert.metric, []).append(alert)
+    groups = list(by_metric.values())
+    if topic.incident is None and len(topic.shown) == 1:
+        return []  # the title says it
+    lines = [_alert_line(group) for group in groups[:SHOWN_ALERTS]]
+    left = sum(map(len, groups[SHOWN_ALERTS:]))
+    return [*lines, *([f"- and {left} more"] if left else [])]
+
+
+def _alert_line(group: Sequence[Alert]) -> str:
+    first, more = group[0], len(group) - 1
+    like = f" (and {more} more like it)" if more else ""
+    return f"- {first.severity}: {first.summary}{like}"
+
+
+def _facts_line(topic: Topic) -> list[str]:
+    count = requests(topic)
+    return [] if count is None else [f"{_count(count, 'request')} in the windows concerned."]
+
+
+def _people_lines(topic: Topic, place: Place) -> list[str]:
+    incident, lines = topic.incident, []
+    if incident is not None and incident.acknowledged_by and not topic.is_closed:
+        lines.append(f"Taken by {name_text(incident.acknowledged_by)}.")
+    late = overdue(topic, place.now)
+    if late:
+        lines.append(f"Overdue: {', '.join(late)}.")
+    return lines
+
+
+def _action_lines(topic: Topic, place: Place) -> list[str]:
+    """Where to look and what to do."""
+    incident = topic.incident
+    if incident is None:
+        is_monitor = any(alert.layer == "monitor" for alert in topic.shown)
+        runs = [f"Runs: {place.runs}"] if place.runs else []
+        return ["What is wrong: llm-monitoring status", *runs] if is_monitor else []
+    link = place.reports.get(topic.topic_id)
+    lines = [f"Incident: {incident.incident_id}", *([f"Report: {link}"] if link else [])]
+    if topic.is_closed:
+        return lines
+    step = "show" if incident.acknowledged_by else "ack"
+    word = "Next" if incident.acknowledged_by else "Take it"
+    return [*lines, f"{word}: llm-monitoring incidents {step} {incident.incident_id}"]
+
+
+def _topic_line(topic: Topic, place: Place) -> str:
+    state = "going on" if topic.going_on else f"until {moment_text(topic.last_seen_at)}"
+    link = place.reports.get(topic.topic_id)
+    return f"- {topic.severity}, {state}: {headline(topic)}" + (f" {link}" if link else "")
+
+
+def _product(place: Place) -> str:
+    simulated = place.simulated and "simulated" not in place.product.lower()
+    return name_of(place.product) + (" (simulated)" if simulated else "")
+
+
+def name_of(product: str) -> str:
+    """The product's name as monitoring.yaml has it, on one line."""
+    return " ".join(product.split())[:80]
+
+
+def _fields(alert: Alert) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in asdict(alert).items()
+    }
+
+
+def _by_severity(alerts: Iterable[Alert]) -> list[Alert]:
+    """Most severe first, then by how early they came; the same order every time."""
+    return sorted(alerts, key=lambda a: (-RANKS.index(a.severity), a.first_hour, a.fingerprint))
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+KIND_WORDS: dict[str, str] = {
+    "firing": "new",
+    "worse": "worse",
+    "repeated": "still going on",
+    "resolved": "over",
+}
