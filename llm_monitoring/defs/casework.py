@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from llm_monitoring.alerts.silences import silences_of
 from llm_monitoring.defs.pictures import chart_pictures
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hours_between, shift
@@ -161,14 +162,16 @@ def write_page(
     # Drawing takes its time: only now the words are read, of which some may be gone by now.
     incident = find_incident(lake, incident_id)
     cases = lake.rows("regression_cases", "incident_id = $id", id=incident_id)
+    now = monitoring.now()
     page = incident_page(
         replace(incident, evidence=incident.evidence if evidence is None else evidence),
         members,
         pictures,
         [case for case in cases if case.case_id not in leave_out],
         product=settings.product,
-        now=monitoring.now(),
+        now=now,
         simulated=settings.simulated,
+        silences=silences_of(members, lake.rows("silences"), now),
     )
     path = settings.reports / f"{incident_id}.html"
     write_private(path, page)

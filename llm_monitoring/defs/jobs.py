@@ -18,6 +18,11 @@ from llm_monitoring.defs.casework import (
 )
 from llm_monitoring.defs.cost_check import spend_within_budget
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.silencing import (
+    end_silence_early,
+    name_missed_incident,
+    silence_alerts,
+)
 from llm_monitoring.incidents import steps
 from llm_monitoring.pipeline.retention import delete_cases, expire
 from llm_monitoring.records import Incident
@@ -234,6 +239,9 @@ DECISIONS = (
     learn_from_incident,
     resolve_incident,
     rebaseline,
+    silence_alerts,
+    end_silence_early,
+    name_missed_incident,
 )
 JOBS = (
     hours_job,

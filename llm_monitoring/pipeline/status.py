@@ -9,6 +9,7 @@ from typing import Literal
 from llm_monitoring.alerts import failing_channels
 from llm_monitoring.alerts.monitor import complaint
 from llm_monitoring.alerts.sentences import error_text, hour_text
+from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.watch import (
@@ -20,6 +21,7 @@ from llm_monitoring.pipeline.watch import (
     open_failures,
     recall,
 )
+from llm_monitoring.plain_text import one_line
 from llm_monitoring.records import Delivery, Failure
 from llm_monitoring.settings import Settings
 
@@ -114,6 +116,15 @@ def _messages(lake: Lake, settings: Settings, now: datetime) -> Told:
     return ("error" if failing else "warn"), "; ".join([words, *sorted(told)])
 
 
+def _silences(lake: Lake, settings: Settings, now: datetime) -> Told:
+    """Somebody wanted them, so they are no trouble; forgotten ones should be seen."""
+    del settings
+    silences = open_silences(lake.rows("silences"), now)
+    told = [f"{one_line(about(s))} until {s.until:%Y-%m-%d %H:%M} UTC" for s in silences[:MOST_SILENCES]]
+    told += [f"{rest} more"] if (rest := len(silences) - len(told)) else []
+    return "ok", f"{len(silences)} open: {'; '.join(told)}" if silences else "none"
+
+
 def _heartbeat(lake: Lake, settings: Settings, now: datetime) -> Told:
     last = last_heartbeat(lake)
     if settings.heartbeat.url_env is None:
@@ -136,6 +147,7 @@ def age_text(age: timedelta) -> str:
     return f"{minutes // (24 * 60)} days"
 
 
+MOST_SILENCES = 3  # that are told one by one
 SUBJECTS: dict[str, Look] = {
     "measured": _measured,
     "charted": _charted,
@@ -143,5 +155,6 @@ SUBJECTS: dict[str, Look] = {
     "alerts": _alerts,
     "failures": _failures,
     "messages": _messages,
+    "silences": _silences,
     "heartbeat": _heartbeat,
 }

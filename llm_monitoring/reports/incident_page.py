@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from llm_monitoring.hours import hour_start
 from llm_monitoring.plain_text import visible
-from llm_monitoring.records import Alert, Incident, RegressionCase
+from llm_monitoring.records import Alert, Incident, RegressionCase, Silence
 from llm_monitoring.reports.inline import data_uri
 
 
@@ -41,6 +41,7 @@ def incident_page(
     product: str,
     now: datetime,
     simulated: bool,
+    silences: Sequence[Silence] = (),
 ) -> bytes:
     """The page, UTF-8; the same bytes for the same input.
 
@@ -52,6 +53,7 @@ def incident_page(
         product: name in monitoring.yaml.
         now: when the page is made; decides which clocks have run out.
         simulated: the data are make-believe; the page says so at its top.
+        silences: those in force now that hold some of the alerts back.
     """
     style, policy = _style()
     text = _template("incident.html.j2").render(
@@ -64,6 +66,7 @@ def incident_page(
         product=product,
         now=now,
         simulated=simulated,
+        silences=silences,
         judges=_judges(incident),
         style=Markup(style),
         style_policy=policy,

@@ -39,6 +39,8 @@ NAMES = {
     """,
     "deliveries": "delivery_id fingerprint kind channel status error",
     "alert_readings": "table",
+    "silences": "silence_id incident_id feature_id model_id metric layer who why",
+    "missed_incidents": "missed_id feature_id what who",
     "failures": "failure_id kind name partition reason",
     "heartbeats": "outcome reason",
     "incidents": """
