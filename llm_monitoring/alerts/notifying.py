@@ -21,6 +21,7 @@ from llm_monitoring.alerts.episodes import RANKS, gravest
 from llm_monitoring.alerts.topics import (
     HISTORY,
     Topic,
+    came_back_at,
     heard,
     news_at,
     overdue,
@@ -146,12 +147,15 @@ def _kind(
         return _over(topic, told, timings, situation)
     if topic.is_silent:
         return None
-    is_recent = _is_recent(topic, timings, situation)
+    news = news_at(topic, situation.silences, situation.now)
+    oldest = situation.now - _hours(timings.within_hours)
     if told is None:
-        return "firing" if is_recent else "summary"
-    if told.kind in ("resolved", "summary"):
-        has_news = news_at(topic, situation.silences, situation.now) > told.at
-        return "firing" if has_news and is_recent else None
+        return "firing" if news >= oldest else "summary"
+    if told.kind == "resolved":
+        came_back = came_back_at(topic) >= told.at and topic.last_seen_at >= oldest
+        return "firing" if came_back else None
+    if told.kind == "summary":
+        return "firing" if news > told.at and news >= oldest else None
     return _still(topic, told, timings, situation)
 
 
@@ -203,11 +207,6 @@ def _once_quiet(
     came_back = resolved_at is not None and now - resolved_at < _hours(timings.repeat_hours)
     quiet = timings.repeat_hours if came_back else timings.resolved_after_hours
     return "resolved" if now - topic.last_seen_at >= _hours(quiet) else None
-
-
-def _is_recent(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
-    age = situation.now - news_at(topic, situation.silences, situation.now)
-    return age <= _hours(timings.within_hours)
 
 
 def _is_held(channel: ChannelSettings, news: _News, settings: Settings, now: datetime) -> bool:

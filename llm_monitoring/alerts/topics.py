@@ -130,6 +130,11 @@ def heard(topic: Topic, silences: Sequence[Silence], now: datetime) -> Topic | N
     return replace(topic, alerts=loud) if loud else None
 
 
+def came_back_at(topic: Topic) -> datetime:
+    """Of what goes on: when it was last seen, or recorded; later than its end, it has come back."""
+    return max(max(a.created_at, _end(a, a.last_hour)) for a in topic.going_on)
+
+
 def news_at(topic: Topic, silences: Sequence[Silence], now: datetime) -> datetime:
     """When its newest news came: an alarm, a severity that rose, or a silence that ended."""
     return max(_news_at(alert, silences, now) for alert in topic.shown)

@@ -15,18 +15,16 @@ from hypothesis import strategies as st
 from llm_monitoring import hours
 from llm_monitoring.alerts import (
     Episode,
-    Message,
     Reconciliation,
     chart_episodes,
-    deliveries_for,
     fingerprint_of,
+    is_history,
     is_withdrawn,
     reconcile,
 )
 from llm_monitoring.lake.lake import Lake
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Alert, ChartPoint
-from llm_monitoring.settings.models import ChannelSettings
 
 NOW = datetime(2026, 10, 21, tzinfo=UTC)
 START = 2026102000
@@ -56,23 +54,26 @@ def _episode(first: int, last: int, *, is_open: bool = True, **changes: Any) -> 
 
 
 class Book:
-    """The alerts table, and everything people were told."""
+    """The alerts table, and every change of an alert's status in order."""
 
     def __init__(self) -> None:
         self.alerts: dict[str, Alert] = {}
-        self.messages: list[Message] = []
+        self.changes: list[tuple[str, str]] = []  # fingerprint, new status
 
     def reconcile(self, episodes: Iterable[Episode], newest: int, **rules: Any) -> Reconciliation:
         result = reconcile(
             list(episodes), list(self.alerts.values()), NOW, newest_hour=_hour(newest), **rules
         )
-        self.alerts |= {alert.fingerprint: alert for alert in result.alerts}
-        self.messages += result.messages
+        for alert in result.alerts:
+            known = self.alerts.get(alert.fingerprint)
+            if known is None or known.status != alert.status:
+                self.changes.append((alert.fingerprint, alert.status))
+            self.alerts[alert.fingerprint] = alert
         return result
 
     @property
     def kinds(self) -> list[str]:
-        return [message.kind for message in self.messages]
+        return [status for _, status in self.changes]
 
     @property
     def standing(self) -> set[tuple[str, int, int, int, str, str]]:
@@ -103,23 +104,7 @@ def test_its_own_output_yields_nothing() -> None:
     again = reconcile(
         episodes, list(book.alerts.values()), NOW + timedelta(days=9), newest_hour=_hour(9)
     )
-    assert again == Reconciliation(alerts=[], messages=[], silent=0)
-
-
-def test_an_open_alert_is_repeated_once_a_day() -> None:
-    book = Book()
-    for newest in range(5, 80):
-        book.reconcile([_episode(5, newest)], newest)
-    assert book.kinds == ["firing", "repeated", "repeated", "repeated"]
-    told = [message.alert.notified_hour for message in book.messages]
-    assert told == [_hour(5), _hour(29), _hour(53), _hour(77)]
-
-
-def test_an_alert_without_new_data_is_repeated_too() -> None:
-    book = Book()
-    book.reconcile([_episode(5, 6)], 6)
-    book.reconcile([_episode(5, 6)], 30)
-    assert book.kinds == ["firing", "repeated"]
+    assert again == Reconciliation(alerts=[], silent=0)
 
 
 def test_an_episode_that_begins_earlier_after_recomputation_is_the_same_alert() -> None:
@@ -204,7 +189,7 @@ def test_a_withdrawn_alert_that_comes_back_is_the_same_alert_and_people_are_told
     book = Book()
     for newest, episodes in [(9, [_episode(5, 9)]), (10, []), (11, [_episode(5, 11)])]:
         book.reconcile(episodes, newest)
-    assert book.kinds == ["firing", "resolved", "repeated"]
+    assert book.kinds == ["firing", "resolved", "firing"]
     (alert,) = book.alerts.values()
     assert alert.status == "firing"
     assert not is_withdrawn(alert)
@@ -219,49 +204,47 @@ def test_two_alerts_that_turn_out_to_be_one_leave_one() -> None:
     assert book.kinds.count("firing") <= 2
 
 
-def test_a_backfill_of_long_ago_is_recorded_and_wakes_nobody() -> None:
+def test_what_a_backfill_finds_of_long_ago_is_history() -> None:
     book = Book()
     old = [_episode(i, i + 2, is_open=False) for i in range(0, 100, 10)]
     result = book.reconcile([*old, _episode(195, 198)], 200)
-    assert book.kinds == ["firing"]
     assert result.silent == 10
-    assert len(book.alerts) == 11
-    book.reconcile([*old, _episode(195, 198)], 201)
-    assert book.kinds == ["firing"]
+    assert [is_history(alert) for alert in book.alerts.values()].count(True) == 10
+    assert book.reconcile([*old, _episode(195, 198)], 201).alerts == []
 
 
-@pytest.mark.parametrize(("newest", "kinds"), [(50, ["resolved"]), (51, [])])
-def test_an_episode_over_when_found_is_told_within_two_days(newest: int, kinds: list[str]) -> None:
+@pytest.mark.parametrize(("newest", "history"), [(50, False), (51, True)])
+def test_an_episode_over_for_two_days_when_found_is_history(newest: int, history: bool) -> None:
     book = Book()
     book.reconcile([_episode(0, 2, is_open=False)], newest)
-    assert book.kinds == kinds
+    assert [is_history(alert) for alert in book.alerts.values()] == [history]
 
 
-def test_a_silent_alert_that_opens_again_fires() -> None:
+def test_an_alert_that_ends_is_no_history_however_long_ago_that_was() -> None:
     book = Book()
-    book.reconcile([_episode(0, 2, is_open=False)], 100)
-    book.reconcile([_episode(0, 100)], 100)
-    assert book.kinds == ["firing"]
+    book.reconcile([_episode(0, 2)], 2)
+    book.reconcile([_episode(0, 2, is_open=False)], 200)
+    assert [is_history(alert) for alert in book.alerts.values()] == [False]
 
 
-def test_a_silent_alert_that_lasted_until_now_after_all_is_told() -> None:
+def test_history_that_opens_again_or_lasted_until_now_after_all_is_none() -> None:
+    for episode in (_episode(0, 100), _episode(0, 95, is_open=False)):
+        book = Book()
+        book.reconcile([_episode(0, 2, is_open=False)], 100)
+        book.reconcile([episode], 100)
+        assert [is_history(alert) for alert in book.alerts.values()] == [False]
+
+
+def test_a_severity_rises_and_stays_and_it_is_known_since_when() -> None:
     book = Book()
-    book.reconcile([_episode(0, 2, is_open=False)], 100)
-    book.reconcile([_episode(0, 95, is_open=False)], 100)
-    assert book.kinds == ["resolved"]
-
-
-def test_a_graver_alert_is_told_again_and_stays_grave() -> None:
-    book = Book()
-    book.reconcile([_episode(5, 6, severity="ticket")], 6)
-    book.reconcile([_episode(5, 7, severity="page")], 7)
-    book.reconcile([_episode(5, 8, severity="ticket")], 8)
-    assert [(m.kind, m.alert.severity) for m in book.messages] == [
-        ("firing", "ticket"),
-        ("repeated", "page"),
-    ]
+    for hour, severity in enumerate(("ticket", "page", "ticket")):
+        known = list(book.alerts.values())
+        now = NOW + timedelta(hours=hour)
+        episodes = [_episode(5, 6 + hour, severity=severity)]
+        found = reconcile(episodes, known, now, newest_hour=_hour(6 + hour))
+        book.alerts |= {alert.fingerprint: alert for alert in found.alerts}
     (alert,) = book.alerts.values()
-    assert alert.severity == "page"
+    assert (alert.severity, alert.severity_at) == ("page", NOW + timedelta(hours=1))
 
 
 def test_an_alert_keeps_its_incident_and_its_birthday() -> None:
@@ -282,27 +265,14 @@ def test_of_two_episodes_that_begin_together_the_one_that_goes_on_counts() -> No
         assert [alert.last_hour for alert in book.alerts.values()] == [_hour(7)]
 
 
-def test_a_run_that_died_before_the_alerts_were_stored_makes_the_same_deliveries() -> None:
-    channels = [ChannelSettings(name="log", kind="log")]
-    book = Book()
-    book.reconcile([_episode(5, 6)], 6)
-    known = list(book.alerts.values())
-    ids = []
-    for newest in (30, 31):  # the second run comes an hour later
-        result = reconcile([_episode(5, newest)], known, NOW, newest_hour=_hour(newest))
-        ids.append([d.delivery_id for d in deliveries_for(result.messages, channels, NOW)])
-    assert ids[0] == ids[1]
-    assert len(ids[0]) == 1
-
-
 def test_alerts_read_back_from_the_lake_yield_nothing_new(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     episodes = [_episode(5, 9), _episode(1, 2, is_open=False)]
     result = reconcile(episodes, lake.rows("alerts"), NOW, newest_hour=_hour(99))
-    assert [alert.notified_hour for alert in result.alerts] == [_hour(99), None]
+    assert [is_history(alert) for alert in result.alerts] == [False, True]
     lake.upsert("alerts", result.alerts)
     again = reconcile(episodes, lake.rows("alerts"), NOW, newest_hour=_hour(99))
-    assert again == Reconciliation(alerts=[], messages=[], silent=0)
+    assert again == Reconciliation(alerts=[], silent=0)
 
 
 # ------------------------------------------------------------------ any order of materialisation
@@ -380,15 +350,13 @@ def test_any_order_of_materialisation_ends_in_the_same_alerts(
     book = _materialise(histories, chunks, times=2)
     at_once = _materialise(histories, [set(range(HOURS))], times=1)
     assert book.standing == at_once.standing
-    fired = Counter(m.alert.fingerprint for m in book.messages if m.kind == "firing")
-    assert all(count == 1 for count in fired.values())
 
 
 @settings(max_examples=40, deadline=None)
 @given(_SCORES)
 def test_hour_by_hour_every_alert_fires_once_and_resolves_once(scores: Scores) -> None:
     book = _materialise({"one": scores}, [{i} for i in range(HOURS)], times=1)
-    kinds = Counter((m.alert.fingerprint, m.kind) for m in book.messages)
+    kinds = Counter(book.changes)
     for alert in book.alerts.values():
         assert kinds[alert.fingerprint, "firing"] == 1
         assert kinds[alert.fingerprint, "resolved"] == (alert.status == "resolved")

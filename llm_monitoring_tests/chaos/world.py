@@ -173,7 +173,7 @@ class World:
         ]
         if done != [HOURS, HOURS] or has_unread_charts(self.lake):
             return False
-        waiting = [row for row in self.table("deliveries") if row["status"] != "delivered"]
+        waiting = [row for row in self.table("deliveries") if row["status"] in ("sending", "failed")]
         investigated = all(row["report_path"] for row in self.table("incidents"))
         return not waiting and investigated and not self.unfinished()
 
