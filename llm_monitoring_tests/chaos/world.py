@@ -173,7 +173,8 @@ class World:
         ]
         if done != [HOURS, HOURS] or has_unread_charts(self.lake):
             return False
-        waiting = [row for row in self.table("deliveries") if row["status"] in ("sending", "failed")]
+        untold = ("sending", "failed")
+        waiting = [row for row in self.table("deliveries") if row["status"] in untold]
         investigated = all(row["report_path"] for row in self.table("incidents"))
         return not waiting and investigated and not self.unfinished()
 
