@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from llm_monitoring import alerts as alerting
-from llm_monitoring.adapters.channels import deliver
+from llm_monitoring.adapters.channels import Message, deliver
 from llm_monitoring.alerts.horizon import is_settled
 from llm_monitoring.control import chart_count
 from llm_monitoring.defs.assets.provider import provider_drift
@@ -28,7 +28,7 @@ from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.defs.watching import look, this_run
-from llm_monitoring.hours import HOUR, hour_key
+from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.incidents.grouping import assign
 from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
 from llm_monitoring.pipeline.alert_reading import start_reading
@@ -264,5 +264,23 @@ def _tried(
         return alerting.dropped(delivery, reason, monitoring.now())
     if alert is None:  # a run died before it stored the alert, which did not come again
         return alerting.dropped(delivery, "its alert was never stored", monitoring.now())
-    text, payload = alerting.text_of(alert, delivery.kind), alerting.payload_of(alert, delivery)
-    return alerting.after_attempt(delivery, deliver(channel, text, payload), monitoring.now())
+    refusal = deliver(channel, _message(delivery, alert, monitoring))
+    error = None if refusal is None else refusal.reason
+    return alerting.after_attempt(delivery, error, monitoring.now())
+
+
+def _message(delivery: Delivery, alert: Alert, monitoring: Monitoring) -> Message:
+    text = alerting.text_of(alert, delivery.kind)
+    return Message(
+        delivery_id=delivery.delivery_id,
+        product=monitoring.settings.product,
+        topic=alert.fingerprint,
+        kind=delivery.kind,
+        severity=alert.severity,
+        title=text,
+        text=text,
+        starts_at=hour_start(alert.first_hour),
+        ends_at=monitoring.now() if delivery.kind == "resolved" else None,
+        link=None,
+        payload=alerting.payload_of(alert, delivery),
+    )
