@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from llm_monitoring.adapters.channels import mistake_in
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files
@@ -34,6 +35,7 @@ def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
     yield from _lake(settings)
     yield from _judge(settings, offline)
     yield from _probes(settings)
+    yield from _channels(settings)
     yield from _secrets(settings)
     yield from _redaction(settings)
     budget = settings.control.false_alarms_per_week
@@ -127,9 +129,16 @@ def _redaction(settings: Settings) -> Iterator[Result]:
         yield Result("warn", "redaction is empty: logged texts are stored as they are")
 
 
+def _channels(settings: Settings) -> Iterator[Result]:
+    """Whether something could be sent; nothing is: that is what `channels test` is for."""
+    for channel in settings.channels:
+        mistake = mistake_in(channel)
+        if mistake is not None:
+            yield Result("error", f"channel {channel.name}: {mistake}")
+
+
 def _secrets(settings: Settings) -> Iterator[Result]:
-    names = {channel.url_env for channel in settings.channels}
-    names.add(settings.heartbeat.url_env)
+    names = {settings.heartbeat.url_env}
     names |= {model.api_key_env for model in settings.probes.models}
     for name in sorted(filter(None, names)):
         try:

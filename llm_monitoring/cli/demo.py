@@ -30,6 +30,7 @@ from llm_monitoring.hours import (
 )
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import Incident
+from llm_monitoring.settings import Settings
 from llm_monitoring.simulation import choose_faults, write_logs
 from llm_monitoring.simulation.scorecard import Scorecard, score
 
@@ -60,7 +61,7 @@ def _demo(console: PlainConsole, config: Path, days: int, seed: int) -> None:
     console.print(f"{settings.product}: writing {days} days of simulated logs ...")
     simulated = write_logs(folder / "logs", start, days * DAY, seed, faults)
     console.print(f"{simulated.requests:,} requests, {simulated.signals:,} user signals")
-    messages = _log_to(folder / "alerts.log")
+    files = _files_of_channels(settings)
     with working_instance(config, console.print) as instance:
         last = shift(start, days * DAY - 1)
         _run(instance, start, last)
@@ -69,7 +70,8 @@ def _demo(console: PlainConsole, config: Path, days: int, seed: int) -> None:
     summary = summarise(lake, card, time.monotonic() - began)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _print(console, card, summary, incidents)
-    console.print(f"Messages of the log channel: {_short(str(messages))}")
+    for file in files:
+        console.print(f"Messages of the log channel: {_short(str(file))}")
     console.print("Next: make dev opens all of it in Dagster")
 
 
@@ -82,14 +84,15 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _log_to(path: Path) -> Path:
-    """The log channel writes here, not into the progress bar."""
+def _files_of_channels(settings: Settings) -> list[Path]:
+    """Files that channels append to, emptied; their messages are kept out of the progress bar."""
     logger = logging.getLogger("llm_monitoring.alerts")
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    logger.addHandler(logging.FileHandler(path, mode="w"))
+    logger.addHandler(logging.NullHandler())  # without any, Python would print them
     logger.propagate = False
-    return path
+    files = [channel.file for channel in settings.channels if channel.file is not None]
+    for file in files:
+        file.unlink(missing_ok=True)
+    return files
 
 
 def _run(instance: dg.DagsterInstance, first: int, last: int) -> None:

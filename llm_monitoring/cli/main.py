@@ -54,6 +54,26 @@ def check(config: Path, offline: bool) -> None:
     sys.exit(1 if any(result.mark == "error" for result in results) else 0)
 
 
+@main.group()
+def channels() -> None:
+    """Where alerts go."""
+
+
+@channels.command("test")
+@CONFIG
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def try_channels(config: Path, names: tuple[str, ...]) -> None:
+    """Send a sample message through the named channels, or through all of them.
+
+    Exit code 1: some channel did not take it.
+    """
+    settings = _settings(config)
+    from llm_monitoring.cli.channels import send_samples  # noqa: PLC0415
+
+    with _told():
+        sys.exit(0 if send_samples(settings, names) else 1)
+
+
 @main.command()
 @CONFIG
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text",

@@ -211,7 +211,7 @@ class ProbeSettings(Strict):
     significance: float = Field(0.01, gt=0, lt=1)
 
 
-# Kinds that know a topic again: each message replaces the one before, and its end closes it.
+# Kinds that know by a key which messages are about one thing: a newer one replaces the older.
 KEYED = ("pagerduty", "alertmanager")
 
 
@@ -223,9 +223,7 @@ class ChannelSettings(Strict):
     url_env: EnvironmentName | None = None  # environment variable that holds the address
     secret_env: EnvironmentName | None = None  # webhook: variable with the key that signs messages
     file: Path | None = None  # log: messages are appended here too
-    timeout_seconds: float = Field(
-        60, gt=0, le=300
-    )  # slow receivers are waited for; once a message
+    timeout_seconds: float = Field(60, gt=0, le=300)  # of a delivery as a whole
     minimum_severity: Literal["info", "ticket", "page"] = "ticket"
     layers: list[Layer] = []  # empty: all
     features: list[Name] = []  # empty: all, and what is about no feature

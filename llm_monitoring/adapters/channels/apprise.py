@@ -16,6 +16,7 @@ from llm_monitoring.settings.models import ChannelSettings, secret
 
 UNKNOWN = "apprise does not understand its address"
 SUMMARY_CHARACTERS = 1024  # PagerDuty's limit; all of the text is in the details
+ACTIVE, ESCAPED = re.compile(r"([\\`*_\[\]<>~|]|^#)", re.MULTILINE), r"\\\1"  # in Markdown
 BARE_KEY = re.compile(r"[A-Za-z0-9]{20,64}")  # a PagerDuty integration key alone
 
 
@@ -63,22 +64,45 @@ def _notify(
 
     if not services:
         return Refusal(reason=UNKNOWN)
-    sender = apprise.Apprise(services)
     with _statuses() as heard:
-        # Text, so that apprise escapes it for services that take HTML or Markdown.
-        taken = sender.notify(
-            title=title,
-            body=body,
-            notify_type=apprise.NotifyType(notify_type(message)),
-            body_format=apprise.NotifyFormat.TEXT,
-        )
-    if taken:
+        taken = [
+            apprise.Apprise(service).notify(
+                title=title,
+                notify_type=apprise.NotifyType(notify_type(message)),
+                **_form(service, body),
+            )
+            for service in services
+        ]
+    if all(taken):
         return None
     if not heard:
         return Refusal(reason=f"{channel.kind} could not deliver the message")
     return Refusal(
         reason=f"{channel.kind} was answered {heard[-1]}", of_message=set(heard) <= OF_MESSAGE
     )
+
+
+def _form(service: Any, body: str) -> dict[str, Any]:
+    """The body as text, or as Markdown where a service takes nothing else.
+
+    Text is escaped by apprise for whom it concerns. As Markdown it would lose the ends of its
+    lines, and its links with them: Teams knows links in brackets only.
+    """
+    from apprise import NotifyFormat  # noqa: PLC0415
+
+    if service.resolve_format(NotifyFormat.TEXT) != NotifyFormat.MARKDOWN:
+        return {"body": body, "body_format": NotifyFormat.TEXT}
+    return {"body": as_markdown(body), "body_format": NotifyFormat.MARKDOWN}
+
+
+def as_markdown(text: str) -> str:
+    """Each line a paragraph, addresses as links, everything else as it stands."""
+    parts = re.split(r"(https?://[^\s()\[\]<>]+)", text.strip().replace("\n", "\n\n"))
+    escaped = [
+        f"[{ACTIVE.sub(ESCAPED, part)}]({part})" if at % 2 else ACTIVE.sub(ESCAPED, part)
+        for at, part in enumerate(parts)
+    ]
+    return "".join(escaped)
 
 
 def notify_type(message: Message) -> str:
