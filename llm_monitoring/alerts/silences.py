@@ -8,10 +8,9 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import get_args
 
 from llm_monitoring.records import Alert, Silence
-from llm_monitoring.settings.models import Layer
+from llm_monitoring.settings.models import LAYERS
 from llm_monitoring.written import check_words, moment_of, nearest_first, refuse_unless
 
 
@@ -199,4 +198,3 @@ def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
 
 LONGEST_SILENCE = timedelta(days=90)
 LONGEST_NAME, LONGEST_REASON = 200, 2000  # characters
-LAYERS: tuple[str, ...] = get_args(Layer)
