@@ -171,10 +171,9 @@ def _check_chosen(chosen: dict[str, str | None], known: Known, *, everything: bo
     }
     for name, names in there.items():
         value = chosen[name]
-        refuse_unless(
-            value is None or value in names,
-            f"{name}: there is no {value!r}; there are: {nearest_first(value or '', names)}",
-        )
+        if value is not None and value not in names:
+            nearest = nearest_first(value, names)
+            raise MistakeError(f"{name}: there is no {value[:80]!r}; there are: {nearest}")
 
 
 def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
