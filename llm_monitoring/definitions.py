@@ -16,6 +16,7 @@ with warnings.catch_warnings():
     from llm_monitoring.defs.resources import monitoring_resource
     from llm_monitoring.defs.schedules import SCHEDULES
     from llm_monitoring.defs.sensors import SENSORS
+    from llm_monitoring.defs.silencing import IN_MEMORY
 
 defs = dg.Definitions(
     assets=[
@@ -38,7 +39,10 @@ defs = dg.Definitions(
     schedules=SCHEDULES,
     sensors=SENSORS,
     executor=watched_executor,
-    resources={"monitoring": monitoring_resource(configuration_path())},
+    resources={
+        "monitoring": monitoring_resource(configuration_path()),
+        IN_MEMORY: dg.mem_io_manager,
+    },
 )
 
 with warnings.catch_warnings():

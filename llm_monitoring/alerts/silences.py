@@ -8,10 +8,9 @@ import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import get_args
 
 from llm_monitoring.records import Alert, Silence
-from llm_monitoring.settings.models import Layer
+from llm_monitoring.settings.models import LAYERS
 from llm_monitoring.written import check_words, moment_of, nearest_first, refuse_unless
 
 
@@ -172,10 +171,9 @@ def _check_chosen(chosen: dict[str, str | None], known: Known, *, everything: bo
     }
     for name, names in there.items():
         value = chosen[name]
-        refuse_unless(
-            value is None or value in names,
-            f"{name}: there is no {value!r}; there are: {nearest_first(value or '', names)}",
-        )
+        if value is not None and value not in names:
+            nearest = nearest_first(value, names)
+            raise MistakeError(f"{name}: there is no {value[:80]!r}; there are: {nearest}")
 
 
 def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
@@ -199,4 +197,3 @@ def _end(until: str | None, hours: float | None, now: datetime) -> datetime:
 
 LONGEST_SILENCE = timedelta(days=90)
 LONGEST_NAME, LONGEST_REASON = 200, 2000  # characters
-LAYERS: tuple[str, ...] = get_args(Layer)

@@ -2,9 +2,10 @@
 
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from rich.progress import (
@@ -70,8 +71,12 @@ def run_job(
     name: str,
     tags: dict[str, str] | None = None,
     partition_key: str | None = None,
+    ops: Mapping[str, Any] | None = None,
 ) -> None:
     """One run of a job in this process, recorded in the instance.
+
+    Args:
+        ops: configuration of the job's ops.
 
     Raises:
         Exception: what made the run fail.
@@ -81,7 +86,7 @@ def run_job(
         instance,
         defs.resolve_job_def(name),
         tags={**OURS, **(tags or {}), **({PARTITION: partition_key} if partition_key else {})},
-        run_config=QUIET,
+        run_config={**QUIET, **({"ops": ops} if ops else {})},
     )
 
 

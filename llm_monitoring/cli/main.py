@@ -2,31 +2,20 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from llm_monitoring.cli.incidents import incidents
+from llm_monitoring.cli.options import CONFIG, FORMAT, read_settings, told
+from llm_monitoring.cli.silences import silence
 from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.cli.times import hour_of
 from llm_monitoring.hours import HOUR, hour_key
-from llm_monitoring.settings import ConfigurationError, Settings, load_settings
+from llm_monitoring.settings import Settings
 
-CONFIG = click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    envvar="LLM_MONITORING_CONFIG",
-    default=Path("monitoring.yaml"),
-    show_default=True,
-    help="The monitoring.yaml to use.",
-)
-FORMAT = click.option(
-    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table",
-    show_default=True,
-)  # fmt: skip
 FROM = click.option(
     "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
 )
@@ -45,7 +34,7 @@ def main() -> None:
 @click.option("--offline", is_flag=True, help="Do not call the judge's endpoint.")
 def check(config: Path, offline: bool) -> None:
     """Validate the configuration, look for the sources, and call the judge's endpoint once."""
-    settings = _settings(config)
+    settings = read_settings(config)
     from llm_monitoring.cli.check import findings  # noqa: PLC0415
 
     results = list(findings(settings, offline=offline))
@@ -97,7 +86,7 @@ def backfill(config: Path, first: str, last: str, *, yes: bool) -> None:
     With a judge behind an endpoint it tells first how many answers that would be asked about and
     what they cost, and asks.
     """
-    settings = _settings(config)
+    settings = read_settings(config)
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
     _check_range(settings, start, end)
     if not yes:
@@ -128,7 +117,7 @@ def sql(config: Path, statement: str, seconds: float, style: str) -> None:
 
     text = sys.stdin.read() if statement == "-" else statement
     try:
-        print_table(open_lake(_settings(config)).ask(text, seconds=seconds), style)
+        print_table(open_lake(read_settings(config)).ask(text, seconds=seconds), style)
     except Exception as error:
         # DuckDB's own message says what is wrong with the statement and where; it quotes data.
         raise Refused(str(error)) from error
@@ -159,11 +148,11 @@ def backtest(config: Path, style: str, first: str, last: str, **asked: Any) -> N
 
     CSV has a row for each episode; JSON and the table have the totals too.
     """
-    settings = _settings(config)
+    settings = read_settings(config)
     from llm_monitoring.cli.backtest import Question, run_backtest  # noqa: PLC0415
 
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
-    with _told():
+    with told():
         run_backtest(settings, Question(first=start, last=end, **asked), style)
 
 
@@ -188,12 +177,12 @@ def power(
     config: Path, drop: float, relative_rise: float, hours: float, **asked: Any
 ) -> None:  # fmt: skip
     """Say how long a change would go unnoticed, and the judged rate and the money to notice it."""
-    settings = _settings(config)
+    settings = read_settings(config)
     from llm_monitoring.cli.power import run_power  # noqa: PLC0415
     from llm_monitoring.power import Change  # noqa: PLC0415
 
     change = Change(drop=drop, relative_rise=relative_rise, hours=hours)
-    with _told():
+    with told():
         run_power(settings, change, **asked)
 
 
@@ -204,7 +193,7 @@ def power(
 def demo(folder: Path, days: int, seed: int) -> None:
     """Simulate a product with faults, run the whole pipeline over it, and say what was caught."""
     config = (folder / "monitoring.yaml").resolve()
-    _settings(config)
+    read_settings(config)
     os.environ["LLM_MONITORING_CONFIG"] = str(config)
     from llm_monitoring.cli.demo import run_demo  # noqa: PLC0415
 
@@ -229,7 +218,7 @@ def demo(folder: Path, days: int, seed: int) -> None:
 )  # fmt: skip
 def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
-    settings = _settings(config)
+    settings = read_settings(config)
     from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
 
     sys.exit(
@@ -257,28 +246,12 @@ def forget(config: Path, dry_run: bool, **who: tuple[str, ...]) -> None:
     """
     if not any(who.values()):
         raise click.UsageError("say whom: --user, --session or --request")
-    _settings(config)
+    read_settings(config)
     os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
     from llm_monitoring.cli.forget import run_forget  # noqa: PLC0415
 
-    with _told():
+    with told():
         sys.exit(run_forget(config.resolve(), dry_run=dry_run, **who))
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """A mistaken question is told in a line, not with a traceback."""
-    try:
-        yield
-    except ValueError as error:
-        raise Refused(str(error)) from error
-
-
-def _settings(config: Path) -> Settings:
-    try:
-        return load_settings(config)
-    except ConfigurationError as error:
-        raise Refused(str(error)) from error
 
 
 def _hour(text: str, *, is_end: bool) -> int:
@@ -299,3 +272,7 @@ def _check_range(settings: Settings, first: int, last: int) -> None:
             f"hours {first} to {last} are not all monitored and closed: "
             f"those are {start} to {hour_key(newest)}"
         )
+
+
+main.add_command(incidents)
+main.add_command(silence)

@@ -16,6 +16,9 @@ from llm_monitoring.incidents.missed import missed_incident
 from llm_monitoring.pipeline.silences import find_silence, known_names
 from llm_monitoring.records import Silence
 
+# The ids that one op hands the next; elsewhere they would stay in Dagster's storage for ever.
+IN_MEMORY = "in_memory"
+
 
 class SilenceDecision(dg.Config):
     """Which alerts nobody is told of, until when. What is named must all fit an alert."""
@@ -49,7 +52,7 @@ class MissedDecision(dg.Config):
 
 
 # In no pool: people silence when there is much going on, and it shall hold at once.
-@dg.op
+@dg.op(out=dg.Out(io_manager_key=IN_MEMORY))
 def record_silence(
     context: dg.OpExecutionContext, config: SilenceDecision, monitoring: Monitoring
 ) -> list[str]:
@@ -61,7 +64,7 @@ def record_silence(
     return _incidents(monitoring, entry)
 
 
-@dg.op
+@dg.op(out=dg.Out(io_manager_key=IN_MEMORY))
 def record_end(config: EndDecision, monitoring: Monitoring) -> list[str]:
     """End a silence now; returns the incidents whose pages tell of it."""
     entry = find_silence(monitoring.lake, config.silence_id)
@@ -85,10 +88,8 @@ def rewrite_pages(monitoring: Monitoring, incident_ids: list[str]) -> None:
         write_page(monitoring, incident_id)
 
 
-# Ids are handed over in memory: they would stay in Dagster's storage for ever.
 @dg.job(
     tags=DECISION,
-    resource_defs={"io_manager": dg.mem_io_manager},
     description="Somebody wants nobody to be told of some alerts for a time.",
 )
 def silence_alerts() -> None:
@@ -99,7 +100,6 @@ def silence_alerts() -> None:
 @dg.job(
     name="end_silence",
     tags=DECISION,
-    resource_defs={"io_manager": dg.mem_io_manager},
     description="Somebody ends a silence early.",
 )
 def end_silence_early() -> None:

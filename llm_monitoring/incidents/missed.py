@@ -6,7 +6,13 @@ from datetime import datetime
 
 from llm_monitoring.hours import hour_key
 from llm_monitoring.records import MissedIncident
-from llm_monitoring.written import check_words, moment_of, nearest_first, refuse_unless
+from llm_monitoring.written import (
+    MistakeError,
+    check_words,
+    moment_of,
+    nearest_first,
+    refuse_unless,
+)
 
 
 def missed_incident(
@@ -34,11 +40,9 @@ def missed_incident(
     """
     what = check_words("what", what, LONGEST_DESCRIPTION)
     who = check_words("who", who, LONGEST_NAME)
-    refuse_unless(
-        feature_id is None or feature_id in features,
-        f"feature_id: there is no {feature_id!r}; there are: "
-        f"{nearest_first(feature_id or '', features)}",
-    )
+    if feature_id is not None and feature_id not in features:
+        nearest = nearest_first(feature_id, features)
+        raise MistakeError(f"feature_id: there is no {feature_id[:80]!r}; there are: {nearest}")
     began = moment_of("since", since)
     refuse_unless(began <= now, f"since: {since} lies in the future")
     hour = hour_key(began)

@@ -120,7 +120,9 @@ def _silences(lake: Lake, settings: Settings, now: datetime) -> Told:
     """Somebody wanted them, so they are no trouble; forgotten ones should be seen."""
     del settings
     silences = open_silences(lake.rows("silences"), now)
-    told = [f"{one_line(about(s))} until {s.until:%Y-%m-%d %H:%M} UTC" for s in silences[:MOST_SILENCES]]
+    told = [
+        f"{one_line(about(s))} until {s.until:%Y-%m-%d %H:%M} UTC" for s in silences[:MOST_SILENCES]
+    ]
     told += [f"{rest} more"] if (rest := len(silences) - len(told)) else []
     return "ok", f"{len(silences)} open: {'; '.join(told)}" if silences else "none"
 

@@ -62,7 +62,7 @@ def incident_page(
         pictures=pictures,
         cases=cases,
         evidence=json.loads(incident.evidence or "{}"),
-        clocks=_clocks(incident, now),
+        clocks=clocks_of(incident, now),
         product=product,
         now=now,
         simulated=simulated,
@@ -83,7 +83,8 @@ def _judges(incident: Incident) -> list[str]:
     return sorted({item["judge"] for item in items if item["judge"]})
 
 
-def _clocks(incident: Incident, now: datetime) -> list[dict[str, str]]:
+def clocks_of(incident: Incident, now: datetime) -> list[dict[str, str]]:
+    """Each step with its question, state (done, late, overdue or waiting), time and note."""
     evidence = json.loads(incident.evidence or "{}")
     done = {step["step"]: step for step in evidence.get("done", [])}
     due = {

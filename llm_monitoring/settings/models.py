@@ -4,7 +4,7 @@ import os
 import re
 from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -24,6 +24,7 @@ EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")
 Layer = Literal[
     "infrastructure", "cost", "quality", "satisfaction", "inputs", "provider", "data", "monitor"
 ]
+LAYERS: tuple[str, ...] = get_args(Layer)
 
 
 def _is_timezone(name: str) -> str:

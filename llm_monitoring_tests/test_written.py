@@ -1,0 +1,38 @@
+"""Ids by their beginning, and names that are misspelt."""
+
+import pytest
+
+from llm_monitoring.written import MistakeError, nearest_first, one_id
+
+IDS = ["2026-10-20T10-chat-quality", "2026-10-20T10-chat-quality-2", "2026-10-21T03-search-cost"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [("2026-10-21", 2), (" 2026-10-21 ", 2), (IDS[0], 0), (IDS[1], 1), (f"{IDS[0]}-", 1)],
+)
+def test_the_beginning_of_an_id_is_enough_where_one_begins_so(asked: str, found: int) -> None:
+    assert one_id(asked, IDS, "incident") == IDS[found]
+
+
+def test_a_beginning_of_two_ids_names_both() -> None:
+    with pytest.raises(MistakeError, match="2 incidents begin with '2026-10-20'") as refused:
+        one_id("2026-10-20", IDS, "incident")
+    assert IDS[0] in str(refused.value)
+    assert IDS[2] not in str(refused.value)
+
+
+@pytest.mark.parametrize("asked", ["search", "", " ", "x" * 100_000, "\x1b[2J"])
+def test_an_unknown_id_is_told_with_those_there_are(asked: str) -> None:
+    with pytest.raises(MistakeError, match=r"no incident .*; there are: ") as refused:
+        one_id(asked, IDS, "incident")
+    assert all(each in str(refused.value) for each in IDS)
+    assert len(str(refused.value)) < 300
+
+
+def test_those_like_the_one_asked_for_come_first() -> None:
+    names = {"error_rate", "cost_usd", "quality_mean"} | {f"other_{i}" for i in range(20)}
+    told = nearest_first("eror_rate", names)
+    assert told.startswith("error_rate, ")
+    assert told.endswith(" and 13 more")
+    assert nearest_first("anything", []) == "none"
