@@ -64,6 +64,7 @@ def _sample(channel: ChannelSettings, product: str) -> Message:
         severity=channel.minimum_severity,
         title=TITLE,
         text=f"{TITLE}\n{text}",
+        sent_at=datetime.now(UTC),
         starts_at=datetime.now(UTC),
         ends_at=None,
         link=None,

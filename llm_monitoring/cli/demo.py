@@ -2,9 +2,12 @@
 
 import json
 import logging
+import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,9 @@ from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.home import TURN
 from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
-from llm_monitoring.defs.resources import monitoring_resource
+from llm_monitoring.defs.resources import CLOCK, monitoring_resource
 from llm_monitoring.hours import (
+    HOUR,
     hour_key,
     hour_range,
     hour_start,
@@ -36,6 +40,7 @@ from llm_monitoring.simulation.scorecard import Scorecard, score
 
 MADE = ("logs", "lake", "reports", ".dagster")  # folders of an earlier demo
 DAY = 24
+SOON = timedelta(minutes=5)  # after the end of its last hour a day is measured
 
 
 def run_demo(config: Path, *, days: int, seed: int) -> None:
@@ -64,8 +69,8 @@ def _demo(console: PlainConsole, config: Path, days: int, seed: int) -> None:
     files = _files_of_channels(settings)
     with working_instance(config, console.print) as instance:
         last = shift(start, days * DAY - 1)
-        _run(instance, start, last)
-        incidents = _investigate(instance, lake)
+        _run(instance, lake, start, last)
+    incidents = lake.rows("incidents")
     card = score(lake.rows("alerts"), faults, models_of_feature(lake, last))
     summary = summarise(lake, card, time.monotonic() - began)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
@@ -95,17 +100,30 @@ def _files_of_channels(settings: Settings) -> list[Path]:
     return files
 
 
-def _run(instance: dg.DagsterInstance, first: int, last: int) -> None:
-    """Two days at a time: the hours, the week's probes once they are due, the alerts."""
+def _run(instance: dg.DagsterInstance, lake: Lake, first: int, last: int) -> None:
+    """A day at a time, as it would have come: the hours, the week's probes, what people hear."""
     with progress_bar() as bar:
         task = bar.add_task("", total=hours_between(first, last) + 1)
-        for start, end in pieces(first, last):
+        for start, end in pieces(first, last, DAY):
             bar.update(task, description=f"{hour_start(start):%a %d %b} (simulated)")
-            run_job(instance, "hours", tags=range_tags(start, end))
-            for week in _weeks_due(start, end):
-                run_job(instance, "weeks", partition_key=week)
-            run_job(instance, "reconcile_alerts")
+            with _time(hour_start(end) + HOUR + SOON):
+                run_job(instance, "hours", tags=range_tags(start, end))
+                for week in _weeks_due(start, end):
+                    run_job(instance, "weeks", partition_key=week)
+                run_job(instance, "reconcile_alerts")
+                if _investigate(instance, lake):
+                    run_job(instance, "reconcile_alerts")  # messages wait for their page
             bar.advance(task, hours_between(start, end) + 1)
+
+
+@contextmanager
+def _time(moment: datetime) -> Iterator[None]:
+    """Within it, that is the time of the simulated product."""
+    os.environ[CLOCK] = moment.isoformat()
+    try:
+        yield
+    finally:
+        del os.environ[CLOCK]
 
 
 def _weeks_due(start: int, end: int) -> list[str]:
@@ -115,12 +133,13 @@ def _weeks_due(start: int, end: int) -> list[str]:
     return [f"{week_start(week_key(m)):%Y-%m-%d}" for m in asked]
 
 
-def _investigate(instance: dg.DagsterInstance, lake: Lake) -> list[Incident]:
-    names = [incident.incident_id for incident in lake.rows("incidents")]
+def _investigate(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
+    """Work the incidents that are new or have grown, as the sensor would; returns which."""
+    names = [row.incident_id for row in lake.rows("incidents", "report_path is null")]
     instance.add_dynamic_partitions(INCIDENTS.name or "", names)
     for name in names:
         run_job(instance, "investigate_incident", partition_key=name)
-    return lake.rows("incidents")
+    return names
 
 
 def summarise(lake: Lake, card: Scorecard, wall_seconds: float) -> dict[str, Any]:

@@ -56,10 +56,10 @@ def try_channels(config: Path, names: tuple[str, ...]) -> None:
 
     Exit code 1: some channel did not take it.
     """
-    settings = _settings(config)
+    settings = read_settings(config)
     from llm_monitoring.cli.channels import send_samples  # noqa: PLC0415
 
-    with _told():
+    with told():
         sys.exit(0 if send_samples(settings, names) else 1)
 
 

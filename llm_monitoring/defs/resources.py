@@ -1,5 +1,6 @@
 """What assets are handed: settings, lake, models."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from dagster_duckdb import DuckDBResource
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
 from llm_monitoring.lake import Lake
 from llm_monitoring.settings import Settings, load_settings
+
+CLOCK = "LLM_MONITORING_SIMULATED_TIME"  # ISO time with its zone
 
 
 class Monitoring(dg.ConfigurableResource[Any]):
@@ -43,8 +46,12 @@ class Monitoring(dg.ConfigurableResource[Any]):
         return _embedder(self.settings.inputs.embedder)
 
     def now(self) -> datetime:
-        """Wall clock; assets stamp rows with it, decisions never read it themselves."""
-        return datetime.now(UTC)
+        """Wall clock; assets stamp rows with it, decisions never read it themselves.
+
+        Of a simulated product it is what the demo says, which lives through its weeks in minutes.
+        """
+        told = os.environ.get(CLOCK) if self.settings.simulated else None
+        return datetime.fromisoformat(told) if told else datetime.now(UTC)
 
     @contextmanager
     def _connect(self) -> Iterator[Any]:

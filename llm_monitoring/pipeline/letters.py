@@ -93,6 +93,7 @@ class Letters:
             severity=delivery.severity,
             title=title,
             text=text,
+            sent_at=self.situation.now,
             starts_at=since(one) if one else self.situation.now,
             ends_at=min(one.last_seen_at, self.situation.now) if one and over else None,
             link=self.place.reports.get(one.topic_id) if one else None,

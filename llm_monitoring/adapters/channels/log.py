@@ -2,7 +2,7 @@
 
 import logging
 import os
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 from llm_monitoring.adapters.channels.messages import Message, Refusal
@@ -23,13 +23,13 @@ def send(channel: ChannelSettings, message: Message) -> Refusal | None:
     if channel.file is None:
         return None
     try:
-        _append(channel.file, message.text)
+        _append(channel.file, message)
     except OSError as error:
         return Refusal(reason=f"log file not written: {error.strerror}")
     return None
 
 
-def _append(path: Path, text: str) -> None:
+def _append(path: Path, message: Message) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # O_NONBLOCK: a pipe that nobody reads is an error, not a reason to wait.
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
@@ -38,7 +38,8 @@ def _append(path: Path, text: str) -> None:
         if found.st_mode & OTHERS and found.st_uid == os.getuid():
             os.fchmod(file, 0o600)
         # In one piece: two processes may write at once.
-        opened.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n{text}\n\n".encode())
+        at = message.sent_at.astimezone(UTC)
+        opened.write(f"{at:%Y-%m-%d %H:%M:%S} UTC\n{message.text}\n\n".encode())
 
 
 LEVELS = {"info": logging.INFO, "ticket": logging.WARNING, "page": logging.ERROR}

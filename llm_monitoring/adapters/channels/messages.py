@@ -17,6 +17,7 @@ class Message:
     severity: str  # page, ticket or info
     title: str  # one line
     text: str  # all of it, several lines of plain text; begins with the title
+    sent_at: datetime
     starts_at: datetime
     ends_at: datetime | None  # None: still going on
     link: str | None  # page of the incident

@@ -28,6 +28,7 @@ def message(**changed: Any) -> Message:
         "severity": "page",
         "title": TITLE,
         "text": TEXT,
+        "sent_at": datetime(2026, 10, 20, 18, tzinfo=UTC),
         "starts_at": datetime(2026, 10, 20, 14, tzinfo=UTC),
         "ends_at": None,
         "link": "http://127.0.0.1:3001/inc-1.html",
