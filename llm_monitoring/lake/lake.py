@@ -202,7 +202,7 @@ class Lake:
         table = TABLES[name]
         data = self._stored(table, [row])
         unchanged = " and ".join(
-            f'old."{column}" is not distinct from {_literal(getattr(seen, column))}'
+            f'(old."{column}" {_equals(getattr(seen, column))})'
             for column in (columns if seen is not None else ())
         )
 
@@ -492,10 +492,10 @@ def _merge(target: DeltaTable, table: Table, rows: pa.Table) -> TableMerger:
     return target.merge(rows, condition, source_alias="new", target_alias="old", merge_schema=True)
 
 
-def _literal(value: str | int | None) -> str:
+def _equals(value: str | int | None) -> str:
     if value is None:
-        return "null"
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+        return "is null"
+    return f"= {value}" if isinstance(value, int) else "= '" + value.replace("'", "''") + "'"
 
 
 def vacuum(table: DeltaTable, keep_hours: int, *, full: bool = False) -> list[str]:

@@ -25,6 +25,7 @@ from llm_monitoring.records import Delivery, Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import ChannelSettings
 
+OURS = "due_at is not null"  # rows of an earlier version say nothing of topics
 TURN_SECONDS = 60  # a slow channel leaves the rest to the next run
 REFRESHED = ("alertmanager",)  # kinds that forget what they are not told again
 
@@ -71,8 +72,7 @@ def notify(
 
     with ThreadPoolExecutor(max_workers=max(1, len(settings.channels))) as threads:
         list(threads.map(serve, settings.channels))  # raises what was raised
-    failed = lake.rows("deliveries", "status = 'failed'")
-    failing = outbox.failing_channels(failed, settings.notifications.attempts)
+    failing = outbox.failing_channels(failed_deliveries(lake), settings.notifications.attempts)
     return Told(delivered=book.delivered, failed=book.failed, failing=failing)
 
 
@@ -83,11 +83,16 @@ def read_situation(lake: Lake, now: datetime) -> Situation:
     return Situation(
         topics=topics_of(lake.rows("alerts"), incidents),
         silences=lake.rows("silences"),
-        # Rows of an earlier version say nothing of topics.
-        deliveries=lake.rows("deliveries", "due_at is not null"),
+        deliveries=lake.rows("deliveries", OURS),
         newest_hour_end=None if newest is None else hour_start(newest) + HOUR,
         now=now,
     )
+
+
+def failed_deliveries(lake: Lake) -> list[Delivery]:
+    """Messages that were not taken and are tried again."""
+    rows: list[Delivery] = lake.rows("deliveries", f"status = 'failed' and {OURS}")
+    return rows
 
 
 def _drop_gone_channels(lake: Lake, settings: Settings, situation: Situation) -> None:

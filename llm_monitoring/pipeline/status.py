@@ -12,6 +12,7 @@ from llm_monitoring.alerts.sentences import error_text, hour_text
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.notify import failed_deliveries
 from llm_monitoring.pipeline.watch import (
     BREAK,
     due_hour,
@@ -22,7 +23,7 @@ from llm_monitoring.pipeline.watch import (
     recall,
 )
 from llm_monitoring.plain_text import one_line
-from llm_monitoring.records import Delivery, Failure
+from llm_monitoring.records import Failure
 from llm_monitoring.settings import Settings
 
 Mark = Literal["ok", "warn", "error"]
@@ -106,7 +107,7 @@ def _count_text(rows: Sequence[Failure]) -> str:
 
 
 def _messages(lake: Lake, settings: Settings, now: datetime) -> Told:
-    waiting: list[Delivery] = lake.rows("deliveries", "status = 'failed'")
+    waiting = failed_deliveries(lake)
     if not waiting:
         return "ok", "none has failed"
     failing = failing_channels(waiting, settings.notifications.attempts)

@@ -12,6 +12,7 @@ from llm_monitoring.alerts.monitor import Signal, signal_of
 from llm_monitoring.hours import LAST_HOUR, hour_key
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.alert_reading import has_unread_charts
+from llm_monitoring.pipeline.notify import failed_deliveries
 from llm_monitoring.records import Failure, Heartbeat
 from llm_monitoring.settings import Settings
 
@@ -98,8 +99,7 @@ def note_failures(
     patience = timedelta(hours=settings.heartbeat.late_hours)
     just_back = not on_duty or now < on_duty_since(memory.last, now) + patience
     missing = missing_hours(lake, settings, now, memory)
-    failed = lake.rows("deliveries", "status = 'failed'")
-    channels = failing_channels(failed, settings.notifications.attempts)
+    channels = failing_channels(failed_deliveries(lake), settings.notifications.attempts)
     seen = replace(seen, missing=missing, just_back=just_back, channels=channels)
     changed = update_failures(memory.known, seen, now)
     if changed:
