@@ -47,10 +47,12 @@ def heard_of(deliveries: Iterable[Delivery]) -> dict[str, Heard]:
 def _heard(row: Delivery, before: Heard | None) -> Heard:
     goes_on = row.kind in ("worse", "repeated") and before is not None
     resolved_at = before.resolved_at if before is not None else None
+    # A message about many topics says nothing of the severity and the size of one.
+    is_one = before is None or len(row.topics) == 1
     return Heard(
         kind=row.kind,
-        severity=row.severity,
-        places=row.places or 1,
+        severity=row.severity if is_one or before is None else before.severity,
+        places=(row.places if is_one or before is None else before.places) or 1,
         at=row.updated_at,
         delivery_id=row.delivery_id,
         was_worse=row.kind == "worse" or (goes_on and before is not None and before.was_worse),

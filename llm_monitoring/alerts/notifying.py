@@ -38,6 +38,7 @@ from llm_monitoring.settings.models import (
 )
 
 REPORT_WAIT = timedelta(minutes=10)  # a message waits so long for the page it links to
+RECENTLY = timedelta(hours=12)
 GROWN = 2  # as many places as it was told of, twice over: then it has become worse
 
 
@@ -48,6 +49,11 @@ class Planned:
     delivery: Delivery  # as it is to be stored, without its words
     topics: tuple[Topic, ...]  # as that channel sees them; of a digest none
     heard: Heard | None  # what it heard of its topic before; None: nothing, or it has many topics
+
+    @property
+    def is_sent(self) -> bool:
+        """It goes out; else it is only written down that it does not."""
+        return self.delivery.status != "dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +97,10 @@ def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situat
         if not _is_held(channel, each, settings, now)
     ]
     old, new = _old_and_new(channel, news, mine, settings.notifications, now)
+    daily = [each for each in new if each.kind == "repeated" and channel.kind not in KEYED]
     planned = [
-        *(_single(channel, each, now) for each in new),
+        *(_single(channel, each, now) for each in new if each not in daily),
+        *_daily(channel, daily, views, told, situation),
         *_summary(channel, [each.topic for each in old], mine, settings.notifications, now),
         *_digest(channel, mine, settings.notifications, situation),
     ]
@@ -241,6 +249,32 @@ def _single(channel: ChannelSettings, news: _News, now: datetime) -> Planned:
     return Planned(delivery=delivery, topics=(news.topic,), heard=news.told)
 
 
+def _daily(
+    channel: ChannelSettings,
+    due: Sequence[_News],
+    views: Sequence[Topic],
+    told: Mapping[str, Heard],
+    situation: Situation,
+) -> list[Planned]:
+    """One message a day for all that goes on; what was told this morning is left out."""
+    if not due:
+        return []
+    names = {each.topic.topic_id for each in due}
+    others = [
+        view
+        for view in views
+        if view.topic_id not in names and view.going_on
+        if (last := told.get(view.topic_id)) is not None and last.kind in GOING_ON
+        if situation.now - last.at >= RECENTLY and heard(view, situation.silences, situation.now)
+    ]
+    topics = [*(each.topic for each in due), *others]
+    if len(topics) == 1:
+        return [_single(channel, due[0], situation.now)]
+    last_ids = sorted(told[topic.topic_id].delivery_id for topic in topics)
+    delivery = _delivery(channel.name, topics, "repeated", " ".join(last_ids), situation.now)
+    return [Planned(delivery=delivery, topics=tuple(topics), heard=None)]
+
+
 def _summary(
     channel: ChannelSettings,
     topics: Sequence[Topic],
@@ -337,7 +371,7 @@ def _settled(
     superseded = tuple(row for row in failed if row.delivery_id not in wanted)
     inherited = [_inherits(each, stored, superseded) for each in planned]
     ready = [each for each in inherited if _is_ready(each.delivery, stored, mine, now)]
-    known = {name for name, last in told.items() if last.kind in ("firing", "worse", "repeated")}
+    known = {name for name, last in told.items() if last.kind in GOING_ON}
     return Plan(
         messages=tuple(sorted(ready, key=_order)),
         superseded=superseded,
@@ -388,4 +422,5 @@ def _hours(count: int) -> timedelta:
     return timedelta(hours=count)
 
 
+GOING_ON = ("firing", "worse", "repeated")  # kinds after which a channel knows that it goes on
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -86,7 +86,7 @@ def payload_of(delivery: Delivery, topic: Topic, place: Place) -> dict[str, Any]
 
 
 def summary_text(delivery: Delivery, topics: Sequence[Topic], place: Place) -> str:
-    """One message about many topics that are old, or that a channel missed."""
+    """One message about many topics: that go on, that are old, or that a channel missed."""
     # What goes on comes first, then the most severe, then the newest.
     ordered = sorted(topics, key=lambda topic: topic.last_seen_at, reverse=True)
     ordered = sorted(ordered, key=lambda t: (not t.going_on, -RANKS.index(t.severity)))
@@ -94,7 +94,7 @@ def summary_text(delivery: Delivery, topics: Sequence[Topic], place: Place) -> s
     past = sum(len(topic.alerts) for topic in topics if topic.topic_id == HISTORY)
     lines = [
         summary_title(delivery, topics, place),
-        "Found in older data, or while this channel could not be reached. Each is told this once.",
+        *([OLD_NEWS] if delivery.kind == "summary" else []),
         *(_topic_line(topic, place) for topic in named[:SHOWN_TOPICS]),
     ]
     if len(named) > SHOWN_TOPICS:
@@ -107,9 +107,16 @@ def summary_text(delivery: Delivery, topics: Sequence[Topic], place: Place) -> s
 def summary_title(delivery: Delivery, topics: Sequence[Topic], place: Place) -> str:
     """One line about many topics."""
     total = sum(len(t.alerts) if t.topic_id == HISTORY else 1 for t in topics)
+    if delivery.kind == "repeated":
+        told = f"{total} matters, such as {headline(max(topics, key=_severity_rank))}"
+        return f"[{delivery.severity}] still going on: {_product(place)}: {told}"
     going = sum(bool(topic.going_on) for topic in topics)
     told = f"{going} still going on" if going else "all over"
     return f"[{delivery.severity}] summary: {_product(place)}: {_count(total, 'finding')}, {told}"
+
+
+def _severity_rank(topic: Topic) -> int:
+    return RANKS.index(topic.severity)
 
 
 def summary_payload(topics: Sequence[Topic], place: Place) -> dict[str, Any]:
@@ -170,8 +177,9 @@ def _change_lines(delivery: Delivery, topic: Topic, before: Heard | None) -> lis
 
 def _state_line(topic: Topic, now: datetime) -> str:
     if topic.going_on:
-        last = max(alert.last_hour for alert in topic.going_on)
-        return f"Still going on in the newest window, {hour_text(last)}."
+        last = max(topic.going_on, key=lambda alert: alert.last_hour)
+        window = "week" if last.layer == "provider" else "hour"
+        return f"Still going on: last seen in the {window} of {hour_text(last.last_hour)}."
     if topic.is_closed and topic.incident is not None:
         verdict = (topic.incident.verdict or "no verdict").replace("_", " ")
         return f"Closed by {name_text(topic.incident.resolved_by or '')}: {verdict}."
@@ -248,8 +256,9 @@ def _action_lines(topic: Topic, place: Place) -> list[str]:
 
 def _topic_line(topic: Topic, place: Place) -> str:
     state = "going on" if topic.going_on else f"until {moment_text(topic.last_seen_at)}"
-    link = place.reports.get(topic.topic_id)
-    return f"- {topic.severity}, {state}: {headline(topic)}" + (f" {link}" if link else "")
+    late, link = overdue(topic, place.now), place.reports.get(topic.topic_id)
+    steps = f" (overdue: {', '.join(late)})" if late and topic.going_on else ""
+    return f"- {topic.severity}, {state}: {headline(topic)}{steps}" + (f" {link}" if link else "")
 
 
 def _product(place: Place) -> str:
@@ -278,6 +287,7 @@ def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+OLD_NEWS = "Found in older data, or while this channel could not be reached; told this once."
 KIND_WORDS: dict[str, str] = {
     "firing": "new",
     "worse": "worse",

@@ -68,7 +68,7 @@ def failed_checks(context: dg.SensorEvaluationContext, monitoring: Monitoring) -
     waiting = is_news_due(monitoring.lake, monitoring.settings, monitoring.now())
     if not failed and not (seen and firing) and not waiting:
         return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("nothing to tell"))
-    reason = ", ".join(failed) or ("results while alerts fire" if seen else "messages are due")
+    reason = ", ".join(failed) or ("results while alerts fire" if firing else "messages are due")
     # The truth is in the lake: a run that has not begun will see this too.
     if is_waiting(context.instance, alerts_job.name):
         return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("a run waits already"))

@@ -46,7 +46,7 @@ class Letters:
         if delivery.kind == "digest":
             week = self._week(delivery)
             return self._message(delivery, topics, digest_title(week), digest_text(week), {})
-        if delivery.kind == "summary":
+        if len(topics) > 1 or delivery.kind == "summary":
             return self._message(
                 delivery,
                 topics,

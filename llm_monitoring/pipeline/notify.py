@@ -47,7 +47,7 @@ def is_news_due(lake: Lake, settings: Settings, now: datetime) -> bool:
     """Some channel has a message to be sent now."""
     situation = read_situation(lake, now)
     plans = (plan_channel(channel, settings, situation) for channel in settings.channels)
-    return any(plan.messages for plan in plans)
+    return any(each.is_sent for plan in plans for each in plan.messages)
 
 
 def notify(
@@ -115,7 +115,7 @@ def _send_all(
     for planned in plan.messages:
         if time.monotonic() > until:
             return
-        if planned.delivery.status == "dropped":  # decided already: never to be sent
+        if not planned.is_sent:
             book.store([planned.delivery])
             continue
         refusal = _send(channel, planned, letters, book, send)

@@ -36,8 +36,9 @@ FAILURE = Failure(
     last_hour=None, reason="OSError", failed_at=NOW, mended_at=None,
 )  # fmt: skip
 DELIVERY = Delivery(
-    delivery_id="d", fingerprint="a", kind="firing", channel="hook", status="failed", attempts=5,
-    error="webhook answered 503", updated_at=NOW - timedelta(hours=1),
+    delivery_id="d", topics=["i-1"], kind="firing", channel="hook", status="failed", attempts=5,
+    error="webhook answered 503", updated_at=NOW - timedelta(hours=1), severity="page", places=1,
+    of_message=False, due_at=NOW - timedelta(hours=2), retry_at=NOW, claimed_by="p", text="words",
 )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def test_failures_messages_and_a_heartbeat_that_was_not_simply_sent_are_errors(
     texts = {line.subject: line.text for line in status_lines(config, NOW)}
     assert texts["failures"] == "a run of the job maintenance failed (OSError)"
     assert texts["messages"] == (
-        "1 wait, last tried up to 1 h 00 min ago; hook: webhook answered 503"
+        "1 failed, last tried up to 1 h 00 min ago; hook: webhook answered 503"
     )
     assert texts["heartbeat"] == "undelivered 3 min ago: ConnectError"
 
@@ -117,14 +118,6 @@ def test_a_job_that_keeps_failing_is_told_once(config: Path, lake: Lake) -> None
         "100 times a run of the job maintenance failed (OSError)",
         "a run of the job weeks failed (OSError)",
     }
-
-
-def test_a_message_that_was_never_tried_is_not_said_to_be(config: Path, lake: Lake) -> None:
-    new = replace(DELIVERY, delivery_id="n", status="pending", attempts=0, error=None)
-    gone = replace(DELIVERY, delivery_id="g", status="dropped")
-    lake.upsert("deliveries", [new, gone])
-    texts = {line.subject: line.text for line in status_lines(config, NOW)}
-    assert texts["messages"] == "1 wait, 1 not tried yet"
 
 
 def test_a_heartbeat_that_was_sent_days_ago_is_an_error(config: Path, lake: Lake) -> None:

@@ -418,7 +418,7 @@ def test_a_message_can_be_acted_on(town: Town) -> None:
     assert message["text"].splitlines() == [
         "[page] new: Acme shop: Flagged responses of chat rose: 1.0% -> 8.0% since "
         "Mon 19 Oct 11:00 UTC",
-        "Still going on in the newest window, Mon 2026-10-19 11:00 UTC.",
+        "Still going on: last seen in the hour of Mon 2026-10-19 11:00 UTC.",
         "- page: flag rate of chat up from 1.0 % to 8.0 % (a)",
         "1,240 requests in the windows concerned.",
         "Incident: i-1",
