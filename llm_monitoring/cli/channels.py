@@ -40,7 +40,7 @@ def _try(channel: ChannelSettings, product: str) -> bool:
     if refusal is None:
         say(f"ok    channel {channel.name} ({channel.kind}){AFTERWARDS.get(channel.kind, '')}")
     else:
-        say(f"error channel {channel.name} ({channel.kind}): {refusal.reason}")
+        say(f"error channel {channel.name}: {refusal.reason}")
     return refusal is None
 
 

@@ -52,7 +52,7 @@ def post_alerts(
     address = _alerts_address(secret(channel.url_env) or "")
     now = datetime.now(UTC)
     alerts = [_alert(message, now, lasts) for message in messages]
-    standing = _standing(address, channel.timeout_seconds)
+    standing = _standing(address, channel.timeout_seconds / 4)  # most of it is for the post
     if standing is None:
         standing = [twin for m in messages if m.kind == "worse" for twin in _twins(m, now)]
     body = json.dumps([*alerts, *_ended(standing, alerts, now)]).encode()
@@ -89,7 +89,7 @@ def _labels(message: Message, severity: str) -> dict[str, str]:
 def _annotations(message: Message) -> dict[str, str]:
     """Values: they may change from post to post, and the alert stays the same."""
     named = {
-        re.sub(r"\W", "_", f"{name}", flags=re.ASCII): _text(value)
+        re.sub(r"^(?=\d)|\W", "_", name, flags=re.ASCII): _text(value)
         for name, value in message.payload.items()
         if value not in (None, "", [])
     }
@@ -120,7 +120,7 @@ def _standing(address: httpx.URL, timeout_seconds: float) -> list[Alert] | None:
             found = json.loads(_bounded(response))
             return [alert for alert in found if isinstance(alert["labels"], dict)]
     # Whatever it answers, the alert is posted: that tells what is wrong.
-    except (httpx.HTTPError, ValueError, TypeError, KeyError):
+    except (httpx.HTTPError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -53,9 +53,16 @@ class Answering:
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.holds: bytes | None = None  # what it answers to GET; None: that it does not know GET
         server = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(501 if server.holds is None else 200)
+                self.send_header("Content-Length", str(len(server.holds or b"")))
+                self.end_headers()
+                self.wfile.write(server.holds or b"")
+
             def do_POST(self) -> None:
                 server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
                 server.headers.append({k.lower(): v for k, v in self.headers.items()})
@@ -111,11 +118,8 @@ def talking(talk: Callable[[socket.socket, threading.Event], None]) -> Iterator[
             threading.Thread(target=converse, args=(caller,), daemon=True).start()
 
     def converse(caller: socket.socket) -> None:
-        with caller:
-            try:
-                talk(caller, over)
-            except OSError:
-                pass
+        with caller, suppress(OSError):
+            talk(caller, over)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
