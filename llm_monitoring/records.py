@@ -360,6 +360,9 @@ class Alert:
     chance_hours: Annotated[
         float | None, "hours in which chance alone brings one such alarm; None: it has no budget"
     ] = None
+    proposal: Annotated[
+        str | None, "how to make its level the new normal, in words; None: not proposed (yet)"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

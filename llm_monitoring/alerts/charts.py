@@ -108,7 +108,6 @@ def _episode(runs: Sequence[Run], rules: _Rules) -> Episode:
         *([] if is_open else [until_text(last_hour)]),
         *([chance_text(chance)] if chance is not None else []),
         *([ACCEPTED] if any(run.accepted for run in runs) else []),
-        *([proposal.words()] if proposal else []),
     ]
     return Episode(
         layer=info.layer,

@@ -23,10 +23,10 @@ class Proposal:
     windows: int  # windows at that level
 
     def words(self) -> str:
-        """The end of a sentence about the episode."""
+        """What a message about the episode adds."""
         model = f", model_id {name_text(self.model_id)}" if self.model_id else ""
         return (
-            f"so for {self.windows} windows: if that is the new normal, accept with the job "
+            f"So for {self.windows} windows: if that is the new normal, accept it with the job "
             f"rebaseline: feature_id {name_text(self.feature_id)}, metric {self.metric}{model}, "
             f"from_hour {_written(self.from_hour)}"
         )

@@ -183,6 +183,7 @@ def _update(episode: Episode, known: Alert | None, rules: _Rules) -> Alert:
         value_before=episode.value_before,
         value_after=episode.value_after,
         chance_hours=episode.chance_hours,
+        proposal=episode.proposal.words() if episode.proposal else None,
     )
     return _stamped(alert, known, rules)
 

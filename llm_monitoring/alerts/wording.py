@@ -49,6 +49,7 @@ def text_of(delivery: Delivery, topic: Topic, before: Heard | None, place: Place
         *_places_line(topic),
         *_alert_lines(topic),
         *_facts_line(topic),
+        *_proposal_line(topic),
         *_people_lines(topic, place),
         *_action_lines(topic, place),
     ]
@@ -226,6 +227,12 @@ def _alert_line(group: Sequence[Alert]) -> str:
 def _facts_line(topic: Topic) -> list[str]:
     count = requests(topic)
     return [] if count is None else [f"{_count(count, 'request')} in the windows concerned."]
+
+
+def _proposal_line(topic: Topic) -> list[str]:
+    """How to accept what lasts, of the alert that leads."""
+    proposed = [alert.proposal for alert in _by_severity(topic.going_on) if alert.proposal]
+    return proposed[:1]
 
 
 def _people_lines(topic: Topic, place: Place) -> list[str]:

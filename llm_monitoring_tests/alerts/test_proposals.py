@@ -25,11 +25,11 @@ def lasting(windows: int, **changes: Any) -> list[ChartPoint]:
 def test_after_a_day_the_level_is_proposed_with_what_the_job_needs() -> None:
     assert only_episode(lasting(23)).proposal is None
     episode = only_episode(lasting(24))
-    assert episode.summary.endswith(
-        "so for 28 windows: if that is the new normal, accept with the job rebaseline: "
+    assert episode.proposal is not None
+    assert episode.proposal.words() == (
+        "So for 28 windows: if that is the new normal, accept it with the job rebaseline: "
         "feature_id product_search, metric error_rate, from_hour 2026-10-20T14"
     )
-    assert episode.proposal is not None
     assert yaml.safe_load(episode.proposal.job_config()) == {
         "ops": {
             "rebaseline_charts": {

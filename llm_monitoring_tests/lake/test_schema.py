@@ -35,7 +35,7 @@ NAMES = {
     "provider_drift": "requested_model test verdict detail",
     "alerts": """
         fingerprint layer subject feature_id model_id metric severity status direction summary
-        incident_id
+        incident_id proposal
     """,
     "deliveries": "delivery_id channel topics kind severity status error claimed_by text",
     "alert_readings": "table",
