@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 
 from llm_monitoring.records import Alert, Silence
 from llm_monitoring.settings.models import LAYERS
-from llm_monitoring.written import check_words, moment_of, nearest_first, refuse_unless
+from llm_monitoring.written import (
+    MistakeError,
+    check_words,
+    moment_of,
+    nearest_first,
+    refuse_unless,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
