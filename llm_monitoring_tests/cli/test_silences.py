@@ -56,7 +56,10 @@ def test_a_silence_is_recorded_shown_and_ended_and_the_alerts_stay(shop: Shop) -
         "(2 of the alerts that are firing now)\n"
         f"to end it: llm-monitoring silence end {row.silence_id} --config "
     )
-    assert row.silence_id in shop.call("silence", "list").output
+    assert shop.call("silence", "list").output.splitlines() == [
+        f"{row.silence_id}  feature support_chat, until {row.until:%Y-%m-%dT%H:%MZ}",
+        f"  Ada, {row.decided_at:%Y-%m-%dT%H:%MZ}: new index",
+    ]
     assert (
         f"until {row.until:%Y-%m-%d %H:%M} UTC: Ada, new index"
         in shop.call("incidents", "show", shop.name).output
@@ -98,7 +101,7 @@ def test_an_incident_is_silenced_by_the_beginning_of_its_id(shop: Shop) -> None:
 def test_what_fits_no_alert_is_told(shop: Shop) -> None:
     done = shop.call("silence", "add", "--model", "lark-99", "--for", "30m", *WHY)
     assert "model lark-99, until " in done.stdout
-    assert "(none is firing now)" in done.stdout
+    assert "(no alert fires now)" in done.stdout
     assert not (shop.config.parent / "reports").exists()  # no page tells of it
 
 
