@@ -1,4 +1,4 @@
-"""The command line: `llm-monitoring check | backfill | sql | backtest | power | demo | dev`."""
+"""The command line: `llm-monitoring --help` names its commands."""
 
 from llm_monitoring.cli.main import main
 

@@ -1,7 +1,6 @@
 """What several commands are asked alike, and how they are refused."""
 
 import getpass
-import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from llm_monitoring.cli.terminal import Refused
 from llm_monitoring.settings import ConfigurationError, Settings, load_settings
@@ -17,13 +17,12 @@ from llm_monitoring.written import MistakeError, check_words
 if TYPE_CHECKING:
     from llm_monitoring.lake import Lake
 
-CONFIG_FILE = Path("monitoring.yaml")
 CONFIG_VARIABLE = "LLM_MONITORING_CONFIG"
 CONFIG = click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar=CONFIG_VARIABLE,
-    default=CONFIG_FILE,
+    default=Path("monitoring.yaml"),
     show_default=True,
     help="The monitoring.yaml to use.",
 )
@@ -99,6 +98,6 @@ def read_lake(settings: Settings) -> "Lake":
 
 def command(config: Path, *words: str) -> str:
     """A command of ours to copy: it asks the same monitoring.yaml."""
-    is_usual = config == CONFIG_FILE or os.environ.get(CONFIG_VARIABLE) == str(config)
-    option = () if is_usual else ("--config", str(config))
+    source = click.get_current_context().get_parameter_source("config")
+    option = ("--config", str(config)) if source is ParameterSource.COMMANDLINE else ()
     return shlex.join(["llm-monitoring", *words, *option])

@@ -3,7 +3,7 @@
 import csv
 import json
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -21,23 +21,15 @@ def open_lake(settings: Settings) -> Lake:
     return Lake(settings.lake.uri, settings.lake.all_options())
 
 
-def print_table(rows: pa.Table, style: str, whole: Collection[str] = ()) -> None:
-    """Write rows to standard output.
-
-    Args:
-        rows: what to write.
-        style: table, json or csv.
-        whole: columns that a table never wraps, because people copy what stands there.
-    """
+def print_table(rows: pa.Table, style: str) -> None:
+    """Write rows to standard output."""
     if style == "json":
         names = _distinct(rows.column_names)
         print_json([dict(zip(names, row, strict=True)) for row in _values(rows)])
     elif style == "csv":
         _print_csv(rows)
     else:
-        shown = Table()
-        for name in map(str, rows.column_names):
-            shown.add_column(name, no_wrap=name in whole)
+        shown = Table(*map(str, rows.column_names))
         for row in _values(rows):
             shown.add_row(*("" if value is None else str(value) for value in row))
         PlainConsole().print(shown)

@@ -19,6 +19,7 @@ from llm_monitoring.cli.options import (
 )
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.cli.times import hours_of
+from llm_monitoring.plain_text import one_line
 from llm_monitoring.settings.models import LAYERS
 from llm_monitoring.written import one_id
 
@@ -81,20 +82,20 @@ def list_silences(config: Path, everything: bool, style: str) -> None:
     in_force = open_silences(stored, now)
     over = sorted((s for s in stored if s not in in_force), key=lambda s: s.until, reverse=True)
     shown = [*in_force, *over] if everything else in_force
-    if not shown and style == "table":
-        say("there was no silence yet" if everything else "no silence is in force")
+    if style == "table":
+        _tell_listed(shown, in_force, everything=everything)
         return
     columns = {
         "id": [s.silence_id for s in shown],
         "silent": [about(s) for s in shown],
         "since": [_minute(s.starts_at) for s in shown],
         "until": [_minute(s.until) for s in shown],
-        **({"state": ["open" if s in in_force else "over" for s in shown]} if everything else {}),
+        "state": ["open" if s in in_force else "over" for s in shown],
         "who": [s.who for s in shown],
         "why": [s.why for s in shown],
     }
     strings = {name: pa.array(values, pa.string()) for name, values in columns.items()}
-    print_table(pa.table(strings), style, whole=("id",))
+    print_table(pa.table(strings), style)
 
 
 @silence.command()
@@ -114,11 +115,23 @@ def end(config: Path, silence_id: str, who: str) -> None:
     say(f"silence {found.silence_id} of {about(found)} is over; what still goes on will be told")
 
 
+def _tell_listed(shown: "list[Silence]", in_force: "list[Silence]", *, everything: bool) -> None:
+    """Two lines a silence: a table would wrap its reason, and then its id."""
+    from llm_monitoring.alerts.silences import about  # noqa: PLC0415
+
+    for row in shown:
+        word = "until" if row in in_force else "over since"
+        say(f"{row.silence_id}  {about(row)}, {word} {_minute(row.until)}")
+        click.echo(f"  {one_line(f'{row.who}, {_minute(row.decided_at)}: {row.why}')}")
+    if not shown:
+        say("there was no silence yet" if everything else "no silence is in force")
+
+
 def _tell_added(lake: "Lake", config: Path, row: "Silence") -> None:
     from llm_monitoring.alerts.silences import about, holds_back  # noqa: PLC0415
 
     firing = [a for a in lake.rows("alerts", "status = 'firing'") if holds_back(row, a)]
-    count = f"{len(firing)} of the alerts that are firing now" if firing else "none is firing now"
+    count = f"{len(firing)} of the alerts that are firing now" if firing else "no alert fires now"
     say(f"silence {row.silence_id}: {about(row)}, until {_minute(row.until)} ({count})")
     say(f"to end it: {command(config, 'silence', 'end', row.silence_id)}")
 

@@ -297,7 +297,7 @@ def _use(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
             asset_checks=known.asset_checks,
             jobs=known.jobs,
             executor=known.executor,
-            resources={"monitoring": monitoring_resource(file)},
+            resources={**(known.resources or {}), "monitoring": monitoring_resource(file)},
         ),
     )
 

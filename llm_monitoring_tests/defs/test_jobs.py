@@ -22,6 +22,7 @@ from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.incidents.steps import IncidentError
 from llm_monitoring.lake.scanning import scan
 from llm_monitoring.records import Incident
+from llm_monitoring.written import MistakeError
 from llm_monitoring_tests.product import Product, copy_product, open_product
 
 
@@ -187,6 +188,9 @@ def test_decisions_and_investigations_of_incidents_come_one_at_a_time() -> None:
         op.name: op.definition.pool for op in ops if isinstance(op.definition, dg.OpDefinition)
     }
     assert pools.pop("rebaseline_charts") == "control_charts"
+    # What is stored whole, and holds at once, waits for nobody.
+    unpooled = ("record_silence", "record_end", "record_missed")
+    assert [pools.pop(name) for name in unpooled] == [None, None, None]
     assert set(pools.values()) == {response.incidents.op.pool} == {"incidents"}
 
 
@@ -243,6 +247,38 @@ def test_an_unknown_incident_is_named_with_those_there_are(worked: Product) -> N
     config = {"ops": {"acknowledge": {"config": {"incident_id": "nope", "who": "Ada"}}}}
     with pytest.raises(dg.Failure, match="no incident 'nope'; there are: 2026-10-07T"):
         worked.run("acknowledge_incident", run_config=config)
+
+
+def test_a_silence_stands_on_the_pages_of_its_incidents_until_it_is_ended(worked: Product) -> None:
+    config = {"feature_id": "support_chat", "hours": 2.0, "who": "Ada", "why": "a <b>rollout</b>"}
+    worked.run("silence_alerts", run_config={"ops": {"record_silence": {"config": config}}})
+    (silence,) = worked.table("silences")
+    assert silence["until"] - silence["starts_at"] == timedelta(hours=2)
+    assert "Silent until" in page(worked, "infrastructure")
+    assert "a <b>rollout</b>" in page(worked, "infrastructure")
+    assert not (worked.folder / "reports" / f"{incident(worked, 'cost').incident_id}.html").exists()
+    config = {"silence_id": silence["silence_id"], "who": "Bob"}
+    worked.run("end_silence", run_config={"ops": {"record_end": {"config": config}}})
+    assert "Silent until" not in page(worked, "infrastructure")
+    assert len(worked.table("silences")) == 1
+    # Ids that one op hands the next do not stay behind.
+    storage = worked.folder / "home" / "storage"
+    assert not [file for file in storage.rglob("*") if "record" in file.name]
+
+
+def test_a_silence_that_is_refused_is_a_failed_run_that_says_why(worked: Product) -> None:
+    config = {"feature_id": "suport_chat", "hours": 2.0, "who": "Ada", "why": "rollout"}
+    run_config = {"ops": {"record_silence": {"config": config}}}
+    with pytest.raises(MistakeError, match="no 'suport_chat'; there are: support_chat, "):
+        worked.run("silence_alerts", run_config=run_config)
+    assert worked.table("silences") == []
+
+
+def test_a_fault_that_the_monitor_missed_is_kept(worked: Product) -> None:
+    config = {"feature_id": "support_chat", "since": "2026-10-06T03", "what": "rude", "who": "Ada"}
+    worked.run("name_missed_incident", run_config={"ops": {"record_missed": {"config": config}}})
+    (row,) = worked.table("missed_incidents")
+    assert (row["hour"], row["what"], row["who"]) == (2026100603, "rude", "Ada")
 
 
 def test_upkeep_keeps_every_row_and_compacts_files(worked: Product) -> None:

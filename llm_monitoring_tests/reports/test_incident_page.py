@@ -13,6 +13,7 @@ from llm_monitoring.incidents.steps import (
     regression_cases,
     resolve,
 )
+from llm_monitoring.records import Silence
 from llm_monitoring.reports.incident_page import Picture, incident_page, logged, span
 from llm_monitoring.reports.pictures import chart_picture
 from llm_monitoring_tests.incidents.examples import NOW, alert
@@ -173,3 +174,21 @@ def test_long_and_missing_texts_say_so(text: str | None, shown: str) -> None:
 def test_durations_are_told_in_two_units() -> None:
     assert span(timedelta(minutes=59)) == "59 min"
     assert span(timedelta(hours=25, minutes=3)) == "1 d 1 h"
+
+
+def test_a_silence_is_told_with_who_and_why() -> None:
+    incident, alerts = sample(None)
+    silence = Silence(
+        silence_id="s", incident_id=None, feature_id=None, model_id=None, metric=None, layer=None,
+        starts_at=NOW, until=NOW + timedelta(hours=4), who="Ada", why=HOSTILE * 1000,
+        decided_at=NOW,
+    )  # fmt: skip
+    html = incident_page(
+        incident, alerts, [], [], product="p", now=NOW, simulated=False, silences=[silence]
+    )
+    shown = Page(html)
+    assert "Silent until2026-10-20 19:00 UTC: Ada, <script>" in shown.text
+    assert "more characters" in shown.text
+    assert not {"script", "a"} & set(shown.tags)
+    bare = Page(incident_page(incident, alerts, [], [], product="p", now=NOW, simulated=False))
+    assert "Silent" not in bare.text
