@@ -15,6 +15,7 @@ from llm_monitoring.alerts.data import (
     find_low_coverage,
     find_missing_windows,
     find_rejects,
+    unscored_counts,
 )
 from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
 from llm_monitoring.alerts.episodes import SEVERITIES, Episode, severity_of
@@ -40,9 +41,12 @@ from llm_monitoring.alerts.reconcile import (
 )
 from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
+from llm_monitoring.alerts.shares import POOLED_HOURS, Counted
 
 __all__ = [
+    "POOLED_HOURS",
     "SEVERITIES",
+    "Counted",
     "DataFinding",
     "Episode",
     "FailedCharts",
@@ -76,4 +80,5 @@ __all__ = [
     "severity_of",
     "text_of",
     "undeliverable",
+    "unscored_counts",
 ]

@@ -1,12 +1,12 @@
 """Check results by hour, as the user interface shows them, after single runs and after ranges."""
 
 import gzip
-from collections import defaultdict
 from dataclasses import replace
 
 import dagster as dg
 import pytest
 
+from llm_monitoring.alerts import find_low_coverage, unscored_counts
 from llm_monitoring.defs.assets import windows
 from llm_monitoring.defs.assets.judging import COVERAGE
 from llm_monitoring.defs.assets.requests import KEPT, PRICES, REJECTS
@@ -91,12 +91,12 @@ def test_a_result_stands_for_one_materialisation_only(product: Product) -> None:
 
 
 def test_too_few_scores_fail_their_hour_by_the_configured_share(product: Product) -> None:
-    by_hour = defaultdict(list)
-    for row in product.table("judgements"):
-        hour = hours_between(START, row["hour"])
-        by_hour[hour].append(row["unscored_reason"] is None)
-    poor = [hour for hour, scored in by_hour.items() if sum(scored) < 0.8 * len(scored)]
-    assert _failed(product, COVERAGE, "judgements") == sorted(poor)
+    rows = product.monitoring.lake.rows("window_metrics", "metric = 'unscored_rate'")
+    # The alert and the check find the same.
+    found = find_low_coverage(unscored_counts(rows), 0.8)
+    poor = sorted({hours_between(START, finding.hour) for finding in found})
+    assert poor
+    assert _failed(product, COVERAGE, "judgements") == poor
     lenient = {"control": {"minimum_judge_coverage_ratio": 0.0}}
     product.with_settings("lenient", lenient).run_hours(poor[0], poor[0] + 1)
     assert poor[0] not in _failed(product, COVERAGE, "judgements")

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from llm_monitoring.stats.baselines import Array, Row
 from llm_monitoring.stats.charts.chart import Chart, Point, Side
+from llm_monitoring.stats.proportions import chance_of_at_least
 
 Flags = NDArray[np.bool_]
 CLEARED = 0.05  # so unlikely must the windows on the good side be, were the rate still half as bad
@@ -190,14 +190,14 @@ class _Line:
         """At the line itself, so many events, or so few."""
         if self.significance is None:
             return np.zeros(np.shape(events), bool)
-        tail = _at_least if self.sign > 0 else _at_most
+        tail = chance_of_at_least if self.sign > 0 else _at_most
         return tail(events, rows, np.asarray(self.at)) <= self.significance
 
     def _is_cleared(self, level: Array, events: Array, rows: Array) -> Flags:
         """The good windows would be unlikely halfway between the line and the alarm's level."""
         if self.significance is None:
             return np.ones(np.shape(events), bool)
-        tail = _at_most if self.sign > 0 else _at_least
+        tail = _at_most if self.sign > 0 else chance_of_at_least
         return tail(events, rows, (level + self.at) / 2) <= CLEARED
 
     def _still_beyond(self, window: _Window, events: Array, rows: Array) -> Flags:
@@ -218,12 +218,5 @@ def _share(events: Array, rows: Array) -> Array:
     return events / np.maximum(rows, 1.0)
 
 
-def _at_least(events: Array, rows: Array, rate: Array) -> Array:
-    """P(X >= events) of rows with this rate."""
-    tail = special.betainc(np.maximum(events, 1), np.maximum(rows - events, 0) + 1, rate)
-    return np.where(events > 0, tail, 1.0)
-
-
 def _at_most(events: Array, rows: Array, rate: Array) -> Array:
-    """P(X <= events) of rows with this rate."""
-    return _at_least(rows - events, rows, 1 - rate)
+    return chance_of_at_least(rows - events, rows, 1 - rate)
