@@ -79,7 +79,7 @@ def _data_findings(
 ) -> list[alerting.DataFinding]:
     busy = lake.query("busy_features", hours=hours, since=hours[0]).to_pylist()
     # What is too many is told by the hour and the day up to it.
-    counted = (shift(hours[0], 1 - alerting.POOLED_HOURS), hours[1])
+    counted = (_a_day_before(hours[0]), hours[1])
     reads = lake.rows("source_reads", hours=counted)
     unscored = lake.rows("window_metrics", "metric = 'unscored_rate'", hours=counted)
     control = settings.control
@@ -98,6 +98,11 @@ def _data_findings(
         *(found for found in shares if found.hour >= hours[0]),
         *(found for found in alerting.find_drops(dropped) if found.hour >= hours[0]),
     ]
+
+
+def _a_day_before(hour: int) -> int:
+    """First hour that is counted together with this one; 0 stays the beginning of all."""
+    return shift(hour, 1 - alerting.POOLED_HOURS) if hour else hour
 
 
 def accepted_shifts(lake: Lake) -> dict[str, int]:
