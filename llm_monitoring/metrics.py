@@ -38,6 +38,7 @@ class Metric:
         by_model: charted for each model of a feature too.
         minimum_n: rows below which a window says too little to be charted.
         is_volume: it moves in steps by itself: a shift that stays a day is taken as normal.
+        is_share: so many of n rows, each counted once at most: chance is the binomial's.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Metric:
     by_model: bool = False
     minimum_n: int = 1
     is_volume: bool = False
+    is_share: bool = False
 
     @property
     def title(self) -> str:
@@ -75,6 +77,7 @@ def _rate(name: str, layer: Layer, family: Family, event: str, *bad: Direction) 
         n=n,
         stddev=f"sqrt({share} * (1 - {share}) * {n} / nullif({n} - 1, 0))",
         bad=bad,
+        is_share=True,
     )
 
 
@@ -193,6 +196,7 @@ METRICS: tuple[Metric, ...] = (
         stddev="null::double",
         bad=("up", "down"),
         is_volume=True,
+        is_share=True,
     ),
     _rate("error_rate", "infrastructure", "requests", "error is not null", "up"),
     _rate(
@@ -231,6 +235,7 @@ METRICS: tuple[Metric, ...] = (
         n=f"{_RATINGS}::bigint",
         stddev="null::double",
         bad=("down",),
+        is_share=True,
     ),
     _per_request("explicit_feedback_coverage", "thumbs_up + thumbs_down"),
     _per_request("correction_rate", "corrections", "up"),

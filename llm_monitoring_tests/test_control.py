@@ -193,6 +193,40 @@ def test_drawn_lines_apply_to_their_metric_and_feature() -> None:
     assert names(series("refusal_rate"), chosen) == usual
 
 
+def alarms_of_line(metric: str, rows: list[tuple[float | None, int]], **line: object) -> list[bool]:
+    """Of the line monitoring.yaml draws, over windows of (value, n)."""
+    chosen = settings(thresholds=[{"metric": metric, **line}])
+    chart = next(c for c in charts_of(series(metric), chosen) if c.name == "static_threshold")
+    windows = [
+        window(shift(FIRST, i), value, n=n, metric=metric) for i, (value, n) in enumerate(rows)
+    ]
+    return [point.alarm for point in fold(series(metric), chart, windows).points]
+
+
+def test_a_line_takes_shares_by_their_chance_and_other_values_as_they_are() -> None:
+    few: list[tuple[float | None, int]] = [(1 / 10, 10)]
+    assert alarms_of_line("error_rate", few, above=0.05) == [False]
+    assert alarms_of_line("error_rate", few, above=0.05, significance=None) == [True]
+    assert alarms_of_line("error_rate", [(12 / 20, 20)], above=0.05) == [True]
+    # Users may correct one answer more than once: that is no share.
+    assert alarms_of_line("correction_rate", few, above=0.05) == [True]
+    assert alarms_of_line("latency_p95_ms", [(101.0, 1)], above=100) == [True]
+
+
+def test_a_line_below_fires_where_nothing_comes_only_of_counts() -> None:
+    silent: list[tuple[float | None, int]] = [(0.0, 0)]
+    assert alarms_of_line("request_count", silent, below=10, minimum_n=5) == [True]
+    assert alarms_of_line("quality_mean", [(None, 0)], below=3.5) == [False]
+    assert alarms_of_line("explicit_positive_rate", [(None, 0)], below=0.6) == [False]
+
+
+def test_a_line_ends_after_three_windows_by_default() -> None:
+    rows: list[tuple[float | None, int]] = [(11.0, 9), (9.0, 9), (9.0, 9), (9.0, 9)]
+    assert alarms_of_line("latency_p95_ms", rows, above=10) == [True, True, True, False]
+    assert alarms_of_line("latency_p95_ms", rows, above=10, clears_after=1)[1:] == [False] * 3
+    assert not any(alarms_of_line("latency_p95_ms", rows, above=10, for_windows=2))
+
+
 def test_two_lines_on_one_series_are_two_charts() -> None:
     lines = [{"metric": "error_rate", "above": 0.05}, {"metric": "error_rate", "above": 0.2}]
     charts = charts_of(series("error_rate"), settings(thresholds=lines))

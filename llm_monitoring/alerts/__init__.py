@@ -16,6 +16,7 @@ from llm_monitoring.alerts.data import (
     find_low_coverage,
     find_missing_windows,
     find_rejects,
+    unscored_counts,
 )
 from llm_monitoring.alerts.deliveries import FailingChannel, failing_channels
 from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
@@ -33,9 +34,12 @@ from llm_monitoring.alerts.reconcile import (
 )
 from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
+from llm_monitoring.alerts.shares import POOLED_HOURS, Counted
 
 __all__ = [
+    "POOLED_HOURS",
     "SEVERITIES",
+    "Counted",
     "DataFinding",
     "Episode",
     "FailedCharts",
@@ -64,4 +68,5 @@ __all__ = [
     "provider_episodes",
     "reconcile",
     "severity_of",
+    "unscored_counts",
 ]

@@ -15,6 +15,7 @@ from llm_monitoring.alerts.sentences import (
     until_text,
     value_text,
 )
+from llm_monitoring.alerts.shares import Counted, too_many
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
 
 GAP_SHARE = 0.8  # of the busy features that are silent at once: it is their source
@@ -90,18 +91,31 @@ def _gap(hour: int, share: float) -> DataFinding:
 
 
 def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[DataFinding]:
-    """Reads of a source that rejected more than the allowed share of its rows."""
-    return [
-        DataFinding(
+    """Hours in which a source had more than the allowed share of its rows rejected.
+
+    Args:
+        reads: also those of the day before the first hour that is asked about.
+        maximum_ratio: the share that is allowed.
+    """
+    counted = [
+        Counted(
             hour=read.hour,
-            kind="reject_ratio",
             place=f"{read.source}/{read.table}",
-            feature_id=None,
-            value=read.rejected / (read.loaded + read.rejected),
-            limit=maximum_ratio,
+            bad=read.rejected,
+            rows=read.loaded + read.rejected,
         )
         for read in reads
-        if read.rejected > maximum_ratio * (read.loaded + read.rejected)
+    ]
+    return [
+        DataFinding(
+            hour=found.hour,
+            kind="reject_ratio",
+            place=found.place,
+            feature_id=None,
+            value=found.bad / found.rows,
+            limit=maximum_ratio,
+        )
+        for found in too_many(counted, maximum_ratio)
     ]
 
 
@@ -123,29 +137,50 @@ def find_drops(reads: Iterable[SourceRead]) -> list[DataFinding]:
     ]
 
 
-def find_low_coverage(
-    measurements: Iterable[WindowMetric], minimum_ratio: float, minimum_n: int = 5
-) -> list[DataFinding]:
-    """Windows in which the judge scored less than the wanted share of a feature's sample.
+def unscored_counts(measurements: Iterable[WindowMetric]) -> list[Counted]:
+    """Samples and what of them has no score, as window_metrics has them.
 
     Args:
-        measurements: rows of window_metrics; those of other metrics than unscored_rate and of
-            single models are ignored.
-        minimum_ratio: share of the sample that should have a score.
-        minimum_n: smaller samples are too small to tell.
+        measurements: those of other metrics than unscored_rate and of single models are ignored.
+    """
+    return [
+        Counted(hour=row.hour, place=row.feature_id, bad=round(row.value * row.n), rows=row.n)
+        for row in measurements
+        if row.metric == "unscored_rate" and row.model_id is None and row.value is not None
+    ]
+
+
+def find_low_coverage(samples: Iterable[Counted], minimum_ratio: float) -> list[DataFinding]:
+    """Hours in which the judge scored less than the wanted share of a feature's sample.
+
+    Args:
+        samples: of features and hours, and how many have no score; also those of the day before
+            the first hour that is asked about.
+        minimum_ratio: share of a sample that should have a score.
     """
     return [
         DataFinding(
-            hour=row.hour,
+            hour=found.hour,
             kind="judge_coverage",
-            place=row.feature_id,
-            feature_id=row.feature_id,
-            value=1 - row.value,
+            place=found.place,
+            feature_id=found.place,
+            value=1 - found.bad / found.rows,
             limit=minimum_ratio,
         )
-        for row in measurements
-        if row.metric == "unscored_rate" and row.model_id is None and row.n >= minimum_n
-        if row.value is not None and 1 - row.value < minimum_ratio
+        for found in too_many(_summed(samples), 1 - minimum_ratio)
+    ]
+
+
+def _summed(samples: Iterable[Counted]) -> list[Counted]:
+    """One for each hour and place: an hour may have been judged in two epochs."""
+    bad: Counter[tuple[int, str]] = Counter()
+    rows: Counter[tuple[int, str]] = Counter()
+    for sample in samples:
+        bad[sample.hour, sample.place] += sample.bad
+        rows[sample.hour, sample.place] += sample.rows
+    return [
+        Counted(hour=hour, place=place, bad=bad[hour, place], rows=rows[hour, place])
+        for hour, place in rows
     ]
 
 

@@ -48,7 +48,7 @@ def parse_rule(text: str, settings: Settings, budget: float | None = None) -> Ru
 
     Args:
         text: `configured`, a chart's name, or a drawn line such as `error_rate>0.05@20`, which
-            counts windows of 20 rows and more.
+            counts windows of 20 rows and more, each by itself.
         settings: monitoring.yaml.
         budget: false alarms a week over all charts; None: as monitoring.yaml says.
 
@@ -92,9 +92,10 @@ def _drawn_line(text: str) -> Threshold:
     minimum_n = int(parts["n"] or 1)
     if minimum_n < 1:
         raise ValueError(f"rule {text!r}: a window has at least 1 row")
-    if parts["side"] == ">":
-        return Threshold(metric=parts["metric"], above=line, minimum_n=minimum_n)
-    return Threshold(metric=parts["metric"], below=line, minimum_n=minimum_n)
+    # The plain rule that others have: each window by itself, no test, no memory.
+    plain: dict[str, Any] = {"minimum_n": minimum_n, "clears_after": 1, "significance": None}
+    side = "above" if parts["side"] == ">" else "below"
+    return Threshold(metric=parts["metric"], **{side: line}, **plain)
 
 
 def check_metric(name: str) -> None:

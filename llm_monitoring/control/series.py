@@ -120,4 +120,14 @@ def _applies(line: Threshold, series: Series) -> bool:
 
 
 def _line(line: Threshold) -> Chart:
-    return static_threshold(above=line.above, below=line.below, minimum_n=line.minimum_n)
+    """The chart of a line somebody drew, as fits its metric."""
+    metric = BY_NAME[line.metric]
+    return static_threshold(
+        above=line.above,
+        below=line.below,
+        minimum_n=line.minimum_n,
+        for_windows=line.for_windows,
+        clears_after=line.clears_after,
+        significance=line.significance if metric.is_share else None,
+        reads_silence=metric.kind == "count",
+    )

@@ -8,10 +8,12 @@ from typing import Any
 import dagster as dg
 
 from llm_monitoring.alerts.silences import silences_of
+from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.pictures import chart_pictures
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.incidents.evidence import Material, from_json
+from llm_monitoring.incidents.group import shared_models
 from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
@@ -90,7 +92,8 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
         triage_sample=settings.triage_sample,
         suspect_hours=settings.suspect_hours,
     )
-    named = title(incident, members, evidence)
+    models = shared_models(members, models_of_feature(lake, after.last))
+    named = title(incident, members, evidence, models)
     return change_incident(
         lake,
         incident_id,

@@ -4,7 +4,7 @@ import json
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.control import chart_run_length, ticket_margin
-from llm_monitoring.hours import LAST_HOUR
+from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Baseline, ChartPoint
@@ -74,21 +74,31 @@ def _data_findings(
     lake: Lake, settings: Settings, points: list[ChartPoint], hours: tuple[int, int]
 ) -> list[alerting.DataFinding]:
     busy = lake.query("busy_features", hours=hours, since=hours[0]).to_pylist()
-    reads = lake.rows("source_reads", hours=hours)
+    # What is too many is told by the hour and the day up to it.
+    counted = (_a_day_before(hours[0]), hours[1])
+    reads = lake.rows("source_reads", hours=counted)
+    unscored = lake.rows("window_metrics", "metric = 'unscored_rate'", hours=counted)
+    control = settings.control
+    shares = [
+        *alerting.find_rejects(reads, control.maximum_reject_ratio),
+        *alerting.find_low_coverage(
+            alerting.unscored_counts(unscored), control.minimum_judge_coverage_ratio
+        ),
+    ]
     # Told in the hour they were seen to go, however old they are.
     dropped = lake.rows("source_reads", "dropped is not null")
     failed = lake.query("failed_points", hours=hours, since=hours[0]).to_pylist()
-    control = settings.control
     return [
         *alerting.find_failed_charts(alerting.FailedCharts(**row) for row in failed),
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
-        *alerting.find_rejects(reads, control.maximum_reject_ratio),
+        *(found for found in shares if found.hour >= hours[0]),
         *(found for found in alerting.find_drops(dropped) if found.hour >= hours[0]),
-        *alerting.find_low_coverage(
-            lake.rows("window_metrics", "metric = 'unscored_rate'", hours=hours),
-            control.minimum_judge_coverage_ratio,
-        ),
     ]
+
+
+def _a_day_before(hour: int) -> int:
+    """First hour that is counted together with this one; 0 stays the beginning of all."""
+    return shift(hour, 1 - alerting.POOLED_HOURS) if hour else hour
 
 
 def accepted_shifts(lake: Lake) -> dict[str, int]:

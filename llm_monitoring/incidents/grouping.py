@@ -5,11 +5,13 @@ An alert joins an incident when both place and time agree.
 Place: the same feature, or the same model, or (for alerts about neither) the same layer. A provider
 alert also belongs to every feature that uses its model. Whether answers could be judged is no
 matter of cost, of what users say or of what they ask: such alerts stay apart, whatever the time.
+Features that share a model are one place too for one metric that moves the same way in all of them.
 
 Time: the estimated change lies within `join_hours` of the incident's; or the incident is open, of
 the same feature, still out of control when the alert began, and one of its alerts began within
-`join_hours` of it. Probes run once a week, so a provider alert and a feature's alert agree when the
-change lies in the probe's week or in the seven days before it.
+`join_hours` of it. Of other features it lies within `TOGETHER_HOURS` of the earliest that moved so.
+Probes run once a week, so a provider alert and a feature's alert agree when the change lies in the
+probe's week or in the seven days before it.
 
 Within one call the result does not depend on the order of the alerts: they are sorted. Across calls
 it depends on what was already opened in one way: an incident keeps the change time it was opened
@@ -18,10 +20,12 @@ later and would have bridged two incidents joins the nearer one.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from llm_monitoring.hours import HOUR, hour_start, hours_between, week_key, week_start
+from llm_monitoring.incidents.group import Group, Models, change_hour
 from llm_monitoring.records import Alert, Incident
 
 
@@ -34,19 +38,11 @@ class Assignment:
     waiting: tuple[Alert, ...]  # info alerts: they never open an incident
 
 
-@dataclass(slots=True)
-class _Group:
-    change_hour: int
-    last_hour: int | None = None  # set: resolved, so what began later is another cause
-    incident_id: str | None = None
-    members: list[Alert] = field(default_factory=list)
-
-
 def assign(
     alerts: Sequence[Alert],
     incidents: Sequence[Incident],
     join_hours: int,
-    models_of_feature: Mapping[str, Collection[str]],
+    models_of_feature: Models,
 ) -> Assignment:
     """Give every alert without an incident a place.
 
@@ -55,18 +51,19 @@ def assign(
         incidents: all incidents, also resolved ones: an alert that began before such an incident's
             last window is a late one of its cause; one that began later is a new cause.
         join_hours: estimated change times this close are one cause.
-        models_of_feature: models each feature asks for or is answered by; provider alerts need it.
+        models_of_feature: models each feature asks for or is answered by.
 
     Returns:
         The assignment. An alert that an incident lists but that does not know it yet (a run died
         between two writes) is among `joined`.
     """
-    groups = [_known_group(incident, alerts) for incident in incidents]
     homes = {fingerprint: i.incident_id for i in incidents for fingerprint in i.alerts}
+    groups = _known_groups(alerts, incidents, homes, models_of_feature)
     before = {group.incident_id: len(group.members) for group in groups}
-    joined = {
-        i.incident_id: [a for a in alerts if _is_lost(a, homes, i.incident_id)] for i in incidents
-    }
+    joined: dict[str, list[Alert]] = defaultdict(list)
+    for alert in alerts:
+        if alert.incident_id is None and alert.fingerprint in homes:
+            joined[homes[alert.fingerprint]].append(alert)
     new = [a for a in alerts if a.incident_id is None and a.fingerprint not in homes]
     waiting = _place(sorted(new, key=_order), groups, join_hours, models_of_feature)
     for group in groups:
@@ -77,11 +74,6 @@ def assign(
         opened=tuple(tuple(g.members) for g in groups if g.incident_id is None),
         waiting=tuple(waiting),
     )
-
-
-def change_hour(alert: Alert) -> int:
-    """Estimated first window of the change; the first window out of control where unknown."""
-    return alert.first_hour if alert.change_hour is None else alert.change_hour
 
 
 def lead_alert(alerts: Iterable[Alert]) -> Alert:
@@ -101,11 +93,14 @@ def lead_alert(alerts: Iterable[Alert]) -> Alert:
 def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
     """A readable id such as `2026-10-20T14-support_chat-quality`, unique among those taken.
 
+    One that concerns several features from the start is the product's.
+
     Safe as a file name and as a partition key: at most 110 letters, digits, `_`, `.` and `-`, and
     unlike those taken in more than capitals.
     """
     lead = lead_alert(alerts)
-    about = lead.feature_id or lead.model_id or "product"
+    several = len({a.feature_id for a in alerts if a.severity != "info"} - {None}) > 1
+    about = (None if several else lead.feature_id) or lead.model_id or "product"
     name = re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "-", f"{about}-{lead.layer}").strip("-.")[:80]
     key = f"{hour_start(change_hour(lead)):%Y-%m-%dT%H}-{name}"
     number = 2
@@ -117,118 +112,90 @@ def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
     return unique
 
 
-def _known_group(incident: Incident, alerts: Sequence[Alert]) -> _Group:
-    listed = set(incident.alerts)
-    members = [
-        a for a in alerts if a.fingerprint in listed or a.incident_id == incident.incident_id
-    ]
-    return _Group(
-        change_hour=incident.change_hour,
-        last_hour=incident.last_hour if incident.status == "resolved" else None,
-        incident_id=incident.incident_id,
-        members=members,
-    )
-
-
-def _is_lost(alert: Alert, homes: Mapping[str, str], incident_id: str) -> bool:
-    return alert.incident_id is None and homes.get(alert.fingerprint) == incident_id
+def _known_groups(
+    alerts: Sequence[Alert],
+    incidents: Sequence[Incident],
+    homes: Mapping[str, str],
+    models: Models,
+) -> list[Group]:
+    groups = {
+        i.incident_id: Group(
+            change_hour=i.change_hour,
+            last_hour=i.last_hour if i.status == "resolved" else None,
+            incident_id=i.incident_id,
+        )
+        for i in incidents
+    }
+    for alert in alerts:
+        for home in {alert.incident_id, homes.get(alert.fingerprint)} - {None}:
+            if home in groups:
+                groups[home].add(alert, models)
+    return list(groups.values())
 
 
 def _place(
-    alerts: Sequence[Alert],
-    groups: list[_Group],
-    join_hours: int,
-    models_of_feature: Mapping[str, Collection[str]],
+    alerts: Sequence[Alert], groups: list[Group], join_hours: int, models: Models
 ) -> list[Alert]:
     waiting = []
     for alert in alerts:
-        fitting = [g for g in groups if _fits(alert, g, join_hours, models_of_feature)]
+        fitting = [g for g in groups if _fits(alert, g, join_hours, models)]
         if fitting:
-            _join(alert, min(fitting, key=lambda g: _preference(alert, g)))
+            _join(alert, min(fitting, key=lambda g: _preference(alert, g)), models)
         elif alert.severity == "info":
             waiting.append(alert)
         else:
-            groups.append(_Group(change_hour=change_hour(alert), members=[alert]))
+            groups.append(Group(change_hour=change_hour(alert)))
+            groups[-1].add(alert, models)
     return waiting
 
 
-def _join(alert: Alert, group: _Group) -> None:
+def _join(alert: Alert, group: Group, models: Models) -> None:
     # A probe knows only its week: the first alert of a feature says when the change was.
     if alert.layer != "provider" and all(m.layer == "provider" for m in group.members):
         group.change_hour = change_hour(alert)
-    group.members.append(alert)
+    group.add(alert, models)
 
 
-def _fits(
-    alert: Alert,
-    group: _Group,
-    join_hours: int,
-    models_of_feature: Mapping[str, Collection[str]],
-) -> bool:
-    # Info alerts join but never lead others in: a chain of them would swallow unrelated causes.
-    members = [m for m in group.members if m.severity != "info"]
+def _fits(alert: Alert, group: Group, join_hours: int, models: Models) -> bool:
     if group.last_hour is not None and alert.first_hour > group.last_hour:
         return False
-    if alert.layer == "provider" or all(m.layer == "provider" for m in members):
-        return _fits_a_probe(alert, group, members, models_of_feature)
-    near = abs(hours_between(group.change_hour, change_hour(alert))) <= join_hours
-    if near and any(_same_place(alert, member) for member in members):
+    if alert.layer == "provider" or group.is_of_probes:
+        return _fits_a_probe(alert, group, models)
+    same_place = list(group.of_same_place(alert))
+    if same_place and abs(hours_between(group.change_hour, change_hour(alert))) <= join_hours:
         return True
-    return group.last_hour is None and _overlaps(alert, members, join_hours)
+    if group.moves_together(alert, models):
+        return True
+    return group.last_hour is None and _overlaps(alert, same_place, join_hours)
 
 
-def _same_place(one: Alert, other: Alert) -> bool:
-    if _unrelated(one, other) or _unrelated(other, one):
-        return False
-    if one.feature_id is None and one.model_id is None:
-        return other.feature_id is None and other.model_id is None and one.layer == other.layer
-    same_feature = one.feature_id is not None and one.feature_id == other.feature_id
-    same_model = one.model_id is not None and one.model_id == other.model_id
-    return same_feature or same_model
-
-
-def _unrelated(one: Alert, other: Alert) -> bool:
-    return one.metric in UNJUDGED and other.layer in NOT_JUDGED
-
-
-def _overlaps(alert: Alert, members: Sequence[Alert], join_hours: int) -> bool:
-    same = [
-        m for m in members if _same_place(alert, m) and m.feature_id == alert.feature_id is not None
-    ]
+def _overlaps(alert: Alert, same_place: Sequence[Alert], join_hours: int) -> bool:
+    same = [m for m in same_place if m.feature_id == alert.feature_id is not None]
     return any(alert.first_hour <= m.last_hour for m in same) and any(
         abs(hours_between(m.first_hour, alert.first_hour)) <= join_hours for m in same
     )
 
 
-def _fits_a_probe(
-    alert: Alert,
-    group: _Group,
-    members: Sequence[Alert],
-    models_of_feature: Mapping[str, Collection[str]],
-) -> bool:
+def _fits_a_probe(alert: Alert, group: Group, models: Models) -> bool:
     if alert.layer == "provider":
-        return any(_explains(alert, m, group.change_hour, models_of_feature) for m in members)
-    return any(_explains(m, alert, change_hour(alert), models_of_feature) for m in members)
+        return any(_explains(alert, m, group.change_hour, models) for m in group.leading)
+    return any(_explains(m, alert, change_hour(alert), models) for m in group.leading)
 
 
-def _explains(
-    probe: Alert, other: Alert, change: int, models_of_feature: Mapping[str, Collection[str]]
-) -> bool:
+def _explains(probe: Alert, other: Alert, change: int, models: Models) -> bool:
     if other.layer == "provider":
         return probe.model_id == other.model_id and _same_week(probe.first_hour, other.first_hour)
     return (
         other.layer in PROVIDER_MOVES
-        and _uses(other, probe.model_id, models_of_feature)
+        and _uses(other, probe.model_id, models)
         and _in_probe_week(probe, change)
     )
 
 
-def _uses(
-    alert: Alert, model_id: str | None, models_of_feature: Mapping[str, Collection[str]]
-) -> bool:
+def _uses(alert: Alert, model_id: str | None, models: Models) -> bool:
     if alert.model_id is not None and alert.model_id == model_id:
         return True
-    return alert.feature_id is not None and model_id in models_of_feature.get(alert.feature_id, ())
+    return alert.feature_id is not None and model_id in models.get(alert.feature_id, ())
 
 
 def _in_probe_week(probe: Alert, change: int) -> bool:
@@ -238,7 +205,7 @@ def _in_probe_week(probe: Alert, change: int) -> bool:
     return start - 168 * HOUR <= hour_start(change) < start + 168 * HOUR
 
 
-def _preference(alert: Alert, group: _Group) -> tuple[int, int, int, str]:
+def _preference(alert: Alert, group: Group) -> tuple[int, int, int, str]:
     if alert.layer == "provider":
         layers = [_rank(PROVIDER_MOVES, m.layer) for m in group.members]
         # Most recent first week: a change in the probe's own week beats one of the week before.
@@ -274,6 +241,4 @@ LEADING_METRICS = (
     "quality_mean", "correctness_mean", "flag_rate", "error_rate", "avg_cost_per_request_usd",
     "unexpected_language_rate", "novelty_rate",
 )  # fmt: skip
-UNJUDGED = ("unscored_rate", "judge_coverage")
-NOT_JUDGED = ("cost", "satisfaction", "inputs")
 PROVIDER_MOVES = ("quality", "cost", "satisfaction", "infrastructure")

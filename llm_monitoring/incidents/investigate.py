@@ -1,9 +1,10 @@
 """All findings of an incident at once, and the sentence it is called by."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Evidence, Material, Scope
+from llm_monitoring.incidents.group import UNJUDGED
 from llm_monitoring.incidents.grouping import lead_alert
 from llm_monitoring.incidents.isolate.ranking import suspects
 from llm_monitoring.incidents.isolate.scoring import Question
@@ -49,21 +50,54 @@ def investigate(
     )
 
 
-def title(incident: Incident, alerts: Sequence[Alert], evidence: Evidence) -> str:
+def title(
+    incident: Incident,
+    alerts: Sequence[Alert],
+    evidence: Evidence,
+    models: Collection[str] = (),
+) -> str:
     """What happened, in one sentence.
 
     Such as: Quality of support_chat fell: mean 4.3 -> 3.4 since Tue 20 Oct 10:00 UTC; the provider
     changed
+
+    Args:
+        models: that all its features use, by the names asked for and answered with.
     """
     lead = lead_alert(alerts)
-    about = incident.feature_id or lead.feature_id or incident.model_id or "the product"
-    more = len({a.feature_id for a in alerts if a.feature_id}) - 1
-    about = f"{about} and {more} more" if more > 0 and incident.feature_id is None else about
+    about = _about(incident, alerts, lead) + _on(alerts, lead, models)
     what, unit = TITLES.get(lead.metric, (lead.metric.replace("_", " "), ""))
     moved = _moved(evidence.scope, lead)
     since = _since(incident.change_hour)
     because = _because(evidence)
     return f"{what} of {about} {moved}{_numbers(evidence.scope, lead, unit)} since {since}{because}"
+
+
+def _about(incident: Incident, alerts: Sequence[Alert], lead: Alert) -> str:
+    """The feature, how many features the leading metric moved of, or the model."""
+    moved = _moved_alike(alerts, lead)
+    if len(moved) > 1:
+        return f"{len(moved)} features"
+    about = incident.feature_id or lead.feature_id or incident.model_id or "the product"
+    more = len({a.feature_id for a in alerts if a.feature_id}) - 1
+    return f"{about} and {more} more" if more > 0 and incident.feature_id is None else about
+
+
+def _on(alerts: Sequence[Alert], lead: Alert, models: Collection[str]) -> str:
+    """The model several features share; nothing: they share none, or more than one.
+
+    A model that answers by a longer name than it was asked by, such as `lark-2026-05-01`, is one.
+    """
+    if len(_moved_alike(alerts, lead)) < 2 or lead.metric in UNJUDGED or not models:
+        return ""
+    asked = min(models, key=lambda name: (len(name), name))
+    return f" on {asked}" if all(name.startswith(asked) for name in models) else ""
+
+
+def _moved_alike(alerts: Sequence[Alert], lead: Alert) -> set[str]:
+    """Features whose metric moved as the leading one's did."""
+    movement = (lead.metric, lead.direction)
+    return {a.feature_id for a in alerts if a.feature_id and (a.metric, a.direction) == movement}
 
 
 def _question(

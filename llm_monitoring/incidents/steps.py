@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.incidents.evidence import Evidence, StepDone, TriageItem, from_json, to_json
-from llm_monitoring.incidents.grouping import SEVERITIES, change_hour, incident_key, lead_alert
+from llm_monitoring.incidents.group import change_hour
+from llm_monitoring.incidents.grouping import SEVERITIES, incident_key, lead_alert
 from llm_monitoring.records import Alert, Incident, RegressionCase
 
 

@@ -158,6 +158,10 @@ class Threshold(Strict):
     above: float | None = None
     below: float | None = None
     minimum_n: int = Field(1, ge=1)
+    for_windows: int = Field(1, ge=1)  # windows in a row beyond the line before it is an alarm
+    clears_after: int = Field(3, ge=1)  # windows in a row on the good side before it is over
+    # Of a share of rows: chance at the line itself below which it is beyond it; None: as it is.
+    significance: float | None = Field(0.001, gt=0, lt=1)
     severity: Literal["page", "ticket"] = "page"
 
     @model_validator(mode="after")

@@ -6,8 +6,8 @@ from functools import lru_cache
 from math import comb, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtri
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betainc, ndtri
 
 from llm_monitoring.stats.permutation import two_sided_p_value
 
@@ -45,6 +45,25 @@ def wilson_interval(successes: int, trials: int, level: float = 0.95) -> Interva
     half = sqrt(z2 * (rate * (1 - rate) / trials + z2 / (4 * trials**2)))
     scale = 1 + z2 / trials
     return Interval(max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale))
+
+
+def chance_of_at_least(
+    events: ArrayLike, trials: ArrayLike, rate: ArrayLike
+) -> NDArray[np.float64]:
+    """Exact chance of so many events or more, where each trial is one with this rate.
+
+    Args:
+        events: [] or [n], 0 <= events <= trials.
+        trials: the same.
+        rate: the same, in [0, 1].
+
+    Error:
+        None of independent trials. Events that come in clusters are likelier than it says.
+    """
+    x = np.asarray(events, float)
+    more = np.maximum(np.asarray(trials, float) - x, 0) + 1
+    tail = betainc(np.maximum(x, 1), more, np.asarray(rate, float))
+    return np.where(x > 0, tail, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

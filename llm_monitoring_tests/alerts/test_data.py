@@ -1,5 +1,7 @@
 """Episodes of trouble with the data themselves."""
 
+from dataclasses import replace
+
 import pytest
 
 from llm_monitoring import hours
@@ -14,6 +16,7 @@ from llm_monitoring.alerts import (
     find_low_coverage,
     find_missing_windows,
     find_rejects,
+    unscored_counts,
 )
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
@@ -138,9 +141,9 @@ def test_a_gap_pages_once_and_says_how_much_is_silent() -> None:
 # --------------------------------------------------------------------------- rejects, coverage
 
 
-def _read(loaded: int, rejected: int) -> SourceRead:
+def _read(loaded: int, rejected: int, offset: int = 0) -> SourceRead:
     return SourceRead(
-        hour=START,
+        hour=hours.shift(START, offset),
         table="raw_requests",
         source="logs",
         loaded=loaded,
@@ -152,11 +155,35 @@ def _read(loaded: int, rejected: int) -> SourceRead:
 
 
 def test_a_source_may_reject_its_share_and_no_more() -> None:
-    assert find_rejects([_read(99, 1), _read(0, 0)], 0.01) == []
-    (finding,) = find_rejects([_read(98, 2)], 0.01)
-    assert finding.value == pytest.approx(0.02)
+    assert find_rejects([_read(990, 10), _read(0, 0, 1)], 0.01) == []
+    (finding,) = find_rejects([_read(96, 6)], 0.01)
+    assert finding.value == pytest.approx(6 / 102)
     (episode,) = data_episodes([finding], newest_hour=START)
-    assert "2.0 % of the rows of logs/raw_requests rejected (limit 1.0 %)" in episode.summary
+    assert "5.9 % of the rows of logs/raw_requests rejected (limit 1.0 %)" in episode.summary
+
+
+def test_one_rejected_row_of_two_is_chance_and_all_of_them_are_not() -> None:
+    assert find_rejects([_read(1, 1)], 0.01) == []
+    assert find_rejects([_read(0, 1)], 0.01) == []
+    assert [f.value for f in find_rejects([_read(0, 2)], 0.01)] == [1.0]
+    assert [f.hour for f in find_rejects([_read(0, 1, i) for i in range(3)], 0.01)] == [
+        hours.shift(START, 1), hours.shift(START, 2),
+    ]  # fmt: skip
+    # One bad row a day of a product with fifteen rows a day.
+    sparse = [_read(1, int(i % 24 == 0), i) for i in range(0, 24 * 14, 2)]
+    assert find_rejects(sparse, 0.01) == []
+
+
+def test_a_little_too_many_every_hour_are_found_within_a_day_and_are_over_when_they_stop() -> None:
+    reads = [_read(196, 4, i) for i in range(20)] + [_read(200, 0, i) for i in range(20, 40)]
+    found = [hours.hours_between(START, finding.hour) for finding in find_rejects(reads, 0.01)]
+    assert 1 < found[0] < 12
+    assert found == list(range(found[0], 20))
+
+
+def test_where_none_may_be_rejected_one_is_too_many() -> None:
+    assert len(find_rejects([_read(99, 1), _read(99, 0, 1)], 0.0)) == 1
+    assert find_rejects([_read(0, 50)], 1.0) == []
 
 
 def _unscored(value: float | None, n: int = 40, model_id: str | None = None) -> WindowMetric:
@@ -173,11 +200,21 @@ def _unscored(value: float | None, n: int = 40, model_id: str | None = None) -> 
 
 
 def test_low_coverage_is_found_where_the_sample_can_tell() -> None:
-    fine = [_unscored(0.2), _unscored(0.9, n=4), _unscored(None, n=0), _unscored(0.9, model_id="m")]
-    assert find_low_coverage(fine, 0.8) == []
-    (finding,) = find_low_coverage([_unscored(0.6)], 0.8)
+    for fine in (
+        _unscored(0.2), _unscored(1.0, n=4), _unscored(0.5, n=2), _unscored(None, n=0),
+        _unscored(0.9, model_id="m"),
+    ):  # fmt: skip
+        assert find_low_coverage(unscored_counts([fine]), 0.8) == []
+    assert len(find_low_coverage(unscored_counts([_unscored(1.0, n=5)]), 0.8)) == 1
+    (finding,) = find_low_coverage(unscored_counts([_unscored(0.6)]), 0.8)
     (episode,) = data_episodes([finding], newest_hour=START)
     assert "only 40.0 % of the sample of support_chat scored" in episode.summary
+
+
+def test_of_an_hour_judged_in_two_epochs_the_samples_are_counted_together() -> None:
+    both = [_unscored(1.0, n=3), replace(_unscored(1.0, n=2), epoch="e2")]
+    (finding,) = find_low_coverage(unscored_counts(both), 0.8)
+    assert finding.value == 0
 
 
 def _finding(offset: int, place: str = "a") -> DataFinding:

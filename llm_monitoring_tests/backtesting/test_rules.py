@@ -51,6 +51,8 @@ def test_a_drawn_line_watches_its_metric_and_nothing_else(text: str, expected: l
 def test_a_line_counts_windows_of_so_many_rows() -> None:
     (line,) = parse_rule("error_rate>0.05@20", settings()).settings.control.thresholds
     assert (line.metric, line.above, line.below, line.minimum_n) == ("error_rate", 0.05, None, 20)
+    # It stands for what others do: each window by itself.
+    assert (line.for_windows, line.clears_after, line.significance) == (1, 1, None)
     (line,) = parse_rule("quality_mean<3.5", settings()).settings.control.thresholds
     assert (line.above, line.below, line.minimum_n) == (None, 3.5, 1)
 

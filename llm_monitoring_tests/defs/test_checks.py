@@ -1,12 +1,12 @@
 """Check results by hour, as the user interface shows them, after single runs and after ranges."""
 
 import gzip
-from collections import defaultdict
 from dataclasses import replace
 
 import dagster as dg
 import pytest
 
+from llm_monitoring.alerts import find_low_coverage, unscored_counts
 from llm_monitoring.defs.assets import windows
 from llm_monitoring.defs.assets.judging import COVERAGE
 from llm_monitoring.defs.assets.requests import KEPT, PRICES, REJECTS
@@ -90,16 +90,21 @@ def test_a_result_stands_for_one_materialisation_only(product: Product) -> None:
     assert statuses[partition(4)] == "SUCCEEDED"
 
 
-def test_too_few_scores_fail_their_hour_by_the_configured_share(product: Product) -> None:
-    by_hour = defaultdict(list)
-    for row in product.table("judgements"):
-        hour = hours_between(START, row["hour"])
-        by_hour[hour].append(row["unscored_reason"] is None)
-    poor = [hour for hour, scored in by_hour.items() if sum(scored) < 0.8 * len(scored)]
-    assert _failed(product, COVERAGE, "judgements") == sorted(poor)
-    lenient = {"control": {"minimum_judge_coverage_ratio": 0.0}}
-    product.with_settings("lenient", lenient).run_hours(poor[0], poor[0] + 1)
-    assert poor[0] not in _failed(product, COVERAGE, "judgements")
+def test_too_few_scores_fail_the_hours_that_the_alerts_find(product: Product) -> None:
+    rows = product.monitoring.lake.rows("window_metrics", "metric = 'unscored_rate'")
+
+    def found(minimum: float) -> list[int]:
+        findings = find_low_coverage(unscored_counts(rows), minimum)
+        return sorted({hours_between(START, finding.hour) for finding in findings})
+
+    assert _failed(product, COVERAGE, "judgements") == found(0.8)
+    # One unscored answer is too many where none is allowed.
+    poor = found(1.0)
+    strict = {"control": {"minimum_judge_coverage_ratio": 1.0}}
+    first, last = poor[0], poor[0] + 2
+    product.with_settings("strict", strict).run_hours(first, last)
+    expected = [hour for hour in poor if hour <= last]
+    assert _failed(product, COVERAGE, "judgements") == expected
 
 
 def _failed(product: Product, check: str, asset: str = "control_charts") -> list[int]:

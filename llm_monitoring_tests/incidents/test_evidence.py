@@ -245,6 +245,24 @@ def test_a_silent_provider_swap_is_named_though_the_ledger_is_silent() -> None:
     )
 
 
+def test_a_title_of_several_features_names_the_model_they_share() -> None:
+    failed = [
+        alert(name, feature_id=name, layer="infrastructure", metric="error_rate", direction="up")
+        for name in ("a", "b", "c")
+    ]
+    late = alert("late", feature_id="d", metric="latency_p95_ms", layer="infrastructure")
+    before = Material(windows=1, requests=stream(CHANGE - timedelta(days=7), 1, 40))
+    after = Material(windows=1, requests=stream(CHANGE, 1, 40, error="HTTP 503"))
+    opened = open_incident([*failed, late], set(), NOW)
+    evidence = investigate(opened, [*failed, late], before=before, after=after, changes=[])
+
+    def named(*models: str) -> str:
+        return title(opened, [*failed, late], evidence, models).partition(" since")[0]
+
+    assert named("lark", "lark-2026-05-01") == "Error rate of 3 features on lark rose: 0.0% -> 100%"
+    assert named("lark", "wren") == named() == "Error rate of 3 features rose: 0.0% -> 100%"
+
+
 def test_the_nearest_fitting_ledger_entry_leads_its_neighbours() -> None:
     changes = [
         change("far", CHANGE - 30 * HOUR),

@@ -1,7 +1,9 @@
 import random
 import re
+import time
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -40,7 +42,7 @@ def test_alerts_of_one_feature_with_near_change_times_are_one_incident() -> None
 
 
 def test_alerts_of_two_features_without_a_common_model_are_two_incidents() -> None:
-    other = at("b", 0, feature_id="product_search")
+    other = at("b", 0, feature_id="order_summary")
     assert len(grouped([at("a", 0), other]).opened) == 2
 
 
@@ -48,6 +50,108 @@ def test_alerts_that_share_a_model_are_one_incident() -> None:
     one = at("a", 0, model_id="lark-2")
     other = at("b", 1, feature_id="product_search", model_id="lark-2")
     assert len(grouped([one, other]).opened) == 1
+
+
+SHOP = {f"feature-{i}": {"gpt-x"} for i in range(300)}
+
+
+def outage(features: int, metric: str = "error_rate", **fields: object) -> list[Alert]:
+    """One metric of so many features on one model, with estimates an hour or two apart."""
+    return [
+        at(f"{metric}-{i}", i % 3, feature_id=f"feature-{i}", layer="infrastructure",
+           metric=metric, **{"direction": "up"} | fields)
+        for i in range(features)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("features", [2, 12, 300])
+def test_an_outage_of_a_provider_is_one_incident_whatever_runs_on_it(features: int) -> None:
+    alerts = outage(features) + outage(features, "latency_p95_ms")
+    assert [len(g) for g in assign(alerts, [], 12, SHOP).opened] == [2 * features]
+
+
+def test_features_that_fall_silent_together_are_one_incident() -> None:
+    silent = outage(5, "missing_windows", direction="down")
+    assert [len(g) for g in assign(silent, [], 12, SHOP).opened] == [5]
+
+
+def test_nine_hundred_alerts_are_grouped_in_a_moment() -> None:
+    metrics = ("error_rate", "latency_p95_ms", "quality_mean")
+    alerts = [alert for metric in metrics for alert in outage(300, metric)]
+    began = time.perf_counter()
+    assert len(assign(alerts, [], 12, SHOP).opened) == 1
+    assert len(assign(alerts, [], 12, {name: {name} for name in SHOP}).opened) == 300
+    assert time.perf_counter() - began < 10  # about 1 s; 14 s where each was held against each
+
+
+def test_two_faults_on_one_model_are_two_incidents() -> None:
+    quality = at("q", 0, feature_id="feature-1")
+    latency = at(
+        "l", 1, feature_id="feature-2", layer="infrastructure", metric="latency_p95_ms",
+        direction="up",
+    )  # fmt: skip
+    assert len(assign([quality, latency], [], 12, SHOP).opened) == 2
+    # Nor is one metric that rises here and falls there one cause.
+    rise, fall = (at(side, 0, feature_id=f"on-{side}", direction=side) for side in ("up", "down"))
+    assert len(assign([rise, fall], [], 12, {"on-up": {"m"}, "on-down": {"m"}}).opened) == 2
+
+
+def test_one_metric_on_one_model_hours_later_is_another_cause() -> None:
+    later = at("later", 6, feature_id="feature-9", layer="infrastructure", metric="error_rate",
+               direction="up")  # fmt: skip
+    assert sorted(len(g) for g in assign([*outage(3), later], [], 12, SHOP).opened) == [1, 3]
+
+
+def test_a_chain_of_changes_two_hours_apart_is_not_one_cause() -> None:
+    chain = [replace(one, change_hour=shift(CHANGE_HOUR, 2 * i)) for i, one in enumerate(outage(8))]
+    # Each group reaches three hours from its first.
+    assert [len(g) for g in assign(chain, [], 12, SHOP).opened] == [2, 2, 2, 2]
+
+
+def test_features_join_over_a_model_that_all_of_them_use() -> None:
+    models = {"feature-0": {"a"}, "feature-1": {"a", "b"}, "feature-2": {"b"}}
+    groups = assign([replace(o, change_hour=CHANGE_HOUR) for o in outage(3)], [], 12, models).opened
+    assert sorted(len(g) for g in groups) == [1, 2]
+
+
+def test_info_alerts_lead_no_other_feature_in() -> None:
+    info = [replace(one, severity="info") for one in outage(2)]
+    other = replace(outage(3)[2], severity="page")
+    result = assign([*info, other], [], 12, SHOP)
+    assert [len(g) for g in result.opened] == [3]  # they join what is grave
+    assert assign(info, [], 12, SHOP).waiting == tuple(info)
+    apart = at("q", 0, feature_id="feature-0")
+    led = replace(info[1], feature_id="feature-0")
+    assert len(assign([apart, led, other], [], 12, SHOP).opened) == 2
+
+
+def test_an_outage_that_reaches_further_features_later_grows_its_incident() -> None:
+    first, more = outage(12)[:4], outage(12)[4:]
+    incident = open_incident(first, set(), NOW)
+    held = [replace(one, incident_id=incident.incident_id) for one in first]
+    result = assign([*held, *more], [incident], 12, SHOP)
+    assert len(result.joined[incident.incident_id]) == 8
+    assert result.opened == ()
+
+
+def test_answers_that_stay_unscored_everywhere_are_one_incident_whatever_the_models() -> None:
+    unscored = outage(5, "judge_coverage", direction="down")
+    models = {f"feature-{i}": {f"model-{i}"} for i in range(5)}
+    assert [len(g) for g in assign(unscored, [], 12, models).opened] == [5]
+
+
+def test_rows_that_several_sources_reject_or_drop_at_once_are_one_incident() -> None:
+    rows = [
+        at(f"{metric}-{source}", source, layer="data", metric=metric, feature_id=None)
+        for metric in ("rows_dropped", "reject_ratio")
+        for source in range(3)
+    ]
+    assert [len(g) for g in grouped(rows).opened] == [6]
+
+
+def test_an_incident_of_several_features_bears_the_name_of_the_product() -> None:
+    assert incident_key(outage(12), set()) == "2026-10-20T10-product-infrastructure"
+    assert incident_key(outage(1), set()) == "2026-10-20T10-feature-0-infrastructure"
 
 
 def test_a_change_far_from_the_incidents_is_another_incident() -> None:
@@ -151,19 +255,24 @@ def test_nothing_is_done_twice() -> None:
     assert grouped([held], [incident]) == Assignment(joined={}, opened=(), waiting=())
 
 
-@given(
-    hours=st.lists(st.integers(-80, 80), min_size=1, max_size=9),
-    severities=st.lists(st.sampled_from(["page", "ticket", "info"]), min_size=9, max_size=9),
-    layers=st.lists(st.sampled_from(["quality", "inputs", "provider"]), min_size=9, max_size=9),
-    seed=st.integers(0, 99),
+KINDS = st.tuples(
+    st.integers(-80, 80),
+    st.sampled_from(["page", "ticket", "info"]),
+    st.sampled_from(["quality", "inputs", "provider"]),
+    st.sampled_from([*MODELS]),
+    st.sampled_from([None, "lark-2"]),
 )
+
+
+@given(kinds=st.lists(KINDS, min_size=1, max_size=9), seed=st.integers(0, 99))
 def test_the_order_of_the_alerts_changes_nothing_and_none_is_lost(
-    hours: list[int], severities: list[str], layers: list[str], seed: int
+    kinds: list[tuple[int, str, str, str, str | None]], seed: int
 ) -> None:
     alerts = [
-        at(f"f{i}", h, severity=severities[i], layer=layers[i], model_id="lark-2")
-        for i, h in enumerate(hours)
-    ]
+        at(f"f{i}", hour, severity=severity, layer=layer, feature_id=feature,
+           model_id="lark-2" if layer == "provider" else model)
+        for i, (hour, severity, layer, feature, model) in enumerate(kinds)
+    ]  # fmt: skip
     shuffled = random.Random(seed).sample(alerts, len(alerts))
     one, other = grouped(alerts), grouped(shuffled)
     assert one == other

@@ -1,5 +1,6 @@
 """Whatever the order in which hours are materialised, the table is the fold over all of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,3 +169,16 @@ def test_a_series_that_has_ended_is_not_folded_again(
     materialise(lake, ended, hour(HOURS - 1), hour(HOURS - 1))
     assert all(count == 0 for model_id, count in folded if model_id)
     assert stored(lake) == expected(ended)
+
+
+def test_a_line_whose_state_an_earlier_version_left_is_folded_anew(lake: Lake) -> None:
+    rows = all_windows()
+    materialise(lake, rows, FIRST, hour(389))
+    older = [
+        replace(point, state=point.state[:2], alarm=False)
+        for point in stored(lake).values()
+        if point.chart == "static_threshold"
+    ]
+    lake.replace_hours("control_charts", older, FIRST, hour(389), {"chart_id": [older[0].chart_id]})
+    materialise(lake, rows, hour(390), hour(HOURS - 1))
+    assert stored(lake) == expected(rows)

@@ -11,7 +11,7 @@ from llm_monitoring.records import WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.pipeline.small_product import SmallProduct, request, signal
 
-LINE = {"metric": "explicit_positive_rate", "below": 0.6}
+LINE = {"metric": "explicit_positive_rate", "below": 0.6, "clears_after": 1, "significance": None}
 
 
 @pytest.fixture

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import binom, binomtest, fisher_exact
 
 from llm_monitoring.stats.proportions import (
     Stratum,
+    chance_of_at_least,
     least_pass_rate_p_value,
     pass_rate_power,
     stratified_pass_rate_test,
@@ -133,3 +134,11 @@ def test_false_alarms_stay_below_the_significance_although_flaky_strata_were_lef
         ]
         alarms += stratified_pass_rate_test(strata, steady).p_value <= 0.01
     assert alarms / runs <= 0.01 + 3 * (0.01 * 0.99 / runs) ** 0.5
+
+
+def test_the_chance_of_so_many_events_is_the_binomial_tail() -> None:
+    for trials in (1, 2, 20, 500):
+        for rate in (0.0, 0.01, 0.5, 1.0):
+            events = np.arange(trials + 1)
+            expected = binom.sf(events - 1, trials, rate)
+            assert chance_of_at_least(events, trials, rate) == pytest.approx(expected, abs=1e-12)

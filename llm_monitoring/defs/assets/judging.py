@@ -8,11 +8,13 @@ from typing import Any
 import dagster as dg
 
 from llm_monitoring.adapters.redaction import Redactor
+from llm_monitoring.alerts import POOLED_HOURS, Counted, DataFinding, find_low_coverage
 from llm_monitoring.defs.assets.requests import sampled_requests
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.judges import open_judge
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.judge import Judged, judge_hours
 from llm_monitoring.records import Judgement
 
@@ -63,12 +65,33 @@ async def _judge(monitoring: Monitoring, first: int, last: int) -> tuple[Judged,
 
 def _coverage_finding(monitoring: Monitoring, rows: list[Judgement]) -> Any:
     minimum = monitoring.settings.control.minimum_judge_coverage_ratio
+    beyond = {hour_partition(found.hour): found for found in _uncovered(monitoring, rows, minimum)}
     total = Counter(hour_partition(row.hour) for row in rows)
     scored = Counter(hour_partition(row.hour) for row in rows if row.unscored_reason is None)
 
     def finding(partition: str) -> Finding:
         judged, of = scored[partition], total[partition]
-        text = f"{judged} of {of} sampled answers scored (at least {minimum:.0%} wanted)"
-        return Finding(of == 0 or judged >= minimum * of, text, {"scored": judged, "sampled": of})
+        found = beyond.get(partition)
+        only = f"; only {found.value:.0%} of {found.place}, more than chance" if found else ""
+        text = f"{judged} of {of} sampled answers scored (at least {minimum:.0%} wanted){only}"
+        return Finding(found is None, text, {"scored": judged, "sampled": of})
 
     return finding
+
+
+def _uncovered(monitoring: Monitoring, rows: list[Judgement], minimum: float) -> list[DataFinding]:
+    """What the alerts find too: told by the hour and the day up to it."""
+    if not rows:
+        return []
+    first, last = min(row.hour for row in rows), max(row.hour for row in rows)
+    judged: list[Judgement] = monitoring.lake.rows(
+        "judgements",
+        "epoch = $epoch",
+        hours=(shift(first, 1 - POOLED_HOURS), last),
+        epoch=rows[0].epoch,
+    )
+    samples = [
+        Counted(hour=row.hour, place=row.feature_id, bad=row.unscored_reason is not None, rows=1)
+        for row in judged
+    ]
+    return find_low_coverage(samples, minimum)

@@ -6,9 +6,11 @@ from typing import Any
 import dagster as dg
 
 from llm_monitoring.adapters.sources import read_changes
+from llm_monitoring.alerts import POOLED_HOURS, DataFinding, find_rejects
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.ingest import Ingested, ingest_requests, ingest_signals
 from llm_monitoring.pipeline.sample import draw_sample
 from llm_monitoring.rebaselines import ledger_entry
@@ -137,14 +139,16 @@ def _report_rows(
 ) -> Iterator[dg.AssetCheckResult]:
     """Results about rows that were rejected, and about rows that were dropped."""
     limit = monitoring.settings.control.maximum_reject_ratio
+    beyond = {hour_partition(found.hour): found for found in _rejects(monitoring, reads, limit)}
     rejected, loaded = _by_partition(reads, "rejected"), _by_partition(reads, "loaded")
     dropped = _by_partition(reads, "dropped")
 
     def few_rejected(partition: str) -> Finding:
         bad, good = rejected.get(partition, 0), loaded.get(partition, 0)
-        ratio = bad / (bad + good) if bad else 0.0
-        text = f"{bad} of {bad + good} rows rejected (limit {limit:.1%})"
-        return Finding(ratio <= limit, text, {"rejected": bad, "loaded": good})
+        found = beyond.get(partition)
+        of = f"; {found.value:.1%} of {found.place}, more than chance" if found else ""
+        text = f"{bad} of {bad + good} rows rejected (limit {limit:.1%}){of}"
+        return Finding(found is None, text, {"rejected": bad, "loaded": good})
 
     def none_dropped(partition: str) -> Finding:
         gone, now = dropped.get(partition, 0), loaded.get(partition, 0)
@@ -153,6 +157,20 @@ def _report_rows(
 
     yield from report(context, REJECTS, few_rejected)
     yield from report(context, KEPT, none_dropped)
+
+
+def _rejects(monitoring: Monitoring, reads: list[SourceRead], limit: float) -> list[DataFinding]:
+    """What the alerts find too: told by the hour and the day up to it."""
+    if not reads:
+        return []
+    first, last = min(read.hour for read in reads), max(read.hour for read in reads)
+    counted: list[SourceRead] = monitoring.lake.rows(
+        "source_reads",
+        '"table" = $table',
+        hours=(shift(first, 1 - POOLED_HOURS), last),
+        table=reads[0].table,
+    )
+    return find_rejects(counted, limit)
 
 
 def _unpriced_finding(reads: list[SourceRead]) -> Callable[[str], Finding]:

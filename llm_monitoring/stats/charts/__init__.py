@@ -12,9 +12,10 @@ from llm_monitoring.stats.baselines import (
 )
 from llm_monitoring.stats.charts.chart import Chart, Point, Side, run
 from llm_monitoring.stats.charts.classical import cusum, ewma, laney_p, shewhart, variance_cusum
-from llm_monitoring.stats.charts.lines import missing, reference_ewma, static_threshold
+from llm_monitoring.stats.charts.lines import missing, reference_ewma
 from llm_monitoring.stats.charts.outage import outage
 from llm_monitoring.stats.charts.sr_mixture import sr_mixture
+from llm_monitoring.stats.charts.threshold import static_threshold
 
 STATE_VERSION = 4  # raised when a stored state would be read differently: charts are folded anew
 

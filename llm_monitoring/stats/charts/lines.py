@@ -1,4 +1,4 @@
-"""Charts that take no budget: a line somebody drew, silence, and the reference document's chart."""
+"""Charts that take no budget and need no line: silence, and the reference document's chart."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from llm_monitoring.stats.baselines import Array, Row, learn_silence
-from llm_monitoring.stats.charts.chart import Chart, Point, Side
+from llm_monitoring.stats.charts.chart import Chart, Point
 
 
 def reference_ewma(alpha: float = 0.1, k: float = 3.0, warmup_n: int = 30) -> Chart:
@@ -43,47 +43,6 @@ def reference_ewma(alpha: float = 0.1, k: float = 3.0, warmup_n: int = 30) -> Ch
         return np.array([seen + 1, moved, variance]), point
 
     return Chart(name="reference_ewma", learn=None, start=lambda _: np.zeros(3), step=step)
-
-
-def static_threshold(
-    *, above: float | None = None, below: float | None = None, minimum_n: int = 1
-) -> Chart:
-    """A line somebody drew: out of control beyond it, whatever is normal here.
-
-    It needs no Phase I and finds an outage in its first window; slow changes it finds when they
-    have arrived (a creep from .5 % to 4.8 % never, if the line is at 5 %).
-    """
-    side: Side = "up" if above is not None else "down"
-    line = above if above is not None else below
-    if line is None:
-        raise ValueError("a static threshold needs 'above' or 'below'")
-    sign = 1.0 if side == "up" else -1.0
-
-    def step(baseline: Any, state: Array, row: Row) -> tuple[Array, Point]:
-        del baseline  # a line learns nothing
-        opened, opened_at = state
-        value = np.asarray(row.value)
-        alarm = (sign * (value - line) > 0) & (np.asarray(row.n) >= minimum_n)
-        opened_at = np.where(opened != 0, opened_at, row.t)
-        point = Point(
-            center=np.full_like(opened_at, np.nan),
-            statistic=value,
-            limit=line,
-            alarm=alarm,
-            started=alarm & (opened == 0),
-            side=np.where(alarm, sign, 0.0),
-            level=np.where(alarm, value, np.nan),
-            change_t=np.where(alarm, opened_at, np.nan),
-        )
-        return np.array([alarm.astype(float), opened_at]), point
-
-    return Chart(
-        name="static_threshold",
-        learn=None,
-        start=lambda _: np.zeros(2),
-        step=step,
-        variant=f":{'above' if side == 'up' else 'below'}_{line:g}",
-    )
 
 
 def missing() -> Chart:

@@ -144,6 +144,14 @@ CANDIDATES = {
     "shewhart": Candidate(shewhart(learn_mean, BOTH, limit=5), score(4), score(5)),
     "laney_p": Candidate(laney_p(BOTH, limit=5), rate(0.1), rate(0.4)),
     "static_threshold": Candidate(static_threshold(above=0.1), rate(0.02), rate(0.2)),
+    "static_threshold of a share": Candidate(
+        static_threshold(above=0.1, clears_after=3, significance=0.001),
+        rate(0.02),
+        rate(0.2),
+    ),
+    "static_threshold of a count": Candidate(
+        static_threshold(below=10, clears_after=3, reads_silence=True), count(80), silence
+    ),
     "reference_ewma": Candidate(reference_ewma(), rate(0.02), rate(0.2)),
 }
 

@@ -1,4 +1,4 @@
-"""A line somebody drew, silence, and the reference document's chart."""
+"""Silence, and the reference document's chart."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_monitoring.stats.baselines import Reading, Row
-from llm_monitoring.stats.charts import missing, reference_ewma, run, static_threshold
-from llm_monitoring_tests.stats.charts.examples import SERIES, points, points_of, window
+from llm_monitoring.stats.charts import missing, reference_ewma, run
+from llm_monitoring_tests.stats.charts.examples import points, points_of, window
 
 # -------------------------------------------------------------- reference_ewma
 
@@ -82,27 +82,6 @@ def test_reference_ewma_cannot_alert_at_its_defaults_whatever_happens() -> None:
     n, unknown = np.full(series, 10.0), np.full(series, np.nan)
     _, found = run(reference_ewma(), None, [Row(t, x, n, unknown) for t, x in enumerate(values)])
     assert not np.any([point.alarm for point in found])
-
-
-# ------------------------------------------------------------ static_threshold
-
-
-def test_a_line_needs_enough_rows_and_closes_when_the_value_is_back() -> None:
-    chart = static_threshold(above=0.05, minimum_n=20)
-    rows = [window(0, 0.5, n=19), window(1, 0.5, n=20), window(2, 0.06), window(3, 0.05)]
-    found = points_of(chart, rows)
-    assert [point.alarm for point in found] == [False, True, True, False]
-    assert [point.alarm_started for point in found] == [False, True, False, False]
-    assert found[2].change_hour == rows[1].hour
-
-
-def test_a_line_below_is_another_chart_than_a_line_above() -> None:
-    above, below = static_threshold(above=0.5), static_threshold(below=0.5)
-    assert SERIES.chart_id(above) != SERIES.chart_id(below)
-    assert points_of(below, [window(0, 0.4)])[0].direction == "down"
-    assert not points_of(below, [window(0, 0.6)])[0].alarm
-    with pytest.raises(ValueError, match="needs 'above' or 'below'"):
-        static_threshold()
 
 
 # --------------------------------------------------------------------- missing

@@ -1,0 +1,128 @@
+"""Alerts that are one incident so far, by what else would belong to them.
+
+Everything is looked up: of an outage over hundreds of features no alert is compared with each.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from llm_monitoring.hours import hours_between
+from llm_monitoring.records import Alert
+
+# What hits several features at once begins in one hour; estimates of it differ by an hour or two,
+# more where there are few requests. Longer, and two deployments of a morning would be one cause.
+TOGETHER_HOURS = 3
+UNJUDGED = ("unscored_rate", "judge_coverage")
+NOT_JUDGED = ("cost", "satisfaction", "inputs")
+JUDGE = "the judge"  # what features share where their answers stay unscored, whatever their models
+
+Models = Mapping[str, Collection[str]]  # models each feature asks for or is answered by
+Place = tuple[str, str]
+Movement = tuple[str, str | None]  # metric and direction
+
+
+@dataclass(slots=True)
+class _Together:
+    """Alerts of several features whose same metric moves the same way.
+
+    Args:
+        first_hour: estimated change of the earliest; what joins is held against it, so that a chain
+            of changes an hour apart does not become one cause.
+        models: that all of their features use.
+    """
+
+    first_hour: int
+    models: frozenset[str]
+
+    def add(self, change: int, models: frozenset[str]) -> None:
+        self.first_hour = min(self.first_hour, change)
+        self.models &= models
+
+
+@dataclass(slots=True)
+class Group:
+    """An incident, or what becomes one.
+
+    Args:
+        change_hour: estimated first window of the change.
+        last_hour: set: it is resolved, so what began later is another cause.
+        incident_id: None: not opened yet.
+        members: its alerts, in the order they came.
+        leading: those that lead others in: info alerts do not.
+    """
+
+    change_hour: int
+    last_hour: int | None = None
+    incident_id: str | None = None
+    members: list[Alert] = field(default_factory=list)
+    leading: list[Alert] = field(default_factory=list)
+    _places: dict[Place, list[Alert]] = field(default_factory=dict)
+    _together: dict[Movement, _Together] = field(default_factory=dict)
+
+    @property
+    def is_of_probes(self) -> bool:
+        """No alert in it knows more than its week."""
+        return all(alert.layer == "provider" for alert in self.leading)
+
+    def add(self, alert: Alert, models: Models) -> None:
+        """An alert belongs to it."""
+        self.members.append(alert)
+        # A chain of info alerts would swallow unrelated causes.
+        if alert.severity == "info":
+            return
+        self.leading.append(alert)
+        for place in _places(alert):
+            self._places.setdefault(place, []).append(alert)
+        if alert.feature_id is not None:
+            change, shared = change_hour(alert), _used(alert, models)
+            known = self._together.setdefault(_movement(alert), _Together(change, shared))
+            known.add(change, shared)
+
+    def of_same_place(self, alert: Alert) -> Iterator[Alert]:
+        """Leading members of the alert's feature, its model, or (of neither) its layer."""
+        for place in _places(alert):
+            yield from (m for m in self._places.get(place, ()) if not _unrelated(alert, m))
+
+    def moves_together(self, alert: Alert, models: Models) -> bool:
+        """Its metric moves as that of features which all share a model with its own, since then."""
+        known = self._together.get(_movement(alert))
+        if known is None or alert.feature_id is None:
+            return False
+        if not known.models & _used(alert, models):
+            return False
+        return abs(hours_between(known.first_hour, change_hour(alert))) <= TOGETHER_HOURS
+
+
+def change_hour(alert: Alert) -> int:
+    """Estimated first window of the change; the first window out of control where unknown."""
+    return alert.first_hour if alert.change_hour is None else alert.change_hour
+
+
+def shared_models(alerts: Iterable[Alert], models: Models) -> frozenset[str]:
+    """Models that all features these alerts are about use."""
+    used = [frozenset(models.get(a.feature_id, ())) for a in alerts if a.feature_id is not None]
+    return frozenset.intersection(*used) if used else frozenset()
+
+
+def _used(alert: Alert, models: Models) -> frozenset[str]:
+    if alert.metric in UNJUDGED:
+        return frozenset({JUDGE})
+    if alert.model_id is not None:
+        return frozenset({alert.model_id})
+    return frozenset(models.get(alert.feature_id or "", ()))
+
+
+def _movement(alert: Alert) -> Movement:
+    return alert.metric, alert.direction
+
+
+def _places(alert: Alert) -> list[Place]:
+    named = (("feature", alert.feature_id), ("model", alert.model_id))
+    return [(kind, name) for kind, name in named if name is not None] or [("layer", alert.layer)]
+
+
+def _unrelated(one: Alert, other: Alert) -> bool:
+    """Whether answers could be judged is no matter of what they cost or what was asked."""
+    return (one.metric in UNJUDGED and other.layer in NOT_JUDGED) or (
+        other.metric in UNJUDGED and one.layer in NOT_JUDGED
+    )
