@@ -7,7 +7,7 @@ from statistics import median
 
 from llm_monitoring.alerts.deliveries import ABOUT_TOPICS
 from llm_monitoring.alerts.notifying import is_quiet
-from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text
+from llm_monitoring.alerts.sentences import error_text, hour_text, moment_text, name_text
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.steps import overdue_steps
@@ -97,8 +97,8 @@ def _missed_lines(week: Week) -> list[str]:
 
 
 def _missed_line(row: MissedIncident) -> str:
-    about = name_text(row.feature_id) if row.feature_id else "the product"
-    return f"- {about}, since {hour_text(row.hour)} (llm-monitoring incidents list --missed)"
+    place = name_text(row.feature_id) if row.feature_id else "the product"
+    return f"- {place}, since {hour_text(row.hour)}: {error_text(row.what)}"
 
 
 def _catch_line(week: Week) -> list[str]:
@@ -139,8 +139,11 @@ def _spend_line(week: Week) -> list[str]:
 
 
 def _silence_lines(week: Week) -> list[str]:
-    silences = open_silences(week.silences, week.now)
-    return [f"Silent: {about(silence)}" for silence in silences]
+    return [
+        f"Silent until {moment_text(silence.until)}: {error_text(about(silence))} "
+        f"({name_text(silence.who)})"
+        for silence in open_silences(week.silences, week.now)
+    ]
 
 
 def _open(week: Week) -> list[Incident]:

@@ -153,9 +153,12 @@ def since(topic: Topic) -> datetime:
 def requests(topic: Topic) -> int | None:
     """Requests behind the windows out of control, of the metric that leads; None: not known."""
     lead = _by_severity(topic.shown)[0]
-    counted = [alert.n for alert in topic.shown if alert.metric == lead.metric]
-    known = [n for n in counted if n is not None]
-    return sum(known) if known else None
+    counted: dict[str | None, int] = {}
+    for alert in topic.shown:
+        if alert.metric == lead.metric and alert.n is not None:
+            # A chart, a line and the charts of single models count the same requests.
+            counted[alert.feature_id] = max(alert.n, counted.get(alert.feature_id, 0))
+    return sum(counted.values()) if counted else None
 
 
 # ---------------------------------------------------------------------------------------- lines

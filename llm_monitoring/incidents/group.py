@@ -3,14 +3,15 @@
 Everything is looked up: of an outage over hundreds of features no alert is compared with each.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from llm_monitoring.hours import hours_between
 from llm_monitoring.records import Alert
 
-# What hits several features at once begins in one hour; estimates of it differ by an hour or two,
-# more where there are few requests. Longer, and two deployments of a morning would be one cause.
+# What hits several features at once begins in one hour. Estimates of it differ by an hour or two,
+# and by many where an error just before is taken for its begin: then the alarms agree. Longer, and
+# two deployments of a morning would be one cause.
 TOGETHER_HOURS = 3
 UNJUDGED = ("unscored_rate", "judge_coverage")
 NOT_JUDGED = ("cost", "satisfaction", "inputs")
@@ -26,17 +27,25 @@ class _Together:
     """Alerts of several features whose same metric moves the same way.
 
     Args:
-        first_hour: estimated change of the earliest; what joins is held against it, so that a chain
-            of changes an hour apart does not become one cause.
+        first_change: earliest estimated change; what joins is held against it, so that a chain of
+            changes an hour apart does not become one cause.
+        first_alarm: earliest first window out of control.
         models: that all of their features use.
     """
 
-    first_hour: int
+    first_change: int
+    first_alarm: int
     models: frozenset[str]
 
-    def add(self, change: int, models: frozenset[str]) -> None:
-        self.first_hour = min(self.first_hour, change)
+    def add(self, alert: Alert, models: frozenset[str]) -> None:
+        self.first_change = min(self.first_change, change_hour(alert))
+        self.first_alarm = min(self.first_alarm, alert.first_hour)
         self.models &= models
+
+    def is_near(self, alert: Alert) -> bool:
+        """It changed, or was noticed, within a few hours of the earliest."""
+        pairs = ((self.first_change, change_hour(alert)), (self.first_alarm, alert.first_hour))
+        return any(abs(hours_between(*pair)) <= TOGETHER_HOURS for pair in pairs)
 
 
 @dataclass(slots=True)
@@ -74,9 +83,9 @@ class Group:
         for place in _places(alert):
             self._places.setdefault(place, []).append(alert)
         if alert.feature_id is not None:
-            change, shared = change_hour(alert), _used(alert, models)
-            known = self._together.setdefault(_movement(alert), _Together(change, shared))
-            known.add(change, shared)
+            shared = _used(alert, models)
+            new = _Together(change_hour(alert), alert.first_hour, shared)
+            self._together.setdefault(_movement(alert), new).add(alert, shared)
 
     def of_same_place(self, alert: Alert) -> Iterator[Alert]:
         """Leading members of the alert's feature, its model, or (of neither) its layer."""
@@ -88,14 +97,21 @@ class Group:
         known = self._together.get(_movement(alert))
         if known is None or alert.feature_id is None:
             return False
-        if not known.models & _used(alert, models):
-            return False
-        return abs(hours_between(known.first_hour, change_hour(alert))) <= TOGETHER_HOURS
+        return bool(known.models & _used(alert, models)) and known.is_near(alert)
 
 
 def change_hour(alert: Alert) -> int:
     """Estimated first window of the change; the first window out of control where unknown."""
     return alert.first_hour if alert.change_hour is None else alert.change_hour
+
+
+def common_change(alerts: Sequence[Alert], lead: Alert) -> int:
+    """Estimated first window of a change; of features that moved alike, the middle estimate."""
+    alike = [a for a in alerts if _movement(a) == _movement(lead) and a.layer == lead.layer]
+    if len({a.feature_id for a in alike}) < 2:
+        return change_hour(lead)
+    changes = sorted(map(change_hour, alike))
+    return changes[(len(changes) - 1) // 2]
 
 
 def shared_models(alerts: Iterable[Alert], models: Models) -> frozenset[str]:

@@ -9,9 +9,9 @@ Features that share a model are one place too for one metric that moves the same
 
 Time: the estimated change lies within `join_hours` of the incident's; or the incident is open, of
 the same feature, still out of control when the alert began, and one of its alerts began within
-`join_hours` of it. Of other features it lies within `TOGETHER_HOURS` of the earliest that moved so.
-Probes run once a week, so a provider alert and a feature's alert agree when the change lies in the
-probe's week or in the seven days before it.
+`join_hours` of it. Of other features it, or the alarm, lies within `TOGETHER_HOURS` of the earliest
+that moved so. Probes run once a week, so a provider alert and a feature's alert agree when the
+change lies in the probe's week or in the seven days before it.
 
 Within one call the result does not depend on the order of the alerts: they are sorted. Across calls
 it depends on what was already opened in one way: an incident keeps the change time it was opened
@@ -25,7 +25,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from llm_monitoring.hours import HOUR, hour_start, hours_between, week_key, week_start
-from llm_monitoring.incidents.group import Group, Models, change_hour
+from llm_monitoring.incidents.group import Group, Models, change_hour, common_change
 from llm_monitoring.records import Alert, Incident
 
 
@@ -102,7 +102,7 @@ def incident_key(alerts: Sequence[Alert], taken: Collection[str]) -> str:
     several = len({a.feature_id for a in alerts if a.severity != "info"} - {None}) > 1
     about = (None if several else lead.feature_id) or lead.model_id or "product"
     name = re.sub(r"[^A-Za-z0-9_.]+|\.{2,}", "-", f"{about}-{lead.layer}").strip("-.")[:80]
-    key = f"{hour_start(change_hour(lead)):%Y-%m-%dT%H}-{name}"
+    key = f"{hour_start(common_change(alerts, lead)):%Y-%m-%dT%H}-{name}"
     number = 2
     unique = key
     # Some file systems do not tell capitals from small letters.

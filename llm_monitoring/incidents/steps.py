@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.incidents.evidence import Evidence, StepDone, TriageItem, from_json, to_json
-from llm_monitoring.incidents.group import change_hour
+from llm_monitoring.incidents.group import change_hour, common_change
 from llm_monitoring.incidents.grouping import SEVERITIES, incident_key, lead_alert
 from llm_monitoring.records import Alert, Incident, RegressionCase
 
@@ -37,8 +37,9 @@ def open_incident(alerts: Sequence[Alert], taken: Collection[str], opened_at: da
     incident = Incident(
         incident_id=incident_key(alerts, taken), title=lead.summary, severity=lead.severity,
         status="open", step="triage", feature_id=None, model_id=None,
-        change_hour=change_hour(lead), first_hour=lead.first_hour, last_hour=lead.last_hour,
-        alerts=[], opened_at=opened_at, triage_due_at=opened_at + CLOCKS["triage"],
+        change_hour=common_change(alerts, lead), first_hour=lead.first_hour,
+        last_hour=lead.last_hour, alerts=[], opened_at=opened_at,
+        triage_due_at=opened_at + CLOCKS["triage"],
         scope_due_at=opened_at + CLOCKS["scope"], isolate_due_at=opened_at + CLOCKS["isolate"],
         acknowledged_at=None, acknowledged_by=None, verdict=None, verdict_by=None,
         verdict_note=None, resolved_at=None, resolved_by=None, evidence="{}", report_path=None,

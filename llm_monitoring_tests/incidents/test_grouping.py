@@ -103,9 +103,23 @@ def test_one_metric_on_one_model_hours_later_is_another_cause() -> None:
 
 
 def test_a_chain_of_changes_two_hours_apart_is_not_one_cause() -> None:
-    chain = [replace(one, change_hour=shift(CHANGE_HOUR, 2 * i)) for i, one in enumerate(outage(8))]
+    hours = [shift(CHANGE_HOUR, 2 * i) for i in range(8)]
+    chain = [
+        replace(one, change_hour=hour, first_hour=shift(hour, 1), last_hour=shift(hour, 1))
+        for one, hour in zip(outage(8), hours, strict=True)
+    ]
     # Each group reaches three hours from its first.
     assert [len(g) for g in assign(chain, [], 12, SHOP).opened] == [2, 2, 2, 2]
+
+
+def test_alarms_that_come_together_are_one_cause_though_estimates_of_it_differ() -> None:
+    scattered = [
+        replace(one, change_hour=shift(CHANGE_HOUR, -5 * (i % 4)), first_hour=CHANGE_HOUR)
+        for i, one in enumerate(outage(12))
+    ]
+    (group,) = assign(scattered, [], 12, SHOP).opened
+    # The middle estimate: one that an error before the outage has led astray counts for little.
+    assert open_incident(group, set(), NOW).change_hour == shift(CHANGE_HOUR, -10)
 
 
 def test_features_join_over_a_model_that_all_of_them_use() -> None:
@@ -150,7 +164,7 @@ def test_rows_that_several_sources_reject_or_drop_at_once_are_one_incident() -> 
 
 
 def test_an_incident_of_several_features_bears_the_name_of_the_product() -> None:
-    assert incident_key(outage(12), set()) == "2026-10-20T10-product-infrastructure"
+    assert incident_key(outage(12), set()) == "2026-10-20T11-product-infrastructure"
     assert incident_key(outage(1), set()) == "2026-10-20T10-feature-0-infrastructure"
 
 
