@@ -15,6 +15,7 @@ from llm_monitoring.alerts.data import (
     find_low_coverage,
     find_missing_windows,
     find_rejects,
+    overspent_text,
 )
 from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
 from llm_monitoring.alerts.episodes import SEVERITIES, Episode, severity_of
@@ -40,10 +41,20 @@ from llm_monitoring.alerts.reconcile import (
 )
 from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
+from llm_monitoring.alerts.spend import (
+    UNPRICED_REQUESTS,
+    DayPrices,
+    DaySpend,
+    find_overspent,
+    find_unpriced,
+)
 
 __all__ = [
     "SEVERITIES",
+    "UNPRICED_REQUESTS",
     "DataFinding",
+    "DayPrices",
+    "DaySpend",
     "Episode",
     "FailedCharts",
     "FalseAlarms",
@@ -64,11 +75,14 @@ __all__ = [
     "find_failed_charts",
     "find_low_coverage",
     "find_missing_windows",
+    "find_overspent",
     "find_rejects",
+    "find_unpriced",
     "fingerprint_of",
     "is_accepted",
     "is_withdrawn",
     "one_to_a_series",
+    "overspent_text",
     "payload_of",
     "point_text",
     "provider_episodes",

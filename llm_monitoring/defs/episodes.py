@@ -9,6 +9,7 @@ from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.pipeline.cost import read_overspent, read_unpriced
 from llm_monitoring.records import Baseline, ChartPoint
 from llm_monitoring.settings import Settings
 
@@ -18,7 +19,7 @@ DIGEST_WEEKS = 4
 def read_episodes(
     lake: Lake, settings: Settings, newest: int, since: int, clock_hour: int
 ) -> list[alerting.Episode]:
-    """Every episode of charts, of provider drift, of the data, and of the monitor itself.
+    """Every episode of charts, provider drift, data and budgets, and of the monitor itself.
 
     Args:
         since: first hour that is read of charts and data; none of their episodes begins before.
@@ -92,6 +93,8 @@ def _data_findings(
             lake.rows("window_metrics", "metric = 'unscored_rate'", hours=hours),
             control.minimum_judge_coverage_ratio,
         ),
+        *read_overspent(lake, settings, *hours),
+        *read_unpriced(lake, *hours),
     ]
 
 
