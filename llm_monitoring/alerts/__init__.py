@@ -5,6 +5,7 @@ are already known (`reconcile`); the messages that follow go through an outbox (
 it is pure: the lake is read and written, and channels are called, elsewhere.
 """
 
+from llm_monitoring.alerts.causes import Cause, causes_of, incidents_of
 from llm_monitoring.alerts.charts import MetricInfo, chart_episodes
 from llm_monitoring.alerts.data import (
     DataFinding,
@@ -52,6 +53,7 @@ from llm_monitoring.alerts.spend import (
 __all__ = [
     "SEVERITIES",
     "UNPRICED_REQUESTS",
+    "Cause",
     "DataFinding",
     "DayPrices",
     "DaySpend",
@@ -63,6 +65,7 @@ __all__ = [
     "Proposal",
     "Reconciliation",
     "after_attempt",
+    "causes_of",
     "chart_episodes",
     "data_episodes",
     "deliveries_for",
@@ -79,6 +82,7 @@ __all__ = [
     "find_rejects",
     "find_unpriced",
     "fingerprint_of",
+    "incidents_of",
     "is_accepted",
     "is_withdrawn",
     "one_to_a_series",

@@ -12,6 +12,12 @@ from llm_monitoring import alerts as alerting
 from llm_monitoring.adapters.channels import deliver
 from llm_monitoring.alerts.horizon import is_settled
 from llm_monitoring.control import chart_count
+from llm_monitoring.defs.alert_checks import (
+    ALERT_CHECKS,
+    alerts_table,
+    read_incidents,
+    report_alerts,
+)
 from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
@@ -30,7 +36,7 @@ from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.defs.watching import look, this_run
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
-from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
+from llm_monitoring.incidents.steps import open_incident, update_incident
 from llm_monitoring.pipeline.alert_reading import start_reading
 from llm_monitoring.pipeline.watch import Memory, failure_heard, note_failures, recall, vouch
 from llm_monitoring.plain_text import markdown
@@ -39,7 +45,6 @@ from llm_monitoring.records import Alert, Delivery, Heartbeat, Incident
 from llm_monitoring.settings.models import ChannelSettings
 
 DELIVERED = "deliveries_succeed"
-ON_TIME = "incidents_on_time"
 
 
 @dg.asset(
@@ -49,7 +54,8 @@ ON_TIME = "incidents_on_time"
     kinds={"deltalake"},
     freshness_policy=HOURLY,
     check_specs=[
-        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="No message keeps failing.")
+        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="No message keeps failing."),
+        *ALERT_CHECKS,
     ],
 )
 def alerts(
@@ -74,6 +80,7 @@ def alerts(
             else None
         )
     open_alerts = lake.rows("alerts", "status = 'firing'")
+    open_incidents = read_incidents(lake, open_alerts)
     yield dg.MaterializeResult(
         metadata={
             "new_or_changed": len(found.alerts),
@@ -81,6 +88,7 @@ def alerts(
             "recorded_silently": found.silent,
             "incidents_opened_or_joined": changed,
             "firing": len(open_alerts),
+            "by_cause": alerts_table(settings, open_alerts, open_incidents),
             "summaries": dg.MetadataValue.md(
                 "\n".join(f"- **{a.severity}** {markdown(a.summary)}" for a in open_alerts)
                 or "none firing"
@@ -99,6 +107,7 @@ def alerts(
         description=f"{len(failing)} messages keep failing",
         metadata={d.delivery_id: f"{d.channel}: {d.error}" for d in failing},
     )
+    yield from report_alerts(settings, open_alerts, open_incidents, monitoring.now())
 
 
 @dg.asset(
@@ -107,26 +116,16 @@ def alerts(
     deps=[alerts, changes],
     pool=POOL,
     kinds={"deltalake"},
-    check_specs=[
-        dg.AssetCheckSpec(ON_TIME, asset="incidents", description="No step's clock has run out.")
-    ],
 )
 def incidents(
     context: dg.AssetExecutionContext, monitoring: Monitoring
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+) -> dg.MaterializeResult[Any]:
     """One row is one incident: its five steps, clocks, evidence, suspects and report.
 
     A re-run gathers the evidence again; what people recorded stays.
     """
     incident, path = work_incident(monitoring, context.partition_key)
-    yield dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
-    late = overdue_steps(incident, monitoring.now())
-    yield dg.AssetCheckResult(
-        check_name=ON_TIME,
-        passed=not late,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Overdue: {', '.join(late)}" if late else "No clock has run out.",
-    )
+    return dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
 
 
 @dg.asset(group_name="response", deps=[incidents], kinds={"deltalake"})
