@@ -54,12 +54,6 @@ def secret(name: str | None) -> str | None:
     return value
 
 
-def _served(variable: str, usual: int) -> str:
-    """Address at which this machine serves a port; 0, which takes any that is free, says none."""
-    port = os.environ.get(variable, "")
-    return f"http://127.0.0.1:{port if port.strip('0') else usual}"
-
-
 class FeatureSettings(Strict):
     """One LLM feature of the product."""
 
@@ -395,11 +389,8 @@ class Settings(Strict):
     end: datetime | None = None  # None: for ever
     lake: LakeSettings = LakeSettings()
     reports: Path = Path("reports")
-    # Where people reach that folder, and Dagster; None: no links. As `dev` serves them if not set.
-    reports_url: str | None = Field(
-        default_factory=lambda: _served("LLM_MONITORING_REPORTS_PORT", 3001)
-    )
-    dagster_url: str | None = Field(default_factory=lambda: _served("LLM_MONITORING_PORT", 3000))
+    reports_url: str | None = "http://127.0.0.1:3001"  # where people reach that folder; None: path
+    dagster_url: str | None = "http://127.0.0.1:3000"  # where people reach Dagster; None: no links
     features: list[FeatureSettings] = Field(min_length=1)
     sources: Sources = Sources()
     sampling: SamplingSettings = SamplingSettings()
