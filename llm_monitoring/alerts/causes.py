@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from llm_monitoring.alerts.episodes import RANKS, gravest
+from llm_monitoring.alerts.points import feature_text
 from llm_monitoring.alerts.runs import watched_by
+from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.records import Alert, ChartPoint
 
 
@@ -22,9 +24,11 @@ class Cause:
         return gravest(alert.severity for alert in self.alerts)
 
     @property
-    def features(self) -> list[str]:
-        """Features concerned, by name; empty: it is not about one."""
-        return sorted({alert.feature_id for alert in self.alerts if alert.feature_id})
+    def place(self) -> str:
+        """Features concerned, else models."""
+        features = sorted({a.feature_id for a in self.alerts if a.feature_id})
+        models = sorted({a.model_id for a in self.alerts if a.model_id})
+        return ", ".join(map(feature_text, features)) or ", ".join(map(name_text, models)) or "all"
 
     @property
     def since(self) -> int:

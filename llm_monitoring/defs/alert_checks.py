@@ -1,12 +1,14 @@
 """The checks of the alerts: for each layer, whether something of it is out of control now."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 
 from llm_monitoring.alerts.causes import Cause, causes_of
 from llm_monitoring.alerts.sentences import hour_text
+from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.links import incident_link
@@ -62,7 +64,7 @@ def alerts_table(
 
     Dagster shows up to 1,000 characters of Markdown at once, and more of it a click away.
     """
-    known = {incident.incident_id: incident for incident in incidents}
+    known = _by_name(incidents)
     lines = [_line(settings, cause, known) for cause in causes_of(firing)]
     return dg.MetadataValue.md("\n".join([*_HEAD, *lines]) if lines else "nothing fires")
 
@@ -79,8 +81,21 @@ def _layer_result(
         passed=not severities - {"info"},
         severity=dg.AssetCheckSeverity.ERROR if is_page else dg.AssetCheckSeverity.WARN,
         description="; ".join(cause.text for cause in causes) or "nothing fires",
-        metadata={"firing": alerts_table(settings, firing, incidents)} if firing else {},
+        metadata=dict(_entry(settings, cause, _by_name(incidents)) for cause in causes),
     )
+
+
+def _entry(
+    settings: Settings, cause: Cause, known: Mapping[str, Incident]
+) -> tuple[str, dg.MetadataValue[Any]]:
+    """A line of a check's metadata: Dagster hides Markdown there, and follows addresses."""
+    about = f"{cause.severity}: {cause.place}, since {hour_text(cause.since)}"
+    incident = known.get(cause.incident_id or "")
+    link = _link(settings, incident) if incident else None
+    if link:
+        return about, dg.MetadataValue.url(link)
+    told = incident.incident_id if incident else "no incident"
+    return f"{about} ({cause.alerts[0].metric})", dg.MetadataValue.text(told)
 
 
 def _on_time(
@@ -88,41 +103,39 @@ def _on_time(
 ) -> dg.AssetCheckResult:
     """Clocks of all incidents: they run out also when nobody looks at one."""
     late = [(row, steps) for row in incidents if (steps := overdue_steps(row, now))]
+    told = {row.incident_id: ", ".join(steps) for row, steps in late}
+    links = {row.incident_id: _link(settings, row) for row, _ in late}
     return dg.AssetCheckResult(
         check_name=ON_TIME,
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{row.incident_id}: {', '.join(s)}" for row, s in late)
+        description="; ".join(f"{name}: {steps}" for name, steps in told.items())
         or "no clock has run out",
-        metadata={"overdue": _overdue_table(settings, late)} if late else {},
+        metadata={name: dg.MetadataValue.url(link) for name, link in links.items() if link},
     )
 
 
-def _overdue_table(
-    settings: Settings, late: Sequence[tuple[Incident, list[str]]]
-) -> dg.MarkdownMetadataValue:
-    lines = [
-        f"| {', '.join(steps)} | {markdown(row.acknowledged_by or 'nobody')} "
-        f"| {_linked(settings, row)} |"
-        for row, steps in late
-    ]
-    return dg.MetadataValue.md("\n".join([*_OVERDUE_HEAD, *lines]))
-
-
-def _line(settings: Settings, cause: Cause, known: dict[str, Incident]) -> str:
+def _line(settings: Settings, cause: Cause, known: Mapping[str, Incident]) -> str:
     incident = known.get(cause.incident_id or "")
-    where = markdown(", ".join(cause.features)) or "all"
     home = _linked(settings, incident) if incident else "none"
-    return f"| {cause.severity} | {where} | {hour_text(cause.since)} | {home} |"
+    since = f"{hour_start(cause.since):%Y-%m-%d %H:%M}".translate(UNBROKEN)
+    return f"| {cause.severity} | {markdown(cause.place)} | {since} | {home} |"
 
 
 def _linked(settings: Settings, incident: Incident) -> str:
-    name = markdown(incident.incident_id)
-    link = incident_link(
-        settings, incident.incident_id, has_report=incident.report_path is not None
-    )
+    name, link = markdown(incident.incident_id), _link(settings, incident)
     return f"[{name}]({link})" if link else name
 
 
-_OVERDUE_HEAD = ("| overdue | taken by | incident |", "|---|---|---|")
-_HEAD = ("| severity | feature | since | incident |", "|---|---|---|---|")
+def _link(settings: Settings, incident: Incident) -> str | None:
+    has_report = incident.report_path is not None
+    return incident_link(settings, incident.incident_id, has_report=has_report)
+
+
+def _by_name(incidents: Iterable[Incident]) -> dict[str, Incident]:
+    return {incident.incident_id: incident for incident in incidents}
+
+
+_HEAD = ("| severity | feature | since (UTC) | incident |", "|---|---|---|---|")
+# Dagster's column is narrow: a time would be broken into five lines.
+UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})

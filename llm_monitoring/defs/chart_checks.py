@@ -106,12 +106,12 @@ def _finding(
             )
             for point in points
         }
-        home = _incidents(monitoring.settings, found, alerts)
-        metadata: dict[str, object] = {**home, **texts}
+        metadata: dict[str, object] = dict(texts)
         if pictures:
             for point in points[:SHOWN]:
                 metadata |= chart_metadata(monitoring, point)
-        return Finding(False, "; ".join(texts.values()), metadata)
+        links = _incidents(monitoring.settings, found, alerts)
+        return Finding(False, "; ".join(texts.values()), metadata, links)
 
     return finding
 

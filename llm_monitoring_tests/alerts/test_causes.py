@@ -16,7 +16,7 @@ def test_the_alerts_of_an_incident_are_one_cause() -> None:
             alert("c", incident_id="i", feature_id=None, severity="info"),
         ]
     )
-    assert (cause.severity, cause.features) == ("page", ["search", "support_chat"])
+    assert (cause.severity, cause.place) == ("page", "search, support_chat")
     assert cause.text == "quality fell (and 2 more)"
     assert cause.since == 2026102010  # the estimated change
 
@@ -31,6 +31,13 @@ def test_alerts_without_an_incident_are_causes_of_their_own_and_the_gravest_come
     )
     found = [(cause.alerts[0].fingerprint, cause.incident_id) for cause in causes]
     assert found == [("b", None), ("a", None), ("c", "i")]
+
+
+def test_a_cause_without_a_feature_is_about_its_model_or_about_all() -> None:
+    probe = alert("a", feature_id=None, model_id="gpt-x")
+    assert [cause.place for cause in causes_of([probe])] == ["gpt-x"]
+    fleet = alert("a", feature_id="*")
+    assert [cause.place for cause in causes_of([fleet])] == ["all features"]
 
 
 def test_a_window_of_a_chart_belongs_to_the_incident_of_the_alert_that_covers_it() -> None:

@@ -83,12 +83,12 @@ def alerts(
     open_incidents = read_incidents(lake, open_alerts)
     yield dg.MaterializeResult(
         metadata={
+            "out_of_control_now": alerts_table(settings, open_alerts, open_incidents),
             "new_or_changed": len(found.alerts),
             "messages": len(found.messages),
             "recorded_silently": found.silent,
             "incidents_opened_or_joined": changed,
             "firing": len(open_alerts),
-            "by_cause": alerts_table(settings, open_alerts, open_incidents),
             "summaries": dg.MetadataValue.md(
                 "\n".join(f"- **{a.severity}** {markdown(a.summary)}" for a in open_alerts)
                 or "none firing"
