@@ -118,8 +118,8 @@ def _on_time(
 def _line(settings: Settings, cause: Cause, known: Mapping[str, Incident]) -> str:
     incident = known.get(cause.incident_id or "")
     home = _linked(settings, incident) if incident else "none"
-    since = f"{hour_start(cause.since):%Y-%m-%d %H:%M}".translate(UNBROKEN)
-    return f"| {cause.severity} | {markdown(cause.place)} | {since} | {home} |"
+    since = f"{hour_start(cause.since):%m-%d %H:%M}".translate(UNBROKEN)
+    return f"| {cause.severity} | {home} | {markdown(cause.place)} | {since} |"
 
 
 def _linked(settings: Settings, incident: Incident) -> str:
@@ -136,6 +136,6 @@ def _by_name(incidents: Iterable[Incident]) -> dict[str, Incident]:
     return {incident.incident_id: incident for incident in incidents}
 
 
-_HEAD = ("| severity | feature | since (UTC) | incident |", "|---|---|---|---|")
-# Dagster's column is narrow: a time would be broken into five lines.
-UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}", " ": "\N{NO-BREAK SPACE}"})
+_HEAD = ("| severity | incident | feature | since (UTC) |", "|---|---|---|---|")
+# Dagster's column is narrow, and breaks a line after any hyphen.
+UNBROKEN = str.maketrans({"-": "\N{NON-BREAKING HYPHEN}"})
