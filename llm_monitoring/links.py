@@ -1,23 +1,40 @@
-"""Addresses of our pages, as people reach them."""
+"""Addresses that people can follow: reports of incidents, and pages of Dagster."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from llm_monitoring.settings import Settings
 
 
 def report_link(settings: Settings, incident_id: str) -> str | None:
-    """The page of an incident; None: `reports_url` is not set."""
-    address = settings.reports_url
-    return f"{address.rstrip('/')}/{quote(incident_id)}.html" if address else None
+    """Report of an incident; None: the settings do not say where people reach reports."""
+    return _at(settings.reports_url, f"{quote(incident_id)}.html")
 
 
-def asset_link(settings: Settings, asset: str) -> str | None:
-    """The page of an asset in Dagster; None: `dagster_url` is not set."""
-    address = settings.dagster_url
-    return f"{address.rstrip('/')}/assets/{quote(asset)}" if address else None
+def incident_link(settings: Settings, incident_id: str, *, has_report: bool) -> str | None:
+    """Report of an incident; while there is none yet, its page in Dagster."""
+    report = report_link(settings, incident_id) if has_report else None
+    return report or asset_link(settings, "incidents", partition=incident_id)
+
+
+def asset_link(settings: Settings, asset_key: str, *, partition: str | None = None) -> str | None:
+    """Page of an asset, or of one of its partitions; None: nobody says where Dagster is reached."""
+    chosen = {"view": "partitions", "partition": partition} if partition else {}
+    return _at(settings.dagster_url, f"assets/{quote(asset_key)}", chosen)
+
+
+def check_link(settings: Settings, asset_key: str, check: str) -> str | None:
+    """Page of an asset check; None: nobody says where Dagster is reached."""
+    chosen = {"view": "checks", "checkDetail": check}
+    return _at(settings.dagster_url, f"assets/{quote(asset_key)}", chosen)
 
 
 def runs_link(settings: Settings) -> str | None:
-    """Dagster's list of runs; None: `dagster_url` is not set."""
-    address = settings.dagster_url
-    return f"{address.rstrip('/')}/runs" if address else None
+    """Dagster's list of runs; None: nobody says where Dagster is reached."""
+    return _at(settings.dagster_url, "runs")
+
+
+def _at(address: str | None, path: str, chosen: dict[str, str] | None = None) -> str | None:
+    if not address:
+        return None
+    asked = f"?{urlencode(chosen)}" if chosen else ""
+    return f"{address.rstrip('/')}/{path}{asked}"

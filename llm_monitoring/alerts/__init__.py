@@ -6,6 +6,7 @@ are already known (`reconcile`). What people are told of them is decided by topi
 it is pure: the lake is read and written, and channels are called, elsewhere.
 """
 
+from llm_monitoring.alerts.causes import Cause, causes_of, incidents_of
 from llm_monitoring.alerts.charts import MetricInfo, chart_episodes
 from llm_monitoring.alerts.data import (
     DataFinding,
@@ -16,6 +17,7 @@ from llm_monitoring.alerts.data import (
     find_low_coverage,
     find_missing_windows,
     find_rejects,
+    overspent_text,
     unscored_counts,
 )
 from llm_monitoring.alerts.deliveries import FailingChannel, failing_channels
@@ -35,12 +37,23 @@ from llm_monitoring.alerts.reconcile import (
 from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
 from llm_monitoring.alerts.shares import POOLED_HOURS, Counted
+from llm_monitoring.alerts.spend import (
+    UNPRICED_REQUESTS,
+    DayPrices,
+    DaySpend,
+    find_overspent,
+    find_unpriced,
+)
 
 __all__ = [
     "POOLED_HOURS",
     "SEVERITIES",
+    "UNPRICED_REQUESTS",
+    "Cause",
     "Counted",
     "DataFinding",
+    "DayPrices",
+    "DaySpend",
     "Episode",
     "FailedCharts",
     "FailingChannel",
@@ -48,6 +61,7 @@ __all__ = [
     "MetricInfo",
     "Proposal",
     "Reconciliation",
+    "causes_of",
     "chart_episodes",
     "data_episodes",
     "expected_by_chance",
@@ -58,12 +72,16 @@ __all__ = [
     "find_failed_charts",
     "find_low_coverage",
     "find_missing_windows",
+    "find_overspent",
     "find_rejects",
+    "find_unpriced",
     "fingerprint_of",
+    "incidents_of",
     "is_accepted",
     "is_history",
     "is_withdrawn",
     "one_to_a_series",
+    "overspent_text",
     "point_text",
     "provider_episodes",
     "reconcile",

@@ -1,4 +1,4 @@
-"""Trouble with the data: silence, rejected or dropped rows, unscored samples, failed charts."""
+"""Trouble with the data: silence, rows rejected, dropped or unscored, failed charts, costs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ from itertools import groupby
 from llm_monitoring import hours
 from llm_monitoring.alerts.episodes import Episode, severity_of
 from llm_monitoring.alerts.sentences import (
+    apart_texts,
     error_text,
     hour_text,
     name_text,
@@ -27,14 +28,14 @@ class DataFinding:
     """One window in which the data were not as they should be."""
 
     hour: int  # the window
-    kind: (
-        str  # missing_windows, source_gap, reject_ratio, rows_dropped, judge_coverage, chart_failed
-    )
-    place: str  # feature_id, name of the source, or the table that has a gap
-    feature_id: str | None  # None: about a source
-    value: float  # what was found: requests, dropped rows, a ratio, or charts
-    limit: float  # what is allowed: more than so many requests, at most or at least this ratio
-    reason: str = ""  # of charts that failed: the first of them, and why
+    kind: str  # missing_windows, source_gap, reject_ratio, rows_dropped, judge_coverage,
+    # chart_failed, budget or unpriced
+    place: str  # feature_id, name of the source, model_id, or the table that has a gap
+    feature_id: str | None  # None: about a source or a model
+    value: float  # what was found: requests, dropped rows, a ratio, charts, or US dollars
+    limit: float  # what is allowed: more than so many requests, at most or at least this ratio;
+    # the budget; of requests without a cost, how many there were in all
+    reason: str = ""  # of charts that failed: the first of them, and why; else a word of the below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,8 @@ def data_episodes(
 ) -> list[Episode]:
     """Episodes of findings, oldest first.
 
+    Those about a budget are of the layer of cost: what is missing there is money, not data.
+
     Args:
         findings: all there are, any order, one for each window and subject.
         newest_hour: newest window in the lake.
@@ -217,16 +220,17 @@ def data_episodes(
             they are of; None: `newest_hour`.
         simulated: the data are make-believe, and the sentence says so.
         quiet_hours: findings this close are one episode, which is over when it was quiet for
-            longer; else a fault that comes and goes would be a new alert every other hour.
+            longer; else a fault that comes and goes would be a new alert every other hour. Kinds
+            of QUIET_HOURS have their own.
     """
     episodes = []
     ordered = sorted(findings, key=lambda finding: (finding.kind, finding.place, finding.hour))
-    for _, group in groupby(ordered, key=lambda finding: (finding.kind, finding.place)):
-        for run in _runs(group, quiet_hours):
-            dropped = run[-1].kind == "rows_dropped"
-            newest = clock_hour or newest_hour if dropped else newest_hour
+    for (kind, _), group in groupby(ordered, key=lambda finding: (finding.kind, finding.place)):
+        most_quiet = QUIET_HOURS.get(kind, quiet_hours)
+        for run in _runs(group, most_quiet):
+            newest = clock_hour or newest_hour if kind == "rows_dropped" else newest_hour
             quiet = hours.hours_between(run[-1].hour, newest)
-            episodes.append(_episode(run, quiet <= quiet_hours, simulated))
+            episodes.append(_episode(run, quiet <= most_quiet, simulated))
     return sorted(episodes, key=lambda episode: (episode.first_hour, episode.subject))
 
 
@@ -242,16 +246,16 @@ def _runs(findings: Iterable[DataFinding], quiet_hours: int) -> Iterator[list[Da
 
 def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Episode:
     first, last = run[0], run[-1]
-    windows = f"{len(run)} window{'s' if len(run) > 1 else ''}"
-    parts = [_complaint(run), f"in {windows} since {hour_text(first.hour)}"]
+    layer = LAYERS.get(first.kind, "data")
+    parts = [f"{_said(run)} since {hour_text(first.hour)}"]
     parts.extend([] if is_open else [until_text(last.hour)])
     return Episode(
-        layer="data",
-        subject=f"data/{first.kind}/{first.place}",
+        layer=layer,
+        subject=f"{layer}/{first.kind}/{first.place}",
         feature_id=first.feature_id,
-        model_id=None,
+        model_id=first.place if first.kind == "unpriced" else None,
         metric=first.kind,
-        severity=severity_of("data", first.kind),
+        severity=_severity(run, layer),
         first_hour=first.hour,
         last_hour=last.hour,
         windows=len(run),
@@ -260,6 +264,35 @@ def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Epis
         open=is_open,
         summary=sentence(parts, simulated),
     )
+
+
+def _severity(run: Sequence[DataFinding], layer: str) -> str:
+    """Of its kind; a budget that is only just spent can wait for the morning."""
+    kind = run[0].kind
+    barely = kind == "budget" and all(f.value < PAGE_RATIO * f.limit for f in run)
+    return "ticket" if barely else severity_of(layer, kind)
+
+
+def _said(run: Sequence[DataFinding]) -> str:
+    """The worst window, and of how many; of days up to a window only the worst."""
+    if run[0].kind in OF_A_DAY:
+        return OF_A_DAY[run[0].kind](max(run, key=lambda finding: finding.value)) + ","
+    return f"{_complaint(run)}, in {len(run)} window{'s' if len(run) > 1 else ''}"
+
+
+def overspent_text(found: DataFinding) -> str:
+    """Such as `support_chat spent $0.41 in 24 hours, budget $0.05`."""
+    budget, spent = apart_texts(found.limit, found.value, "usd")
+    return f"{name_text(found.place)} spent {found.reason}{spent} in 24 hours, budget {budget}"
+
+
+def unpriced_text(found: DataFinding) -> str:
+    """How many requests have no cost, and what to do about it."""
+    model, of = name_text(found.place), f"{found.value:,.0f} of {found.limit:,.0f} requests"
+    cost = f"{of} to {model} in 24 hours are of unknown cost"
+    if found.reason == NO_TOKENS:
+        return f"{cost}: their token counts are not logged"
+    return f"{cost}: write a price of model {model} into prices: of monitoring.yaml"
 
 
 def _complaint(run: Sequence[DataFinding]) -> str:
@@ -283,4 +316,15 @@ def _complaint(run: Sequence[DataFinding]) -> str:
 
 
 # Where the finding is too much of something; None: it is neither too much nor too little.
-DIRECTIONS: dict[str, str | None] = {"reject_ratio": "up", "chart_failed": None}
+DIRECTIONS: dict[str, str | None] = {
+    "reject_ratio": "up", "budget": "up", "unpriced": "up", "chart_failed": None,
+}  # fmt: skip
+LAYERS = {"budget": "cost"}  # of the others it is data
+OF_A_DAY = {"budget": overspent_text, "unpriced": unpriced_text}
+# A model that is asked seldom is not mended because nobody asked it for some hours.
+QUIET_HOURS = {"unpriced": 24}
+# A few percent too much can wait for the morning, money that runs away cannot.
+PAGE_RATIO = 1.5
+# Reasons: some of the spend is unknown; what requests without a cost lack.
+AT_LEAST = "at least "
+NO_PRICE, NO_TOKENS = "price", "tokens"

@@ -14,7 +14,8 @@ class Episode:
     """Windows in a row in which one subject was out of control."""
 
     layer: str  # infrastructure, cost, quality, satisfaction, inputs, provider, data or monitor
-    subject: str  # chart_id, provider/<model>/<test>, data/<kind>/<place> or monitor/<kind>/<name>
+    subject: str  # chart_id, provider/<model>/<test>, data/<kind>/<place>, cost/budget/<feature>
+    # or monitor/<kind>/<name>
     feature_id: str | None  # None: not about one
     model_id: str | None  # None: not about one
     metric: str  # what is out of control

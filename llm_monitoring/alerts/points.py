@@ -1,6 +1,7 @@
 """One window of one chart in words."""
 
 from llm_monitoring.alerts.sentences import change_text, error_text, name_text, value_text
+from llm_monitoring.metrics import ALL_FEATURES
 from llm_monitoring.records import ChartPoint
 
 ACCEPTED = "accepted as the new normal by the policy for volumes"
@@ -40,7 +41,12 @@ def movement(row: ChartPoint, unit: str) -> str:
 def place(row: ChartPoint) -> str:
     """Feature and model."""
     model = f" on {name_text(row.model_id)}" if row.model_id else ""
-    return name_text(row.feature_id) + model
+    return feature_text(row.feature_id) + model
+
+
+def feature_text(feature_id: str) -> str:
+    """A feature's name as it may go out; what is measured over all of them has none."""
+    return "all features" if feature_id == ALL_FEATURES else name_text(feature_id)
 
 
 def levels(row: ChartPoint) -> tuple[float | None, float | None]:

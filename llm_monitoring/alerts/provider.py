@@ -1,5 +1,6 @@
 """Episodes of provider drift: weeks in a row in which a model differed from its reference run."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -18,7 +19,9 @@ def provider_episodes(
 ) -> list[Episode]:
     """Episodes of provider drift, oldest first; one window is a week, named by its first hour.
 
-    A week that could not be measured, or with too few probes, leaves an episode open.
+    A week that could not be measured, or with too few probes, leaves an episode open. Weeks that
+    could not be measured are an episode of the model itself: nobody watches it meanwhile. Too few
+    probes are no news: they are as somebody configured them.
 
     Args:
         drifts: all rows of provider_drift, any order.
@@ -33,6 +36,7 @@ def provider_episodes(
         ended = hours.hours_between(_hour(rows[-1]), newest_hour) > ended_after_hours
         for run, is_open in _provider_runs(rows):
             episodes.append(_provider_episode(run, is_open and not ended, simulated))
+    episodes += _unmeasured_episodes(ordered, newest_hour, simulated, ended_after_hours)
     return sorted(episodes, key=lambda episode: (episode.first_hour, episode.subject))
 
 
@@ -41,7 +45,11 @@ def _probed(drift: ProviderDrift) -> tuple[str, str]:
 
 
 def _hour(drift: ProviderDrift) -> int:
-    return hours.hour_key(hours.week_start(drift.week))
+    return _first_hour(drift.week)
+
+
+def _first_hour(week: int) -> int:
+    return hours.hour_key(hours.week_start(week))
 
 
 def _provider_runs(rows: Iterable[ProviderDrift]) -> Iterator[tuple[list[ProviderDrift], bool]]:
@@ -85,10 +93,58 @@ def _provider_episode(run: Sequence[ProviderDrift], is_open: bool, simulated: bo
     )
 
 
+def _unmeasured_episodes(
+    drifts: Iterable[ProviderDrift], newest_hour: int, simulated: bool, ended_after_hours: int
+) -> list[Episode]:
+    failed: dict[str, dict[int, bool]] = defaultdict(dict)
+    # That a provider never says what it serves is no news.
+    for row in sorted(drifts, key=lambda drift: drift.week):
+        if row.test != "identity":
+            before = failed[row.requested_model].get(row.week, False)
+            failed[row.requested_model][row.week] = before or row.verdict == "could_not_measure"
+    episodes = []
+    for model, weeks in failed.items():
+        newest = max(weeks)
+        ended = hours.hours_between(_first_hour(newest), newest_hour) > ended_after_hours
+        for is_failed, stretch in groupby(weeks, key=weeks.__getitem__):
+            run = list(stretch)
+            if is_failed:
+                is_open = run[-1] == newest and not ended
+                episodes.append(_unmeasured_episode(model, run, is_open, simulated))
+    return episodes
+
+
+def _unmeasured_episode(
+    model: str, weeks: Sequence[int], is_open: bool, simulated: bool
+) -> Episode:
+    first, last = _first_hour(weeks[0]), _first_hour(weeks[-1])
+    parts = [
+        f"provider: {name_text(model)} could not be measured, too many probes had no answer",
+        f"since the week of {hour_text(first)}",
+        *([] if is_open else [f"last in the week of {hour_text(last)}"]),
+    ]
+    return Episode(
+        layer="provider",
+        subject=f"provider/{model}/{UNMEASURED}",
+        feature_id=None,
+        model_id=model,
+        metric=UNMEASURED,
+        severity=severity_of("provider", UNMEASURED),
+        first_hour=first,
+        last_hour=last,
+        windows=len(weeks),
+        change_hour=None,
+        direction=None,
+        open=is_open,
+        summary=sentence(parts, simulated),
+    )
+
+
 def _provider_severity(drift: ProviderDrift) -> str:
     if drift.test == "identity":
         return severity_of("provider", "identity")
     return PROVIDER_SEVERITIES[drift.verdict]
 
 
+UNMEASURED = "unmeasured"
 PROVIDER_SEVERITIES: dict[str, str] = {"changed": "ticket", "regressed": "page"}

@@ -55,12 +55,18 @@ def value_text(value: float, unit: str) -> str:
 
 
 def change_text(before: float, after: float, unit: str) -> str:
+    """From one measurement to another."""
+    one, other = apart_texts(before, after, unit)
+    return f"from {one} to {other}"
+
+
+def apart_texts(one: float, other: float, unit: str) -> tuple[str, str]:
     """Two measurements, with as many digits as it takes to tell them apart (at most 3 more)."""
     for more in range(4):
-        texts = UNITS[unit].text(before, more), UNITS[unit].text(after, more)
+        texts = UNITS[unit].text(one, more), UNITS[unit].text(other, more)
         if texts[0] != texts[1]:
             break
-    return f"from {texts[0]} to {texts[1]}"
+    return texts
 
 
 def hour_text(hour: int) -> str:

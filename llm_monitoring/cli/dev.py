@@ -46,6 +46,9 @@ def run_dev(
             "DAGSTER_EVENT_BATCH_SIZE": EVENT_BATCH,
             "DAGSTER_IS_DEV_CLI": "1",
             "LLM_MONITORING_CONFIG": str(config),
+            # Links that the settings do not set follow the ports.
+            "LLM_MONITORING_PORT": str(dagster.getsockname()[1]),
+            "LLM_MONITORING_REPORTS_PORT": str(reports.getsockname()[1]),
         }
         code_server, workspace = Path(folder) / "code", Path(folder) / "workspace.yaml"
         location = {"socket": str(code_server), "location_name": LOCATION}
@@ -64,7 +67,9 @@ def run_dev(
         ]
         addresses = [f"http://{HOST}:{each.getsockname()[1]}" for each in (dagster, reports)]
         say(f"{settings.product}: {addresses[0]}, reports on {addresses[1]}")
-        _compare(settings.reports_url, addresses[1])
+        for key, address in zip(("dagster_url", "reports_url"), addresses, strict=True):
+            if key in settings.model_fields_set:
+                _compare(key, getattr(settings, key), address)
         return Supervisor(processes).run()
 
 
@@ -77,11 +82,11 @@ def _code_server(path: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _compare(told: str | None, address: str) -> None:
-    """Say so where the links in Dagster and in alerts lead to another port than the reports'."""
+def _compare(key: str, told: str | None, address: str) -> None:
+    """Say so where the links in Dagster and in alerts lead to another port than is served."""
     link, served = urlsplit(told or ""), urlsplit(address)
     if link.hostname in (HOST, "localhost") and link.port != served.port:
-        say(f"reports_url is {told}: links lead there, not to {address}")
+        say(f"{key} is {told}: links lead there, not to {address}")
 
 
 def _listen(port: int, option: str) -> socket.socket:

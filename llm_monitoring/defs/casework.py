@@ -18,6 +18,7 @@ from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
 from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.links import report_link
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature
@@ -195,9 +196,8 @@ def write_cases(monitoring: Monitoring) -> tuple[Path, int]:
 
 def report_metadata(monitoring: Monitoring, incident: Incident, path: Path) -> dict[str, Any]:
     """What Dagster shows of an incident: a link to its report, its state, what to do."""
-    address = monitoring.settings.reports_url
     responses = from_json(incident.evidence).responses
-    link = f"{address.rstrip('/')}/{path.name}" if address else None
+    link = report_link(monitoring.settings, incident.incident_id)
     return {
         **({"report_link": dg.MetadataValue.url(link)} if link else {}),
         "report": dg.MetadataValue.path(str(path)),

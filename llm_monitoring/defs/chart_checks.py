@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from llm_monitoring.alerts import is_accepted, one_to_a_series, point_text
+from llm_monitoring.alerts import incidents_of, is_accepted, one_to_a_series, point_text
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.episodes import accepted_shifts
 from llm_monitoring.defs.partitions import hour_partition, hours_of
 from llm_monitoring.defs.pictures import chart_metadata
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.links import asset_link, report_link
 from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.records import ChartPoint
+from llm_monitoring.records import Alert, ChartPoint
+from llm_monitoring.settings import Settings
 
 Belongs = Callable[[ChartPoint], bool]
 SHOWN = 5  # pictures to a check result
@@ -72,12 +74,15 @@ def report_charts(
     points = monitoring.lake.rows("control_charts", wrong, hours=hours)
     also = [hour_partition(hour) for hour in late]
     accepted = accepted_shifts(monitoring.lake) if points else {}
+    alerts = monitoring.lake.rows("alerts", "incident_id is not null") if points else []
     single = len(list(context.partition_keys)) == 1
     for name, (text, belongs) in _CHECKS.items():
         by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
         for point in filter(belongs, points):
             by_partition[hour_partition(point.hour)].append(point)
-        finding = _finding(monitoring, text, by_partition, accepted, single)
+        finding = _finding(
+            monitoring, text, by_partition, accepted=accepted, alerts=alerts, pictures=single
+        )
         yield from report(context, name, finding, also=also)
 
 
@@ -85,11 +90,14 @@ def _finding(
     monitoring: Monitoring,
     text: str,
     by_partition: dict[str, list[ChartPoint]],
+    *,
     accepted: Mapping[str, int],
+    alerts: Sequence[Alert],
     pictures: bool,
 ) -> Callable[[str], Finding]:
     def finding(partition: str) -> Finding:
-        points = one_to_a_series(by_partition.get(partition, []))
+        found = by_partition.get(partition, [])
+        points = one_to_a_series(found)
         if not points:
             return Finding(True, text)
         texts = {
@@ -102,6 +110,18 @@ def _finding(
         if pictures:
             for point in points[:SHOWN]:
                 metadata |= chart_metadata(monitoring, point)
-        return Finding(False, "; ".join(texts.values()), metadata)
+        links = _incidents(monitoring.settings, found, alerts)
+        return Finding(False, "; ".join(texts.values()), metadata, links)
 
     return finding
+
+
+def _incidents(
+    settings: Settings, points: Sequence[ChartPoint], alerts: Sequence[Alert]
+) -> dict[str, object]:
+    """Where people go on from a failed check: the incident, or the page where it will stand."""
+    names = incidents_of(points, alerts)
+    links = {f"incident {name}": report_link(settings, name) for name in names}
+    if not names:
+        links = {"incident, once the alerts are read": asset_link(settings, "alerts")}
+    return {name: dg.MetadataValue.url(link) for name, link in links.items() if link}

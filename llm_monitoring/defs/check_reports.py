@@ -30,6 +30,11 @@ class Finding:
     passed: bool
     text: str
     metadata: Metadata = field(default_factory=dict)
+    links: Metadata = field(default_factory=dict)  # where to go on; a summary has them too
+
+    def told(self) -> dict[str, Any]:
+        """What Dagster shows of it, links first."""
+        return {**self.links, **self.metadata}
 
 
 def hourly_check(asset: str, name: str, description: str) -> dg.AssetCheckSpec:
@@ -61,7 +66,7 @@ def report(
             passed=finding.passed,
             severity=severity,
             description=finding.text,
-            metadata=dict(finding.metadata),
+            metadata=finding.told(),
         )
         return
     _log_each(
@@ -71,12 +76,13 @@ def report(
         severity,
     )
     shown = {key: findings[key].text for key in failed[:50]}
+    links = {name: link for key in failed for name, link in findings[key].links.items()}
     yield dg.AssetCheckResult(
         check_name=name,
         passed=not failed,
         severity=severity,
         description=f"{len(failed)} of {len(keys)} windows failed",
-        metadata={SUMMARY: len(keys), "failed": len(failed), **shown},
+        metadata={**links, SUMMARY: len(keys), "failed": len(failed), **shown},
     )
 
 
@@ -100,7 +106,7 @@ def _log_each(
                 partition=key,
                 severity=severity,
                 description=finding.text,
-                metadata=dict(finding.metadata),
+                metadata=finding.told(),
                 blocking=False,
                 # Without it the result is in the history, but not the partition's status.
                 target_materialization_data=AssetCheckEvaluationTargetMaterializationData(

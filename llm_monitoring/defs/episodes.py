@@ -7,6 +7,7 @@ from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.pipeline.cost import read_overspent, read_unpriced
 from llm_monitoring.records import Baseline, ChartPoint
 from llm_monitoring.settings import Settings
 
@@ -14,7 +15,7 @@ from llm_monitoring.settings import Settings
 def read_episodes(
     lake: Lake, settings: Settings, newest: int, since: int, clock_hour: int
 ) -> list[alerting.Episode]:
-    """Every episode of charts, of provider drift, of the data, and of the monitor itself.
+    """Every episode of charts, provider drift, data and budgets, and of the monitor itself.
 
     Args:
         since: first hour that is read of charts and data; none of their episodes begins before.
@@ -93,6 +94,8 @@ def _data_findings(
         *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
         *(found for found in shares if found.hour >= hours[0]),
         *(found for found in alerting.find_drops(dropped) if found.hour >= hours[0]),
+        *read_overspent(lake, settings, *hours),
+        *read_unpriced(lake, *hours),
     ]
 
 

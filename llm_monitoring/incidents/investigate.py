@@ -182,7 +182,8 @@ TITLES = {
     "reject_ratio": ("Rejected rows", ""),
     "request_share": ("Share of all requests", ""),
     "judge_coverage": ("Judge coverage", ""), "pass_rate": ("Probe pass rate", ""),
-    "length": ("Probe answer length", ""),
+    "length": ("Probe answer length", ""), "unmeasured": ("Weekly probes without an answer", ""),
+    "budget": ("Spend of a day", ""), "unpriced": ("Requests of unknown cost", ""),
 }  # fmt: skip
 CAUSES = {
     "deployment": "a deployment is near", "prompt": "the prompt changed",

@@ -354,7 +354,8 @@ NEAREST = {
     "survivorship_bias_risk": "abandonment_rate", "missing_windows": "request_count",
     "source_gap": "request_count", "request_share": "request_count",
     "reject_ratio": "request_count", "chart_failed": "request_count",
-    "rows_dropped": "request_count",
+    "rows_dropped": "request_count", "budget": "total_cost_usd", "unpriced": "request_count",
     "judge_coverage": "unscored_rate",
     "pass_rate": "quality_mean", "length": "avg_output_tokens", "identity": "quality_mean",
+    "unmeasured": "quality_mean",
 }  # fmt: skip

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from llm_monitoring.alerts import one_to_a_series
+from llm_monitoring.alerts import (
+    UNPRICED_REQUESTS,
+    DataFinding,
+    DayPrices,
+    DaySpend,
+    find_overspent,
+    find_unpriced,
+    one_to_a_series,
+    overspent_text,
+)
 from llm_monitoring.alerts.points import place
 from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.hours import shift
@@ -39,30 +48,22 @@ class FeatureCost:
         """Spend in words, honest about what is not known."""
         return _usd(self.models)
 
-    @property
-    def is_over_budget(self) -> bool:
-        """The last 24 hours cost more than a day may."""
-        return self.budget_usd is not None and self.spend_usd > self.budget_usd
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
     """The last day of every feature."""
 
     costs: Sequence[FeatureCost]
+    overspent: Sequence[DataFinding]  # features that are over budget in the newest hour
     alarms: Sequence[ChartPoint]  # cost charts that are out of control in the newest hour
 
     @property
     def troubles(self) -> list[str]:
         """Budgets that are spent, and charts out of control."""
-        over = [
-            f"{name_text(cost.feature_id)} spent {cost.spend_text} of ${cost.budget_usd:,.2f}"
-            for cost in self.costs
-            if cost.is_over_budget
-        ]
-        return over + [
-            f"{row.metric} of {place(row)} is out of control"
-            for row in one_to_a_series(self.alarms)
+        charts = one_to_a_series(self.alarms)
+        return [
+            *map(overspent_text, self.overspent),
+            *(f"{row.metric} of {place(row)} is out of control" for row in charts),
         ]
 
     @property
@@ -91,8 +92,39 @@ def cost_report(lake: Lake, settings: Settings, newest: int) -> CostReport:
         hours=(newest, newest), metrics=list(COST_METRICS),
     )  # fmt: skip
     return CostReport(
-        costs=[_feature_cost(settings, name, before, after) for name in features], alarms=alarms
+        costs=[_feature_cost(settings, name, before, after) for name in features],
+        overspent=read_overspent(lake, settings, newest, newest),
+        alarms=alarms,
     )
+
+
+def read_overspent(lake: Lake, settings: Settings, first: int, last: int) -> list[DataFinding]:
+    """Hours in which a feature had spent more than its budget in a day, from the stored windows.
+
+    So an hour is judged alike while it is the newest, a year later, and in a backfill.
+    """
+    budgets = {f.feature_id: f.budget_usd_per_day for f in settings.features}
+    known = {name: budget for name, budget in budgets.items() if budget is not None}
+    if not known:
+        return []
+    rows = lake.query(
+        "day_spends", hours=(_day_before(first), last), since=first,
+        features=list(known), least=min(known.values()),
+    )  # fmt: skip
+    return find_overspent((DaySpend(**row) for row in rows.to_pylist()), known)
+
+
+def read_unpriced(lake: Lake, first: int, last: int) -> list[DataFinding]:
+    """Hours in which too many of a model's requests of a day have no cost."""
+    rows = lake.query(
+        "day_unpriced", hours=(_day_before(first), last), since=first, least=UNPRICED_REQUESTS
+    )
+    return find_unpriced(DayPrices(**row) for row in rows.to_pylist())
+
+
+def _day_before(hour: int) -> int:
+    """First hour of the day that ends with an hour; 0, where everything is read, stays 0."""
+    return shift(hour, 1 - DAY) if hour else 0
 
 
 def _spends(lake: Lake, first: int, last: int) -> list[ModelSpend]:

@@ -78,7 +78,9 @@ def notify(
 
 def read_situation(lake: Lake, now: datetime) -> Situation:
     """Everything that decides who is told what."""
-    incidents: list[Incident] = TABLES["incidents"].to_records(lake.query("incidents_in_short"))
+    incidents: list[Incident] = TABLES["incidents"].to_records(
+        lake.query("incidents_in_short", everything=True, named=[])
+    )
     newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
     return Situation(
         topics=topics_of(lake.rows("alerts"), incidents),

@@ -1,5 +1,6 @@
 """Reading monitoring.yaml: line numbers for mistakes, `extends`, paths relative to the file."""
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from llm_monitoring.settings.models import LakeSettings, Settings
 Location = tuple[str | int, ...]
 Places = dict[Location, tuple[Path, int]]
 
+PORTS = {"dagster_url": "LLM_MONITORING_PORT", "reports_url": "LLM_MONITORING_REPORTS_PORT"}
 # Values under such keys are never repeated in a message: someone may have pasted the secret itself.
 SECRET = re.compile("key|token(?!s)|secret|password|url|_env$|storage_options", re.IGNORECASE)
 
@@ -33,10 +35,18 @@ def load_settings(path: str | Path) -> Settings:
     path = Path(path).resolve()
     tree, places = _read_extended(path)
     _default_paths(tree, path.parent)
+    _default_addresses(tree)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
         raise ConfigurationError(_explain(error, places, path)) from error
+
+
+def _default_addresses(tree: dict[str, Any]) -> None:
+    """Links that nobody set follow the ports that `dev` serves; 0, any that is free, is none."""
+    for key, variable in PORTS.items():
+        if os.environ.get(variable, "").strip("0"):
+            tree.setdefault(key, f"http://127.0.0.1:{os.environ[variable]}")
 
 
 def _read_extended(path: Path, readers: tuple[Path, ...] = ()) -> tuple[dict[str, Any], Places]:

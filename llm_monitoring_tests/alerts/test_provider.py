@@ -3,6 +3,9 @@
 from llm_monitoring.alerts import provider_episodes
 from llm_monitoring.records import ProviderDrift
 
+WEEKS = (20261005, 20261012)
+TESTS = ("pass_rate", "length", "identity")
+
 
 def _drift(week: int, verdict: str, test: str = "pass_rate") -> ProviderDrift:
     return ProviderDrift(
@@ -43,8 +46,30 @@ def test_only_a_stable_week_ends_provider_drift() -> None:
     weeks = [_drift(20261005, "changed"), _drift(20261012, "could_not_measure")]
     assert provider_episodes(weeks, newest_hour=2026101823)[0].open
     ended = [*weeks, _drift(20261019, "stable")]
-    (episode,) = provider_episodes(ended, newest_hour=2026102523)
+    episode, unmeasured = provider_episodes(ended, newest_hour=2026102523)
     assert (episode.open, episode.windows) == (False, 1)
+    assert (unmeasured.metric, unmeasured.open) == ("unmeasured", False)
+
+
+def test_a_model_whose_probes_are_not_answered_is_a_ticket_until_they_are() -> None:
+    failed = [_drift(week, "could_not_measure", test) for week in WEEKS for test in TESTS]
+    (episode,) = provider_episodes(failed, newest_hour=2026101823)
+    assert (episode.subject, episode.severity, episode.windows, episode.open) == (
+        "provider/gpt-x/unmeasured", "ticket", 2, True,
+    )  # fmt: skip
+    assert episode.summary == (
+        "provider: gpt-x could not be measured, too many probes had no answer, "
+        "since the week of Mon 2026-10-05 00:00 UTC"
+    )
+    again = [*failed, *(_drift(20261019, "stable", test) for test in TESTS)]
+    (episode,) = provider_episodes(again, newest_hour=2026102523)
+    assert not episode.open
+    assert episode.summary.endswith("last in the week of Mon 2026-10-12 00:00 UTC")
+
+
+def test_too_few_probes_and_an_unnamed_model_are_no_news() -> None:
+    rows = [_drift(20261005, "too_few_probes"), _drift(20261005, "could_not_measure", "identity")]
+    assert provider_episodes(rows, newest_hour=2026101823) == []
 
 
 def test_a_model_that_is_no_longer_probed_is_no_longer_watched() -> None:

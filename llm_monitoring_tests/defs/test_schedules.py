@@ -214,7 +214,7 @@ def test_spend_over_budget_fails_and_names_what_moved_it(product: Product) -> No
     result = _cost(poor)
     assert not result.passed
     assert "product_search spent $" in (result.description or "")
-    assert "of $0.01" in (result.description or "")
+    assert "budget $0.010" in (result.description or "")
     assert "order_summary spent" not in (result.description or "")
     table = str(result.metadata["costs"].value)
     assert r"| product\_search |" in table

@@ -342,3 +342,20 @@ def test_the_table_of_checks_in_the_documentation_is_complete() -> None:
     for name, check in CHECKS.items():
         keys = {field.alias or key for key, field in check.model_fields.items()}
         assert set(re.findall(r"`(\w+)`", rows[name])) == keys
+
+
+def test_links_that_nobody_set_follow_the_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "monitoring.yaml"
+    file.write_text(
+        "product: p\nstart: 2026-01-01T00:00:00Z\nfeatures: [{feature_id: f}]\n"
+        "dagster_url: https://ops.example\n"
+    )
+    monkeypatch.setenv("LLM_MONITORING_PORT", "4000")
+    monkeypatch.setenv("LLM_MONITORING_REPORTS_PORT", "4001")
+    settings = load_settings(file)
+    assert settings.dagster_url == "https://ops.example"
+    assert settings.reports_url == "http://127.0.0.1:4001"
+    monkeypatch.setenv("LLM_MONITORING_REPORTS_PORT", "0")
+    assert load_settings(file).reports_url == "http://127.0.0.1:3001"

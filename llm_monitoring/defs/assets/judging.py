@@ -50,7 +50,14 @@ def judgements(
             "delta_version": monitoring.lake.version("judgements"),
         }
     )
-    yield from report(context, COVERAGE, _coverage_finding(monitoring, current))
+    yield from report_coverage(context, monitoring, current)
+
+
+def report_coverage(
+    context: dg.AssetExecutionContext, monitoring: Monitoring, rows: list[Judgement]
+) -> Iterator[dg.AssetCheckResult]:
+    """Results about sampled answers without a score."""
+    yield from report(context, COVERAGE, _coverage_finding(monitoring, rows))
 
 
 async def _judge(monitoring: Monitoring, first: int, last: int) -> tuple[Judged, str, str]:

@@ -88,6 +88,11 @@ def provider_drift(
     rows = [row for week in weeks_of(context) for row in _drift(monitoring, week)]
     version = lake.upsert("provider_drift", rows) if rows else lake.version("provider_drift")
     yield dg.MaterializeResult(metadata={"tests": len(rows), "delta_version": version})
+    yield from report_drift(rows)
+
+
+def report_drift(rows: list[ProviderDrift]) -> Iterator[dg.AssetCheckResult]:
+    """Results about models that changed, and about models that could not be measured."""
     changed = [row for row in rows if row.verdict in ("changed", "regressed")]
     unmeasured = [row for row in rows if row.verdict in ("could_not_measure", "too_few_probes")]
     yield _verdict(UNCHANGED, changed, "All models answer as in their reference run.")

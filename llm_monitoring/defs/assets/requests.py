@@ -44,9 +44,8 @@ def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
         monitoring.lake, monitoring.settings, *hours_of(context), monitoring.now()
     )
     yield _result(ingested)
-    yield from _report_rows(context, monitoring, ingested.reads)
-    unpriced = _unpriced_finding(ingested.reads)
-    yield from report(context, PRICES, unpriced, dg.AssetCheckSeverity.WARN)
+    yield from report_rows(context, monitoring, ingested.reads)
+    yield from report_prices(context, ingested.reads)
 
 
 @dg.asset(
@@ -70,7 +69,7 @@ def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
         monitoring.lake, monitoring.settings, *hours_of(context), monitoring.now()
     )
     yield _result(ingested)
-    yield from _report_rows(context, monitoring, ingested.reads)
+    yield from report_rows(context, monitoring, ingested.reads)
 
 
 @dg.asset(group_name="ingestion", kinds={"deltalake"})
@@ -134,7 +133,7 @@ def _result(ingested: Ingested) -> dg.MaterializeResult[Any]:
     )
 
 
-def _report_rows(
+def report_rows(
     context: dg.AssetExecutionContext, monitoring: Monitoring, reads: list[SourceRead]
 ) -> Iterator[dg.AssetCheckResult]:
     """Results about rows that were rejected, and about rows that were dropped."""
@@ -171,6 +170,13 @@ def _rejects(monitoring: Monitoring, reads: list[SourceRead], limit: float) -> l
         table=reads[0].table,
     )
     return find_rejects(counted, limit)
+
+
+def report_prices(
+    context: dg.AssetExecutionContext, reads: list[SourceRead]
+) -> Iterator[dg.AssetCheckResult]:
+    """Results about requests of unknown cost."""
+    yield from report(context, PRICES, _unpriced_finding(reads), dg.AssetCheckSeverity.WARN)
 
 
 def _unpriced_finding(reads: list[SourceRead]) -> Callable[[str], Finding]:

@@ -11,6 +11,12 @@ from dagster._core.storage.tags import SENSOR_NAME_TAG
 from llm_monitoring import alerts as alerting
 from llm_monitoring.alerts.horizon import is_settled
 from llm_monitoring.control import chart_count
+from llm_monitoring.defs.alert_checks import (
+    ALERT_CHECKS,
+    alerts_table,
+    read_incidents,
+    report_alerts,
+)
 from llm_monitoring.defs.assets.provider import provider_drift
 from llm_monitoring.defs.assets.requests import changes
 from llm_monitoring.defs.assets.windows import control_charts
@@ -29,7 +35,7 @@ from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.defs.watching import look, this_run
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.incidents.grouping import assign
-from llm_monitoring.incidents.steps import open_incident, overdue_steps, update_incident
+from llm_monitoring.incidents.steps import open_incident, update_incident
 from llm_monitoring.pipeline.alert_reading import start_reading
 from llm_monitoring.pipeline.false_alarms import false_alarm_digest
 from llm_monitoring.pipeline.notify import notify
@@ -39,7 +45,6 @@ from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Heartbeat, Incident
 
 DELIVERED = "deliveries_succeed"
-ON_TIME = "incidents_on_time"
 
 
 @dg.asset(
@@ -49,7 +54,8 @@ ON_TIME = "incidents_on_time"
     kinds={"deltalake"},
     freshness_policy=HOURLY,
     check_specs=[
-        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="Messages reach every channel.")
+        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="Messages reach every channel."),
+        *ALERT_CHECKS,
     ],
 )
 def alerts(
@@ -74,8 +80,10 @@ def alerts(
             else None
         )
     open_alerts = lake.rows("alerts", "status = 'firing'")
+    open_incidents = read_incidents(lake, open_alerts)
     yield dg.MaterializeResult(
         metadata={
+            "out_of_control_now": alerts_table(settings, open_alerts, open_incidents),
             "new_or_changed": len(found.alerts),
             "messages_delivered": told.delivered,
             "messages_failed": told.failed,
@@ -101,6 +109,7 @@ def alerts(
         description=f"Nothing reaches {names}" if names else "Messages reach every channel.",
         metadata={c.channel: f"{c.attempts} attempts: {c.error}" for c in told.failing},
     )
+    yield from report_alerts(settings, open_alerts, open_incidents, monitoring.now())
 
 
 @dg.asset(
@@ -109,26 +118,16 @@ def alerts(
     deps=[alerts, changes],
     pool=POOL,
     kinds={"deltalake"},
-    check_specs=[
-        dg.AssetCheckSpec(ON_TIME, asset="incidents", description="No step's clock has run out.")
-    ],
 )
 def incidents(
     context: dg.AssetExecutionContext, monitoring: Monitoring
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+) -> dg.MaterializeResult[Any]:
     """One row is one incident: its five steps, clocks, evidence, suspects and report.
 
     A re-run gathers the evidence again; what people recorded stays.
     """
     incident, path = work_incident(monitoring, context.partition_key)
-    yield dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
-    late = overdue_steps(incident, monitoring.now())
-    yield dg.AssetCheckResult(
-        check_name=ON_TIME,
-        passed=not late,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"Overdue: {', '.join(late)}" if late else "No clock has run out.",
-    )
+    return dg.MaterializeResult(metadata=report_metadata(monitoring, incident, path))
 
 
 @dg.asset(group_name="response", deps=[incidents], kinds={"deltalake"})

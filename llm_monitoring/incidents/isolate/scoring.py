@@ -141,11 +141,11 @@ _USERS = (
     "survivorship_bias_risk",
 )  # fmt: skip
 _LATENCY = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")
-_COST = ("total_cost_usd", "avg_cost_per_request_usd")
+_COST = ("total_cost_usd", "avg_cost_per_request_usd", "budget")
 _INPUTS = ("novelty_rate", "unexpected_language_rate", "query_length_mean")
 _PROBES = ("pass_rate", "length", "identity")
 _SILENT = ("missing_windows", "source_gap")
-_VOLUME = ("request_count", "request_share", "total_cost_usd", *_SILENT)
+_VOLUME = ("request_count", "request_share", "total_cost_usd", "budget", *_SILENT)
 _ERRORS = ("error_rate", "refusal_rate")
 _UNJUDGED = ("unscored_rate", "judge_coverage")  # by the judge's fault, or for want of an answer
 

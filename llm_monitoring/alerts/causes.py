@@ -1,0 +1,81 @@
+"""What fires now, one row a cause: the alerts of an incident together, the others alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from llm_monitoring.alerts.episodes import RANKS, gravest
+from llm_monitoring.alerts.points import feature_text
+from llm_monitoring.alerts.runs import watched_by
+from llm_monitoring.alerts.sentences import name_text
+from llm_monitoring.records import Alert, ChartPoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Firing alerts of one incident, or one alert that has none."""
+
+    incident_id: str | None  # None: it has none, or none yet
+    alerts: Sequence[Alert]  # gravest first, then oldest; not empty
+
+    @property
+    def severity(self) -> str:
+        """Of the gravest."""
+        return gravest(alert.severity for alert in self.alerts)
+
+    @property
+    def place(self) -> str:
+        """Features concerned, else models."""
+        features = sorted({a.feature_id for a in self.alerts if a.feature_id})
+        models = sorted({a.model_id for a in self.alerts if a.model_id})
+        return ", ".join(map(feature_text, features)) or ", ".join(map(name_text, models)) or "all"
+
+    @property
+    def since(self) -> int:
+        """First hour of the change, or out of control where that is not known."""
+        return min(alert.change_hour or alert.first_hour for alert in self.alerts)
+
+    @property
+    def text(self) -> str:
+        """The gravest alert's sentence, and how many there are beside it."""
+        more = len(self.alerts) - 1
+        return f"{self.alerts[0].summary}{f' (and {more} more)' if more else ''}"
+
+
+def causes_of(firing: Iterable[Alert]) -> list[Cause]:
+    """Causes of firing alerts, gravest first, then oldest."""
+    ordered = sorted(firing, key=_home)
+    causes = [
+        Cause(incident_id=home[0] or None, alerts=sorted(alerts, key=_urgency))
+        for home, alerts in groupby(ordered, key=_home)
+    ]
+    return sorted(causes, key=lambda cause: (-RANKS.index(cause.severity), cause.since))
+
+
+def incidents_of(points: Iterable[ChartPoint], alerts: Sequence[Alert]) -> list[str]:
+    """Incidents of the alerts that cover windows of charts, in order of their names."""
+    found = {
+        alert.incident_id
+        for point in points
+        for alert in alerts
+        if alert.incident_id and watched_by(alert.subject) in _subjects(point)
+        if alert.first_hour <= point.hour <= alert.last_hour
+    }
+    return sorted(name for name in found if name)
+
+
+def _subjects(point: ChartPoint) -> set[str]:
+    """What the alert is called that follows from a window of a chart."""
+    if point.failure is not None:
+        return {f"data/chart_failed/{point.feature_id}"}
+    if point.chart == "missing":
+        return {f"data/missing_windows/{point.feature_id}", "data/source_gap/requests"}
+    return {watched_by(point.chart_id)}
+
+
+def _home(alert: Alert) -> tuple[str, str]:
+    return (alert.incident_id, "") if alert.incident_id else ("", alert.fingerprint)
+
+
+def _urgency(alert: Alert) -> tuple[int, int, str]:
+    return -RANKS.index(alert.severity), alert.first_hour, alert.fingerprint
