@@ -123,5 +123,5 @@ def test_a_reading_that_was_killed_is_done_again(
         with pytest.raises(KeyboardInterrupt):
             reconcile(lake, shift(FIRST, 3))
     assert len(told(lake)) == 1
-    assert reconcile(lake, shift(FIRST, 3)).messages == []
+    assert reconcile(lake, shift(FIRST, 3)).alerts == []
     assert lake.rows("alert_readings")
