@@ -130,6 +130,26 @@ def heard(topic: Topic, silences: Sequence[Silence], now: datetime) -> Topic | N
     return replace(topic, alerts=loud) if loud else None
 
 
+def left_of(topic: Topic, settled_at: datetime | None) -> Topic | None:
+    """The topic without what was over when it was last told; None: nothing is left.
+
+    Alerts of an incident belong together; others share no more than a topic that never ends.
+    """
+    if topic.incident is not None or settled_at is None:
+        return topic
+    left = tuple(
+        alert
+        for alert in topic.alerts
+        if alert.status == "firing" or _end(alert, alert.last_hour) > settled_at
+    )
+    return replace(topic, alerts=left) if left else None
+
+
+def began_last_at(topic: Topic) -> datetime:
+    """When the last of its alarms could be known."""
+    return max(_end(alert, alert.first_hour) for alert in topic.shown)
+
+
 def came_back_at(topic: Topic) -> datetime:
     """Of what goes on: when it was last seen, or recorded; later than its end, it has come back."""
     return max(max(a.created_at, _end(a, a.last_hour)) for a in topic.going_on)

@@ -168,7 +168,7 @@ def _change_lines(delivery: Delivery, topic: Topic, before: Heard | None) -> lis
     """What is other than in the message before."""
     if before is None:
         return []
-    if delivery.kind == "firing":
+    if delivery.kind == "firing" and before.kind == "resolved" and topic.incident is not None:
         return [f"It is back: it was over at {moment_text(before.at)}."]
     if delivery.kind != "worse":
         return []
