@@ -7,7 +7,13 @@ from statistics import median
 
 from llm_monitoring.alerts.deliveries import ABOUT_TOPICS
 from llm_monitoring.alerts.notifying import is_quiet
-from llm_monitoring.alerts.sentences import error_text, hour_text, moment_text, name_text
+from llm_monitoring.alerts.sentences import (
+    error_text,
+    hour_text,
+    moment_text,
+    name_text,
+    title_text,
+)
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.steps import overdue_steps
@@ -76,7 +82,9 @@ def _open_line(week: Week, incident: Incident) -> str:
     late = overdue_steps(incident, week.now)
     told = f"overdue: {', '.join(late)}" if late else f"step {incident.step}"
     link = week.reports.get(incident.incident_id)
-    return f"- {incident.severity}, {told}: {incident.title}" + (f" {link}" if link else "")
+    return f"- {incident.severity}, {told}: {title_text(incident.title)}" + (
+        f" {link}" if link else ""
+    )
 
 
 def _precision_line(week: Week) -> str:

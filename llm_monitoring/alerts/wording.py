@@ -7,7 +7,7 @@ from typing import Any
 
 from llm_monitoring.alerts.deliveries import Heard
 from llm_monitoring.alerts.episodes import RANKS
-from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text
+from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text, title_text
 from llm_monitoring.alerts.topics import HISTORY, Topic, overdue
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Alert, Delivery
@@ -59,7 +59,7 @@ def text_of(delivery: Delivery, topic: Topic, before: Heard | None, place: Place
 def headline(topic: Topic) -> str:
     """What happened: the title of the incident, else its most severe alert's sentence."""
     if topic.incident is not None:
-        return topic.incident.title
+        return title_text(topic.incident.title)
     alerts = _by_severity(topic.shown)
     more = len(alerts) - 1
     return alerts[0].summary + (f", and {more} more" if more else "")
