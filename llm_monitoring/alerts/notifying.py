@@ -65,7 +65,7 @@ class Plan:
 
     messages: tuple[Planned, ...]  # most severe first; none while the channel is left alone
     superseded: tuple[Delivery, ...]  # failed ones that are no news any more
-    going_on: tuple[Topic, ...]  # that it has been told of and that go on: to be refreshed
+    going_on: tuple[Topic, ...]  # that it was told of and that go on: to be refreshed now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,7 +408,12 @@ def _settled(
     planned = list(planned)
     wanted = {each.delivery.delivery_id for each in planned}
     stored = {row.delivery_id: row for row in mine}
-    failed = [row for row in mine if is_unsettled(row, now) and row.kind != "refresh"]
+    failed = [
+        row
+        for row in mine
+        if is_unsettled(row, now)
+        if row.kind != "refresh" or not going_on  # nothing is left to tell again
+    ]
     superseded = tuple(
         row
         for row in failed
@@ -416,7 +421,11 @@ def _settled(
     )
     inherited = [_inherits(each, stored, superseded) for each in planned]
     ready = [each for each in inherited if _is_ready(each.delivery, stored, mine, now)]
-    return Plan(messages=tuple(sorted(ready, key=_order)), superseded=superseded, going_on=going_on)
+    return Plan(
+        messages=tuple(sorted(ready, key=_order)),
+        superseded=superseded,
+        going_on=going_on if paused_until(mine, now) is None else (),
+    )
 
 
 def _inherits(
