@@ -78,12 +78,15 @@ class Topic:
 
 
 def topics_of(alerts: Iterable[Alert], incidents: Iterable[Incident]) -> list[Topic]:
-    """All alerts by topic; alerts of an incident nobody knows of wait for it."""
+    """All alerts by topic; those whose incident somebody has deleted are still told together.
+
+    Args:
+        incidents: read after the alerts, so that one opened meanwhile is not missed.
+    """
     known = {incident.incident_id: incident for incident in incidents}
     members: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
-        if alert.incident_id is None or alert.incident_id in known:
-            members[_topic_id(alert)].append(alert)
+        members[_topic_id(alert)].append(alert)
     return [
         Topic(topic_id=name, alerts=tuple(grouped), incident=known.get(name))
         for name, grouped in sorted(members.items())

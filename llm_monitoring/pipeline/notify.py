@@ -22,7 +22,7 @@ from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.hours import HOUR, hour_start
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.letters import Letters
-from llm_monitoring.records import Delivery, Incident
+from llm_monitoring.records import Alert, Delivery, Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import ChannelSettings
 
@@ -79,12 +79,13 @@ def notify(
 
 def read_situation(lake: Lake, now: datetime) -> Situation:
     """Everything that decides who is told what."""
+    alerts: list[Alert] = lake.rows("alerts")
     incidents: list[Incident] = TABLES["incidents"].to_records(
         lake.query("incidents_in_short", everything=True, named=[])
     )
     newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
     return Situation(
-        topics=topics_of(lake.rows("alerts"), incidents),
+        topics=topics_of(alerts, incidents),
         silences=lake.rows("silences"),
         deliveries=lake.rows("deliveries", OURS),
         newest_hour_end=None if newest is None else hour_start(newest) + HOUR,

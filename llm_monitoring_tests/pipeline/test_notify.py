@@ -432,6 +432,23 @@ def test_a_message_can_be_acted_on(town: Town) -> None:
     assert message["status"] == "firing"
 
 
+def test_only_what_was_called_over_is_called_back(town: Town) -> None:
+    town.lake.upsert("alerts", [alert_of("old", MONDAY - timedelta(days=9))])
+    town.tick()
+    town.now += timedelta(hours=1)
+    town.fire()
+    town.tick()
+    town.end("old")
+    town.end()
+    town.live(300, 60)
+    town.fire("b")
+    town.tick()
+    assert town.receiver.kinds == ["summary", "firing", "resolved", "firing"]
+    assert ["It is back" in message["text"] for message in town.receiver.taken] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
 @contextmanager
 def nobody_sends() -> Iterator[Callable[[ChannelSettings, Message], Refusal | None]]:
     def send(channel: ChannelSettings, message: Message) -> Refusal | None:
@@ -458,6 +475,13 @@ def test_names_in_a_title_carry_no_markup_mention_or_link(town: Town) -> None:
     for sign in ("<", "@", "](", "https://", "|", "www."):
         assert sign not in message["title"]
         assert sign not in message["headline"]
+
+
+def test_a_page_whose_incident_is_not_in_the_lake_is_told_all_the_same(town: Town) -> None:
+    town.fire(incident_id="deleted-by-hand")
+    town.live(60)
+    assert town.receiver.kinds == ["firing"]
+    assert "flag rate of chat up" in town.receiver.taken[0]["title"]
 
 
 # ------------------------------------------------------------------------------------- refreshing
