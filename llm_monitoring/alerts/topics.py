@@ -150,7 +150,7 @@ def left_of(topic: Topic, settled_at: datetime | None) -> Topic | None:
 
 def began_last_at(topic: Topic) -> datetime:
     """When the last of its alarms could be known."""
-    return max(_end(alert, alert.first_hour) for alert in topic.shown)
+    return max(map(_known_at, topic.shown))
 
 
 def came_back_at(topic: Topic) -> datetime:
@@ -164,11 +164,16 @@ def news_at(topic: Topic, silences: Sequence[Silence], now: datetime) -> datetim
 
 
 def _news_at(alert: Alert, silences: Sequence[Silence], now: datetime) -> datetime:
-    began = _end(alert, alert.first_hour)  # nobody could know sooner
+    began = _known_at(alert)
     rose = alert.severity_at
     # One that has its severity since it was recorded is as old as its windows are.
     risen = rose if rose is not None and rose > alert.created_at else began
     return max(began, risen, silent_until(alert, silences, now) or began)
+
+
+def _known_at(alert: Alert) -> datetime:
+    """When its first window was over, or earlier: probes are answered within their week."""
+    return min(_end(alert, alert.first_hour), alert.created_at)
 
 
 def _end(alert: Alert, hour: int) -> datetime:

@@ -203,8 +203,21 @@ def test_one_that_was_over_before_it_could_be_told_is_told_once() -> None:
 def test_a_probe_weeks_alert_is_news_though_its_week_began_days_ago() -> None:
     world = World()
     began = MONDAY - timedelta(days=4)
-    world.alerts["p"] = alert_of("p", began, layer="provider", severity="ticket")
+    world.alerts["p"] = alert_of("p", began, layer="provider", severity="ticket",
+                                 created_at=MONDAY)  # fmt: skip
     assert world.tick() == ["firing"]
+
+
+def test_a_probe_weeks_alert_is_told_once_though_its_week_is_not_over() -> None:
+    world = World()
+    world.is_down = True
+    world.fire("p", layer="provider", severity="ticket")
+    world.wait(hours=1)
+    world.wait(hours=25)
+    world.is_down = False
+    for _ in range(5):
+        world.wait(hours=1)
+    assert world.kinds == ["summary"]
 
 
 def test_a_withdrawn_alert_is_told_only_to_who_heard_of_it() -> None:
