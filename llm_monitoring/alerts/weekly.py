@@ -149,7 +149,7 @@ def _spend_line(week: Week) -> list[str]:
 def _silence_lines(week: Week) -> list[str]:
     return [
         f"Silent until {moment_text(silence.until)}: {error_text(about(silence))} "
-        f"({name_text(silence.who)})"
+        f"({title_text(silence.who)})"
         for silence in open_silences(week.silences, week.now)
     ]
 

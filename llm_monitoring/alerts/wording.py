@@ -186,7 +186,7 @@ def _state_line(topic: Topic, now: datetime) -> str:
         return f"Still going on: last seen in the {window} of {hour_text(last.last_hour)}."
     if topic.is_closed and topic.incident is not None:
         verdict = (topic.incident.verdict or "no verdict").replace("_", " ")
-        return f"Closed by {name_text(topic.incident.resolved_by or '')}: {verdict}."
+        return f"Closed by {title_text(topic.incident.resolved_by or 'nobody named')}: {verdict}."
     if topic.is_withdrawn:
         return "Withdrawn: history was computed again and no longer shows it."
     return f"Over: last seen until {moment_text(min(topic.last_seen_at, now))}."
@@ -241,7 +241,7 @@ def _proposal_line(topic: Topic) -> list[str]:
 def _people_lines(topic: Topic, place: Place) -> list[str]:
     incident, lines = topic.incident, []
     if incident is not None and incident.acknowledged_by and not topic.is_closed:
-        lines.append(f"Taken by {name_text(incident.acknowledged_by)}.")
+        lines.append(f"Taken by {title_text(incident.acknowledged_by)}.")
     late = overdue(topic, place.now)
     if late:
         lines.append(f"Overdue: {', '.join(late)}.")

@@ -432,6 +432,17 @@ def test_a_message_can_be_acted_on(town: Town) -> None:
     assert message["status"] == "firing"
 
 
+def test_people_are_called_as_they_are_called(town: Town) -> None:
+    town.fire()
+    town.tick()
+    town.lake.upsert(
+        "incidents",
+        [incident_of(status="resolved", resolved_by="Ada <b> Lovelace", verdict="false_positive")],
+    )
+    town.live(5)
+    assert "Closed by Ada ?b? Lovelace: false positive." in town.receiver.taken[-1]["text"]
+
+
 def test_only_what_was_called_over_is_called_back(town: Town) -> None:
     town.lake.upsert("alerts", [alert_of("old", MONDAY - timedelta(days=9))])
     town.tick()
