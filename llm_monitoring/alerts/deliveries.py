@@ -28,6 +28,7 @@ class Heard:
     delivery_id: str
     was_worse: bool  # that it became worse was said since it began
     resolved_at: datetime | None  # when it was last called over; None: never
+    settled_at: datetime | None  # when it was last called over, or was in a summary; None: never
 
 
 def heard_of(deliveries: Iterable[Delivery]) -> dict[str, Heard]:
@@ -47,6 +48,7 @@ def heard_of(deliveries: Iterable[Delivery]) -> dict[str, Heard]:
 def _heard(row: Delivery, before: Heard | None) -> Heard:
     goes_on = row.kind in ("worse", "repeated") and before is not None
     resolved_at = before.resolved_at if before is not None else None
+    settled_at = before.settled_at if before is not None else None
     # A message about many topics says nothing of the severity and the size of one.
     is_one = before is None or len(row.topics) == 1
     return Heard(
@@ -57,6 +59,7 @@ def _heard(row: Delivery, before: Heard | None) -> Heard:
         delivery_id=row.delivery_id,
         was_worse=row.kind == "worse" or (goes_on and before is not None and before.was_worse),
         resolved_at=row.updated_at if row.kind == "resolved" else resolved_at,
+        settled_at=row.updated_at if row.kind in ("resolved", "summary") else settled_at,
     )
 
 
@@ -105,6 +108,15 @@ def down_since(deliveries: Iterable[Delivery], now: datetime) -> datetime | None
     """Since when a channel has had news that it did not take; None: it takes them."""
     failing = (row.due_at for row in deliveries if is_unsettled(row, now) and not row.of_message)
     return min(failing, default=None)
+
+
+def due_since(deliveries: Iterable[Delivery], now: datetime) -> dict[str, datetime]:
+    """Topic -> since when a channel has had news of it that it did not take."""
+    due: dict[str, datetime] = {}
+    for row in deliveries:
+        for topic in row.topics if is_unsettled(row, now) else ():
+            due[topic] = min(row.due_at, due.get(topic, row.due_at))
+    return due
 
 
 def claimed(row: Delivery, claimed_by: str, now: datetime) -> Delivery:

@@ -4,7 +4,7 @@ One topic gets one message when it begins, one when it becomes worse, one a day 
 one when it is over. By the wall clock: what is old when it is found is a line of a summary at most.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from llm_monitoring.alerts.deliveries import (
     Heard,
     delivery_id,
     down_since,
+    due_since,
     heard_of,
     is_unsettled,
     paused_until,
@@ -21,8 +22,10 @@ from llm_monitoring.alerts.episodes import RANKS, gravest
 from llm_monitoring.alerts.topics import (
     HISTORY,
     Topic,
+    began_last_at,
     came_back_at,
     heard,
+    left_of,
     news_at,
     overdue,
     topic_for,
@@ -62,7 +65,7 @@ class Plan:
 
     messages: tuple[Planned, ...]  # most severe first; none while the channel is left alone
     superseded: tuple[Delivery, ...]  # failed ones that are no news any more
-    going_on: tuple[Topic, ...]  # that it has been told of and that go on: to be refreshed
+    going_on: tuple[Topic, ...]  # that it was told of and that go on: to be refreshed now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,22 +92,34 @@ def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situat
     """What one channel is to be told now."""
     mine = [row for row in situation.deliveries if row.channel == channel.name]
     told, now = heard_of(mine), situation.now
+    timings, due = settings.notifications, due_since(mine, now)
     views = [view for t in situation.topics if (view := topic_for(channel, t, settings))]
-    news = [
+    every = [
         each
         for view in views
-        if (each := _news(view, told.get(view.topic_id), settings, situation)) is not None
-        if not _is_held(channel, each, settings, now)
+        if (each := _news(view, told.get(view.topic_id), due, timings, situation)) is not None
     ]
-    old, new = _old_and_new(channel, news, mine, settings.notifications, now)
+    held = {each.topic.topic_id for each in every if _is_held(channel, each, timings, now)}
+    old, new = _old_and_new(
+        channel, [each for each in every if each.topic.topic_id not in held], mine, timings, now
+    )
     daily = [each for each in new if each.kind == "repeated" and channel.kind not in KEYED]
+    names = {each.topic.topic_id for each in every}
+    others = [view for view in views if view.topic_id not in names]
+    soon = _soon(others, told, timings, situation) if daily else []
+    known = {name for name, last in told.items() if last.kind in GOING_ON}
+    going_on = tuple(v for v in views if v.topic_id in known and v.going_on)
+    digests = _digest(channel, mine, timings, situation)
+    if is_quiet(timings.quiet_hours, now):
+        held |= {name for each in digests for name in each.delivery.topics}
+        digests = []
     planned = [
         *(_single(channel, each, now) for each in new if each not in daily),
-        *_daily(channel, daily, views, told, situation),
-        *_summary(channel, [each.topic for each in old], mine, settings.notifications, now),
-        *_digest(channel, mine, settings.notifications, situation),
+        *_daily(channel, [*(each.topic for each in daily), *soon], told, now),
+        *_summary(channel, [each.topic for each in old], mine, timings, now),
+        *digests,
     ]
-    return _settled(planned, mine, views, told, now)
+    return _settled(planned, held, mine, going_on, now)
 
 
 def _old_and_new(
@@ -135,36 +150,45 @@ def _was_down(mine: Sequence[Delivery], timings: NotificationSettings, now: date
 
 
 def _news(
-    topic: Topic, told: Heard | None, settings: Settings, situation: Situation
+    topic: Topic,
+    told: Heard | None,
+    due: Mapping[str, datetime],
+    timings: NotificationSettings,
+    situation: Situation,
 ) -> _News | None:
     """What is to be told of a topic; None: nothing."""
     if topic.topic_id == HISTORY:
         found = tuple(a for a in topic.alerts if told is None or a.created_at > told.at)
         return _News(replace(topic, alerts=found), "summary", told) if found else None
+    rest = left_of(topic, told.settled_at) if told else topic
+    loud = heard(rest, situation.silences, situation.now) if rest else None
+    if rest is None or (rest.going_on and not (loud and loud.going_on)):
+        return None  # all that goes on is silent: neither going on nor over
     # Somebody who heard of it hears that it is over, silence or not.
-    loud = heard(topic, situation.silences, situation.now) or replace(topic, is_silent=True)
-    kind = _kind(loud, told, settings.notifications, situation)
+    loud = loud or replace(rest, is_silent=True)
+    # A channel that could not be reached was due its news before they were old.
+    oldest = due.get(topic.topic_id, situation.now) - _hours(timings.within_hours)
+    kind = _kind(loud, told, oldest, timings, situation)
     return None if kind is None else _News(loud, kind, told)
 
 
 def _kind(
-    topic: Topic, told: Heard | None, timings: NotificationSettings, situation: Situation
+    topic: Topic,
+    told: Heard | None,
+    oldest: datetime,
+    timings: NotificationSettings,
+    situation: Situation,
 ) -> str | None:
     """Kind of message that a topic calls for; None: none."""
     if not topic.going_on:
-        return _over(topic, told, timings, situation)
-    if topic.is_silent:
-        return None
+        return _over(topic, told, oldest, timings, situation)
+    if told is not None and told.kind in GOING_ON:
+        return _still(topic, told, timings, situation)
     news = news_at(topic, situation.silences, situation.now)
-    oldest = situation.now - _hours(timings.within_hours)
-    if told is None:
+    if told is None or news > told.at:
         return "firing" if news >= oldest else "summary"
-    if told.kind == "resolved":
-        came_back = came_back_at(topic) >= told.at and topic.last_seen_at >= oldest
-        return "firing" if came_back else None
-    if told.kind == "summary":
-        return "firing" if news > told.at and news >= oldest else None
-    return _still(topic, told, timings, situation)
+    came_back = told.kind == "resolved" and came_back_at(topic) >= told.at
+    return "firing" if came_back and topic.last_seen_at >= oldest else None
 
 
 def _still(
@@ -175,11 +199,15 @@ def _still(
         return "worse"
     if not told.was_worse and topic.places >= max(GROWN * told.places, told.places + 2):
         return "worse"
-    now = situation.now
+    waited = situation.now - told.at >= _hours(timings.repeat_hours)
+    return "repeated" if waited and _is_repeated(topic, timings, situation) else None
+
+
+def _is_repeated(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
+    """It goes on, and nobody has taken it, or not done what was to be done."""
     is_taken = topic.incident is not None and topic.incident.acknowledged_at is not None
-    waited = now - told.at >= _hours(timings.repeat_hours)
-    is_wanted = not is_taken or bool(overdue(topic, now))
-    return "repeated" if waited and is_wanted and _is_known(topic, timings, situation) else None
+    is_wanted = not is_taken or bool(overdue(topic, situation.now))
+    return is_wanted and _is_known(topic, timings, situation)
 
 
 def _is_known(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
@@ -191,18 +219,21 @@ def _is_known(topic: Topic, timings: NotificationSettings, situation: Situation)
 
 
 def _over(
-    topic: Topic, told: Heard | None, timings: NotificationSettings, situation: Situation
+    topic: Topic,
+    told: Heard | None,
+    oldest: datetime,
+    timings: NotificationSettings,
+    situation: Situation,
 ) -> str | None:
-    if told is None:
-        if topic.is_withdrawn or topic.is_closed or topic.is_silent:
-            return None
-        first = news_at(topic, situation.silences, situation.now)
-        oldest = situation.now - _hours(timings.within_hours)
-        is_old = min(first, topic.last_seen_at) < oldest
-        return "summary" if is_old else _once_quiet(topic, None, timings, situation.now)
-    if told.kind in ("resolved", "summary"):
+    if told is not None and told.kind in GOING_ON:
+        return _once_quiet(topic, told, timings, situation.now)
+    if topic.is_withdrawn or topic.is_closed or topic.is_silent:
         return None
-    return _once_quiet(topic, told, timings, situation.now)
+    if told is not None and began_last_at(topic) <= told.at:
+        return None
+    first = news_at(topic, situation.silences, situation.now)
+    is_old = min(first, topic.last_seen_at) < oldest
+    return "summary" if is_old else _once_quiet(topic, told, timings, situation.now)
 
 
 def _once_quiet(
@@ -217,7 +248,9 @@ def _once_quiet(
     return "resolved" if now - topic.last_seen_at >= _hours(quiet) else None
 
 
-def _is_held(channel: ChannelSettings, news: _News, settings: Settings, now: datetime) -> bool:
+def _is_held(
+    channel: ChannelSettings, news: _News, timings: NotificationSettings, now: datetime
+) -> bool:
     """It waits: for the page it links to, or for people to be awake."""
     if (
         news.kind == "firing"
@@ -227,7 +260,7 @@ def _is_held(channel: ChannelSettings, news: _News, settings: Settings, now: dat
         return True
     wakes = news.topic.severity == "page" and news.kind in ("firing", "worse")
     closes = channel.kind in KEYED and news.kind == "resolved"  # it rings nobody's telephone
-    return not wakes and not closes and is_quiet(settings.notifications.quiet_hours, now)
+    return not wakes and not closes and is_quiet(timings.quiet_hours, now)
 
 
 def is_quiet(quiet: QuietHours | None, now: datetime) -> bool:
@@ -249,29 +282,33 @@ def _single(channel: ChannelSettings, news: _News, now: datetime) -> Planned:
     return Planned(delivery=delivery, topics=(news.topic,), heard=news.told)
 
 
-def _daily(
-    channel: ChannelSettings,
-    due: Sequence[_News],
-    views: Sequence[Topic],
+def _soon(
+    others: Iterable[Topic],
     told: Mapping[str, Heard],
+    timings: NotificationSettings,
     situation: Situation,
+) -> list[Topic]:
+    """What would be repeated within hours, and may as well be now."""
+    return [
+        loud
+        for other in others
+        if (last := told.get(other.topic_id)) is not None and last.kind in GOING_ON
+        if situation.now - last.at >= RECENTLY
+        if (loud := heard(other, situation.silences, situation.now)) is not None and loud.going_on
+        if _is_repeated(loud, timings, situation)
+    ]
+
+
+def _daily(
+    channel: ChannelSettings, topics: Sequence[Topic], told: Mapping[str, Heard], now: datetime
 ) -> list[Planned]:
     """One message a day for all that goes on; what was told this morning is left out."""
-    if not due:
+    if not topics:
         return []
-    names = {each.topic.topic_id for each in due}
-    others = [
-        view
-        for view in views
-        if view.topic_id not in names and view.going_on
-        if (last := told.get(view.topic_id)) is not None and last.kind in GOING_ON
-        if situation.now - last.at >= RECENTLY and heard(view, situation.silences, situation.now)
-    ]
-    topics = [*(each.topic for each in due), *others]
     if len(topics) == 1:
-        return [_single(channel, due[0], situation.now)]
+        return [_single(channel, _News(topics[0], "repeated", told[topics[0].topic_id]), now)]
     last_ids = sorted(told[topic.topic_id].delivery_id for topic in topics)
-    delivery = _delivery(channel.name, topics, "repeated", " ".join(last_ids), situation.now)
+    delivery = _delivery(channel.name, topics, "repeated", " ".join(last_ids), now)
     return [Planned(delivery=delivery, topics=tuple(topics), heard=None)]
 
 
@@ -358,24 +395,36 @@ def _delivery(
 
 def _settled(
     planned: Iterable[Planned],
+    held: Collection[str],
     mine: Sequence[Delivery],
-    views: Sequence[Topic],
-    told: Mapping[str, Heard],
+    going_on: tuple[Topic, ...],
     now: datetime,
 ) -> Plan:
-    """The plan against what failed before: older news gives way to newer."""
+    """The plan against what failed before: older news gives way to newer.
+
+    Args:
+        held: topics whose news wait for a time to be told: what failed of them waits with them.
+    """
     planned = list(planned)
     wanted = {each.delivery.delivery_id for each in planned}
     stored = {row.delivery_id: row for row in mine}
-    failed = [row for row in mine if is_unsettled(row, now) and row.kind != "refresh"]
-    superseded = tuple(row for row in failed if row.delivery_id not in wanted)
+    failed = [
+        row
+        for row in mine
+        if is_unsettled(row, now)
+        if row.kind != "refresh" or not going_on  # nothing is left to tell again
+    ]
+    superseded = tuple(
+        row
+        for row in failed
+        if row.delivery_id not in wanted and not any(name in held for name in row.topics)
+    )
     inherited = [_inherits(each, stored, superseded) for each in planned]
     ready = [each for each in inherited if _is_ready(each.delivery, stored, mine, now)]
-    known = {name for name, last in told.items() if last.kind in GOING_ON}
     return Plan(
         messages=tuple(sorted(ready, key=_order)),
         superseded=superseded,
-        going_on=tuple(v for v in views if v.topic_id in known and v.going_on),
+        going_on=going_on if paused_until(mine, now) is None else (),
     )
 
 
@@ -385,7 +434,10 @@ def _inherits(
     """It goes on where the attempts before it ended, whatever those wanted to say."""
     new = planned.delivery
     same = stored.get(new.delivery_id)
-    before = [same] if same else [row for row in superseded if set(row.topics) & set(new.topics)]
+    if same is not None and same.status != "dropped":
+        before = [same]
+    else:
+        before = [row for row in superseded if set(row.topics) & set(new.topics)]
     before = [row for row in before if not row.of_message or row is same]
     if not before:
         return planned
@@ -408,9 +460,11 @@ def _is_ready(
     return not waits and paused_until(mine, now) is None
 
 
-def _order(planned: Planned) -> tuple[int, datetime, str]:
-    began = min((topic.began_at for topic in planned.topics), default=planned.delivery.due_at)
-    return -RANKS.index(planned.delivery.severity), began, planned.delivery.delivery_id
+def _order(planned: Planned) -> tuple[int, int, datetime, str]:
+    new = planned.delivery
+    began = min((topic.began_at for topic in planned.topics), default=new.due_at)
+    # One that the channel fails at, and at no other, must not be in front of the others for ever.
+    return -RANKS.index(new.severity), new.attempts, began, new.delivery_id
 
 
 def _last(mine: Iterable[Delivery], kind: str) -> Delivery | None:

@@ -40,6 +40,13 @@ def name_text(name: str, longest: int = 80) -> str:
     return re.sub(r"[^\w.:/+-]|:(?=//)|(?<=www)\.", "?", name, flags=flags)[:longest]
 
 
+def title_text(title: str, longest: int = 300) -> str:
+    """A title with logged names in it as it may go out: no markup, mention or link survives."""
+    flags = re.ASCII | re.IGNORECASE
+    signs = r"(?<!-)>|[^\w .,:;/()=+%$>-]|:(?=//)|(?<=www)\."
+    return re.sub(signs, "?", title, flags=flags)[:longest]
+
+
 def error_text(message: str, longest: int = 160) -> str:
     """First line of an error as it may go out: quoted text, addresses and keys are left out."""
     lines = message.strip().splitlines()

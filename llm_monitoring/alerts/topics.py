@@ -78,12 +78,15 @@ class Topic:
 
 
 def topics_of(alerts: Iterable[Alert], incidents: Iterable[Incident]) -> list[Topic]:
-    """All alerts by topic; alerts of an incident nobody knows of wait for it."""
+    """All alerts by topic; those whose incident somebody has deleted are still told together.
+
+    Args:
+        incidents: read after the alerts, so that one opened meanwhile is not missed.
+    """
     known = {incident.incident_id: incident for incident in incidents}
     members: dict[str, list[Alert]] = defaultdict(list)
     for alert in alerts:
-        if alert.incident_id is None or alert.incident_id in known:
-            members[_topic_id(alert)].append(alert)
+        members[_topic_id(alert)].append(alert)
     return [
         Topic(topic_id=name, alerts=tuple(grouped), incident=known.get(name))
         for name, grouped in sorted(members.items())
@@ -130,6 +133,26 @@ def heard(topic: Topic, silences: Sequence[Silence], now: datetime) -> Topic | N
     return replace(topic, alerts=loud) if loud else None
 
 
+def left_of(topic: Topic, settled_at: datetime | None) -> Topic | None:
+    """The topic without what was over when it was last told; None: nothing is left.
+
+    Alerts of an incident belong together; others share no more than a topic that never ends.
+    """
+    if topic.incident is not None or settled_at is None:
+        return topic
+    left = tuple(
+        alert
+        for alert in topic.alerts
+        if alert.status == "firing" or _end(alert, alert.last_hour) > settled_at
+    )
+    return replace(topic, alerts=left) if left else None
+
+
+def began_last_at(topic: Topic) -> datetime:
+    """When the last of its alarms could be known."""
+    return max(map(_known_at, topic.shown))
+
+
 def came_back_at(topic: Topic) -> datetime:
     """Of what goes on: when it was last seen, or recorded; later than its end, it has come back."""
     return max(max(a.created_at, _end(a, a.last_hour)) for a in topic.going_on)
@@ -141,11 +164,16 @@ def news_at(topic: Topic, silences: Sequence[Silence], now: datetime) -> datetim
 
 
 def _news_at(alert: Alert, silences: Sequence[Silence], now: datetime) -> datetime:
-    began = _end(alert, alert.first_hour)  # nobody could know sooner
+    began = _known_at(alert)
     rose = alert.severity_at
     # One that has its severity since it was recorded is as old as its windows are.
     risen = rose if rose is not None and rose > alert.created_at else began
     return max(began, risen, silent_until(alert, silences, now) or began)
+
+
+def _known_at(alert: Alert) -> datetime:
+    """When its first window was over, or earlier: probes are answered within their week."""
+    return min(_end(alert, alert.first_hour), alert.created_at)
 
 
 def _end(alert: Alert, hour: int) -> datetime:

@@ -7,7 +7,13 @@ from statistics import median
 
 from llm_monitoring.alerts.deliveries import ABOUT_TOPICS
 from llm_monitoring.alerts.notifying import is_quiet
-from llm_monitoring.alerts.sentences import error_text, hour_text, moment_text, name_text
+from llm_monitoring.alerts.sentences import (
+    error_text,
+    hour_text,
+    moment_text,
+    name_text,
+    title_text,
+)
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.steps import overdue_steps
@@ -76,7 +82,9 @@ def _open_line(week: Week, incident: Incident) -> str:
     late = overdue_steps(incident, week.now)
     told = f"overdue: {', '.join(late)}" if late else f"step {incident.step}"
     link = week.reports.get(incident.incident_id)
-    return f"- {incident.severity}, {told}: {incident.title}" + (f" {link}" if link else "")
+    return f"- {incident.severity}, {told}: {title_text(incident.title)}" + (
+        f" {link}" if link else ""
+    )
 
 
 def _precision_line(week: Week) -> str:
@@ -141,7 +149,7 @@ def _spend_line(week: Week) -> list[str]:
 def _silence_lines(week: Week) -> list[str]:
     return [
         f"Silent until {moment_text(silence.until)}: {error_text(about(silence))} "
-        f"({name_text(silence.who)})"
+        f"({title_text(silence.who)})"
         for silence in open_silences(week.silences, week.now)
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from llm_monitoring.alerts.deliveries import Heard
 from llm_monitoring.alerts.episodes import RANKS
-from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text
+from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text, title_text
 from llm_monitoring.alerts.topics import HISTORY, Topic, overdue
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Alert, Delivery
@@ -59,7 +59,7 @@ def text_of(delivery: Delivery, topic: Topic, before: Heard | None, place: Place
 def headline(topic: Topic) -> str:
     """What happened: the title of the incident, else its most severe alert's sentence."""
     if topic.incident is not None:
-        return topic.incident.title
+        return title_text(topic.incident.title)
     alerts = _by_severity(topic.shown)
     more = len(alerts) - 1
     return alerts[0].summary + (f", and {more} more" if more else "")
@@ -168,7 +168,7 @@ def _change_lines(delivery: Delivery, topic: Topic, before: Heard | None) -> lis
     """What is other than in the message before."""
     if before is None:
         return []
-    if delivery.kind == "firing":
+    if delivery.kind == "firing" and before.kind == "resolved" and topic.incident is not None:
         return [f"It is back: it was over at {moment_text(before.at)}."]
     if delivery.kind != "worse":
         return []
@@ -186,7 +186,7 @@ def _state_line(topic: Topic, now: datetime) -> str:
         return f"Still going on: last seen in the {window} of {hour_text(last.last_hour)}."
     if topic.is_closed and topic.incident is not None:
         verdict = (topic.incident.verdict or "no verdict").replace("_", " ")
-        return f"Closed by {name_text(topic.incident.resolved_by or '')}: {verdict}."
+        return f"Closed by {title_text(topic.incident.resolved_by or 'nobody named')}: {verdict}."
     if topic.is_withdrawn:
         return "Withdrawn: history was computed again and no longer shows it."
     return f"Over: last seen until {moment_text(min(topic.last_seen_at, now))}."
@@ -241,7 +241,7 @@ def _proposal_line(topic: Topic) -> list[str]:
 def _people_lines(topic: Topic, place: Place) -> list[str]:
     incident, lines = topic.incident, []
     if incident is not None and incident.acknowledged_by and not topic.is_closed:
-        lines.append(f"Taken by {name_text(incident.acknowledged_by)}.")
+        lines.append(f"Taken by {title_text(incident.acknowledged_by)}.")
     late = overdue(topic, place.now)
     if late:
         lines.append(f"Overdue: {', '.join(late)}.")

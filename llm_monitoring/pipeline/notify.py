@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from llm_monitoring.adapters.channels import Message, Refusal, deliver, refresh
@@ -21,7 +22,7 @@ from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.hours import HOUR, hour_start
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.letters import Letters
-from llm_monitoring.records import Delivery, Incident
+from llm_monitoring.records import Alert, Delivery, Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import ChannelSettings
 
@@ -66,8 +67,8 @@ def notify(
     def serve(channel: ChannelSettings) -> None:
         plan = plan_channel(channel, settings, situation)
         book.drop(plan.superseded, "there is newer news")
-        _send_all(channel, plan, letters, book, send)
-        if channel.kind in REFRESHED and plan.going_on:
+        is_down = _send_all(channel, plan, letters, book, send)
+        if channel.kind in REFRESHED and plan.going_on and not is_down:
             _renew(channel, plan, letters, book, renew)
 
     with ThreadPoolExecutor(max_workers=max(1, len(settings.channels))) as threads:
@@ -78,12 +79,13 @@ def notify(
 
 def read_situation(lake: Lake, now: datetime) -> Situation:
     """Everything that decides who is told what."""
+    alerts: list[Alert] = lake.rows("alerts")
     incidents: list[Incident] = TABLES["incidents"].to_records(
         lake.query("incidents_in_short", everything=True, named=[])
     )
     newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
     return Situation(
-        topics=topics_of(lake.rows("alerts"), incidents),
+        topics=topics_of(alerts, incidents),
         silences=lake.rows("silences"),
         deliveries=lake.rows("deliveries", OURS),
         newest_hour_end=None if newest is None else hour_start(newest) + HOUR,
@@ -111,18 +113,23 @@ def _drop_gone_channels(lake: Lake, settings: Settings, situation: Situation) ->
 
 def _send_all(
     channel: ChannelSettings, plan: Plan, letters: Letters, book: "_Book", send: Send
-) -> None:
-    """One message after the other, until one shows that the channel is down or its time is up."""
+) -> bool:
+    """One message after the other, until one shows that the channel is down or its time is up.
+
+    Returns:
+        Whether the channel is down.
+    """
     until = time.monotonic() + TURN_SECONDS
     for planned in plan.messages:
         if time.monotonic() > until:
-            return
+            return False
         if not planned.is_sent:
             book.store([planned.delivery])
             continue
         refusal = _send(channel, planned, letters, book, send)
         if refusal is not None and not refusal.of_message:
-            return
+            return True
+    return False
 
 
 def _send(
@@ -143,9 +150,10 @@ def _renew(
     """Tell again what goes on, to a channel that would forget it; only a failure is stored."""
     row = outbox.refresh_row(channel.name, book.now())
     known = book.known.get(row.delivery_id)
+    failed = known if known is not None and known.status == "failed" else None
     refusal = renew(channel, [letters.write_again(topic) for topic in plan.going_on])
-    if refusal is not None or (known is not None and known.status == "failed"):
-        book.record(known or row, refusal)
+    if refusal is not None or failed is not None:
+        book.record(failed or row, refusal)
 
 
 class _Book:
@@ -189,8 +197,10 @@ class _Book:
         )
 
     def drop(self, rows: Iterable[Delivery], reason: str) -> None:
-        """Give up messages that are no news any more."""
-        self.store([outbox.dropped(row, reason, self.now()) for row in rows])
+        """Give up messages that are no news any more, unless another process has sent them."""
+        for row in rows:
+            given_up = outbox.dropped(row, reason, self.now())
+            self._stored(partial(self._lake.claim, "deliveries", given_up, row, CLAIMED_BY))
 
     def store(self, rows: Sequence[Delivery]) -> None:
         """Store rows."""

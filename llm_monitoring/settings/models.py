@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -33,6 +35,22 @@ def _is_timezone(name: str) -> str:
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError("not a time zone, such as Europe/Berlin") from error
     return name
+
+
+def _clock_time(value: object) -> object:
+    """YAML reads a bare 22:00 as 1320, a number of sixty parts; it is meant as a time."""
+    if isinstance(value, int) and 0 <= value < 24 * 60:
+        return time(*divmod(value, 60))
+    return value
+
+
+def _has_no_zone(value: time) -> time:
+    if value.tzinfo is not None:
+        raise ValueError("expected a time such as 22:00; its zone goes into 'timezone'")
+    return value
+
+
+ClockTime = Annotated[time, BeforeValidator(_clock_time), AfterValidator(_has_no_zone)]
 
 
 class Strict(BaseModel):
@@ -249,8 +267,8 @@ class ChannelSettings(Strict):
 class QuietHours(Strict):
     """Hours of a day in which only pages are sent; what else there is comes after them."""
 
-    start: time
-    end: time  # the next day's where it is before `start`
+    start: ClockTime
+    end: ClockTime  # the next day's where it is before `start`
     timezone: str = "UTC"  # such as Europe/Berlin
 
     _timezone = field_validator("timezone")(_is_timezone)

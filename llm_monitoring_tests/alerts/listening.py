@@ -94,6 +94,7 @@ class World:
     silences: list[Silence] = field(default_factory=list)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     is_down: bool = False
+    refuses: set[str] = field(default_factory=set)  # topics at which it fails, and at no other
     heard: list[tuple[datetime, str, tuple[str, ...]]] = field(default_factory=list)
 
     def fire(self, name: str, **changes: Any) -> None:
@@ -128,7 +129,7 @@ class World:
             row = planned.delivery
             if row.status == "dropped":
                 self._store(row)
-            elif self.is_down:
+            elif self.is_down or self.refuses & set(row.topics):
                 self._store(outbox.refused(row, "down", self.now))
                 break
             else:

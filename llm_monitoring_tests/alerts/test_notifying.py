@@ -203,8 +203,21 @@ def test_one_that_was_over_before_it_could_be_told_is_told_once() -> None:
 def test_a_probe_weeks_alert_is_news_though_its_week_began_days_ago() -> None:
     world = World()
     began = MONDAY - timedelta(days=4)
-    world.alerts["p"] = alert_of("p", began, layer="provider", severity="ticket")
+    world.alerts["p"] = alert_of("p", began, layer="provider", severity="ticket",
+                                 created_at=MONDAY)  # fmt: skip
     assert world.tick() == ["firing"]
+
+
+def test_a_probe_weeks_alert_is_told_once_though_its_week_is_not_over() -> None:
+    world = World()
+    world.is_down = True
+    world.fire("p", layer="provider", severity="ticket")
+    world.wait(hours=1)
+    world.wait(hours=25)
+    world.is_down = False
+    for _ in range(5):
+        world.wait(hours=1)
+    assert world.kinds == ["summary"]
 
 
 def test_a_withdrawn_alert_is_told_only_to_who_heard_of_it() -> None:
@@ -316,6 +329,17 @@ def test_a_channel_that_knows_topics_again_gets_each_newest_state_and_no_summary
     assert sorted(world.kinds) == ["firing", "firing", "resolved"]
     world.alerts["old"] = alert_of("old", MONDAY - timedelta(days=30), incident_id="i-0")
     assert world.wait(minutes=15) == []
+
+
+def test_a_pager_that_was_down_for_days_hears_of_what_goes_on() -> None:
+    channel = {"name": "hook", "kind": "pagerduty", "url_env": "HOOK"}
+    world = World(settings=settings_of(channels=[channel]))
+    world.is_down = True
+    for hour in range(72):
+        world.is_down = hour < 70
+        world.fire("a")
+        world.wait(hours=1)
+    assert world.kinds == ["firing"]
 
 
 # ------------------------------------------------------------------------- silence, night, route
@@ -438,6 +462,179 @@ def test_the_newest_digest_is_never_in_the_future_nor_older_than_a_week(shift: i
     )
     now = MONDAY + timedelta(hours=shift)
     assert timedelta(0) <= now - digest_moment(timings, now) < timedelta(days=7, hours=2)
+
+
+# ----------------------------------------------------------------- what was over, and comes again
+
+MONITOR: dict[str, Any] = {"layer": "monitor", "feature_id": None, "incident_id": None}
+
+
+def _monitor_that_failed_and_was_made_good() -> World:
+    world = World(incidents={})
+    world.fire("one", subject="monitor/run/hours", **MONITOR)
+    world.tick()
+    world.end("one")
+    world.wait(hours=4)
+    assert world.kinds == ["firing", "resolved"]
+    world.wait(days=30)
+    return world
+
+
+def test_what_goes_on_is_told_to_a_channel_that_was_down_for_days_though_others_were_over() -> None:
+    """The begin of a failure is all that an alert of the monitor knows of its hours."""
+    world = _monitor_that_failed_and_was_made_good()
+    world.is_down = True
+    world.fire("two", subject="monitor/run/hours", **MONITOR)
+    for _ in range(70):
+        world.wait(hours=1)
+    world.is_down = False
+    world.wait(hours=1)
+    assert world.kinds == ["firing", "resolved", "summary"]
+
+
+def test_what_came_and_went_while_the_channel_was_down_is_told_though_others_were_over() -> None:
+    world = _monitor_that_failed_and_was_made_good()
+    world.is_down = True
+    world.fire("two", subject="monitor/run/hours", **MONITOR)
+    world.wait(hours=1)
+    world.end("two")
+    world.is_down = False
+    assert [world.wait(hours=1) for _ in range(5)] == [[], ["resolved"], [], [], []]
+
+
+def test_a_silence_of_what_is_over_is_no_news_when_it_ends() -> None:
+    world = World()
+    world.fire("a")
+    world.tick()
+    world.end("a")
+    world.wait(hours=4)
+    until = world.now + timedelta(hours=4)
+    world.silences = [silence_of(starts_at=world.now, until=until)]
+    for _ in range(60):
+        world.wait(hours=1)
+    assert world.kinds == ["firing", "resolved"]
+
+
+def test_a_message_of_the_monitor_is_about_what_is_new_and_not_about_all_there_ever_was() -> None:
+    world = _monitor_that_failed_and_was_made_good()
+    world.fire("two", subject="monitor/sensor/self_check", **MONITOR)
+    assert [[a.fingerprint for a in t.alerts] for m in world.plan().messages for t in m.topics] == [
+        ["two"]
+    ]
+    world.tick()
+    world.end("two")
+    world.now += timedelta(hours=4)
+    (planned,) = world.plan().messages
+    assert planned.delivery.kind == "resolved"
+    assert [alert.fingerprint for alert in planned.topics[0].shown] == ["two"]
+
+
+# ------------------------------------------------------------------------- silent parts, and nights
+
+
+def test_what_goes_on_in_silence_is_not_called_over() -> None:
+    world = World()
+    world.fire("a")
+    world.fire("b", feature_id="search")
+    world.tick()
+    world.silences = [silence_of()]  # of chat
+    world.end("b")
+    for _ in range(24 * 3 - 1):
+        world.fire("a")
+        world.wait(hours=1)
+    assert world.kinds == ["firing"]
+    world.end("a")
+    world.wait(hours=4)
+    assert world.kinds[-1] == "resolved"
+
+
+NIGHT: dict[str, Any] = {"quiet_hours": {"start": "22:00", "end": "07:00"}, "digest": None}
+
+
+def test_a_night_does_not_make_a_channel_that_is_down_look_well() -> None:
+    world = World(settings=settings_of(notifications=NIGHT))
+    world.is_down = True
+    world.fire("t", severity="ticket")
+    while world.now.hour < 23:
+        world.wait(minutes=30)
+    (row,) = world.deliveries.values()
+    assert row.status == "failed"
+
+
+def test_the_digest_waits_for_the_morning() -> None:
+    sleepers = {"start": "22:00", "end": "07:00", "timezone": "America/New_York"}
+    world = World(settings=settings_of(notifications={"quiet_hours": sleepers}), incidents={})
+    world.wait(hours=1)
+    world.now = MONDAY + timedelta(days=7) - timedelta(hours=4)  # the digest is due at 08:00 UTC
+    assert world.tick() == []
+    assert world.wait(hours=3) == ["digest"]  # 07:00 there
+
+
+# -------------------------------------------------------------------------------- one that sticks
+
+
+def test_a_message_that_fails_again_and_again_holds_up_no_page_behind_it() -> None:
+    """A receiver that answers 500 to one message alone looks like one that is down."""
+    world = World(incidents={f"i-{i}": incident_of(f"i-{i}") for i in range(3)})
+    world.refuses = {"i-0"}
+    for i in range(3):
+        world.fire(f"a{i}", incident_id=f"i-{i}")
+        world.wait(minutes=1)
+    for _ in range(60):
+        world.wait(minutes=1)
+    assert sorted(names for _, _, names in world.heard) == [("i-1",), ("i-2",)]
+
+
+def test_attempts_of_what_was_given_up_are_not_those_of_the_next_time() -> None:
+    world = World()
+    world.incidents["i-1"] = incident_of(acknowledged_at=MONDAY, acknowledged_by="Ada",
+                                         triage_due_at=MONDAY + timedelta(days=9),
+                                         scope_due_at=MONDAY + timedelta(days=9),
+                                         isolate_due_at=MONDAY + timedelta(days=9))  # fmt: skip
+    world.fire("a")
+    world.tick()
+    for days in (1, 3):
+        world.end("a")
+        world.is_down = True
+        world.now = MONDAY + timedelta(days=days)
+        world.tick()
+        (failed,) = [row for row in world.deliveries.values() if row.status == "failed"]
+        assert (failed.attempts, failed.due_at) == (1, world.now)
+        world.is_down = False
+        world.fire("a")
+        world.tick()
+
+
+# ----------------------------------------------------------------------------- the daily message
+
+
+def test_one_that_somebody_took_is_not_in_the_daily_message_of_others() -> None:
+    far = MONDAY + timedelta(days=9)
+    taken = {"acknowledged_at": MONDAY, "acknowledged_by": "Ada", "triage_due_at": far,
+             "scope_due_at": far, "isolate_due_at": far}  # fmt: skip
+    world = World(incidents={"i-1": incident_of("i-1", **taken), "i-2": incident_of("i-2")})
+    for _ in range(30):
+        world.fire("a", incident_id="i-1")
+        world.fire("b", incident_id="i-2")
+        world.wait(hours=1)
+    assert [names for _, kind, names in world.heard if kind == "repeated"] == [("i-2",)]
+
+
+def test_one_that_becomes_worse_is_told_by_itself_and_not_in_the_daily_message_too() -> None:
+    world = World(incidents={f"i-{i}": incident_of(f"i-{i}") for i in range(3)})
+    for hour in range(25):
+        world.fire("a", incident_id="i-1")
+        world.fire("b", incident_id="i-2")
+        world.fire("c", incident_id="i-0", severity="ticket")
+        if hour < 24:
+            world.wait(hours=1)
+    world.now += timedelta(hours=1)
+    world.fire("c", incident_id="i-0", severity="page", severity_at=world.now)
+    world.tick()
+    assert [(kind, names) for _, kind, names in world.heard[3:]] == [
+        ("worse", ("i-0",)),
+        ("repeated", ("i-1", "i-2")),
+    ]
 
 
 # ------------------------------------------------------------------------------------- anything

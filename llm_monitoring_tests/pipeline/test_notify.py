@@ -16,6 +16,7 @@ import pytest
 from llm_monitoring.adapters.channels import Message, Refusal, deliver
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline import notify as pipeline
 from llm_monitoring.pipeline.notify import is_news_due, notify
 from llm_monitoring.records import Delivery
 from llm_monitoring.settings import Settings
@@ -438,6 +439,34 @@ def test_a_message_can_be_acted_on(town: Town) -> None:
     assert message["status"] == "firing"
 
 
+def test_people_are_called_as_they_are_called(town: Town) -> None:
+    town.fire()
+    town.tick()
+    town.lake.upsert(
+        "incidents",
+        [incident_of(status="resolved", resolved_by="Ada <b> Lovelace", verdict="false_positive")],
+    )
+    town.live(5)
+    assert "Closed by Ada ?b? Lovelace: false positive." in town.receiver.taken[-1]["text"]
+
+
+def test_only_what_was_called_over_is_called_back(town: Town) -> None:
+    town.lake.upsert("alerts", [alert_of("old", MONDAY - timedelta(days=9))])
+    town.tick()
+    town.now += timedelta(hours=1)
+    town.fire()
+    town.tick()
+    town.end("old")
+    town.end()
+    town.live(300, 60)
+    town.fire("b")
+    town.tick()
+    assert town.receiver.kinds == ["summary", "firing", "resolved", "firing"]
+    assert ["It is back" in message["text"] for message in town.receiver.taken] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
 @contextmanager
 def nobody_sends() -> Iterator[Callable[[ChannelSettings, Message], Refusal | None]]:
     def send(channel: ChannelSettings, message: Message) -> Refusal | None:
@@ -450,3 +479,90 @@ def test_a_quiet_lake_sends_nothing(town: Town) -> None:
     with nobody_sends() as send:
         told = notify(town.lake, town.settings, town.now, send)
     assert (told.delivered, told.failed, told.failing) == (0, 0, [])
+
+
+def test_names_in_a_title_carry_no_markup_mention_or_link(town: Town) -> None:
+    """A title names features, models and segments as they were logged."""
+    name = "<!channel> @all [click](https://evil.example) <https://evil.example|x> www.evil.example"
+    town.lake.upsert("incidents", [incident_of(title=f"Quality of {name} fell: mean 4.8 -> 4.0")])
+    town.fire()
+    town.tick()
+    (message,) = town.receiver.taken
+    assert message["title"] == message["text"].splitlines()[0]
+    assert "mean 4.8 -> 4.0" in message["title"]
+    for sign in ("<", "@", "](", "https://", "|", "www."):
+        assert sign not in message["title"]
+        assert sign not in message["headline"]
+
+
+def test_a_page_whose_incident_is_not_in_the_lake_is_told_all_the_same(town: Town) -> None:
+    town.fire(incident_id="deleted-by-hand")
+    town.live(60)
+    assert town.receiver.kinds == ["firing"]
+    assert "flag rate of chat up" in town.receiver.taken[0]["title"]
+
+
+# ------------------------------------------------------------------------------------- refreshing
+
+PAGER = {"name": "am", "kind": "alertmanager", "url_env": "HOOK"}
+
+
+def _refused(channel: ChannelSettings, what: Any) -> Refusal | None:
+    return Refusal(reason="alertmanager answered 500")
+
+
+def _taken(channel: ChannelSettings, what: Any) -> Refusal | None:
+    return None
+
+
+def test_a_refresh_that_failed_is_forgotten_when_nothing_goes_on_any_more(town: Town) -> None:
+    town.settings = settings_of(channels=[PAGER])
+    town.fire()
+    notify(town.lake, town.settings, town.now, _taken, _taken)
+    for _ in range(6):
+        town.now += timedelta(minutes=20)
+        told = notify(town.lake, town.settings, town.now, _taken, _refused)
+    assert [channel.channel for channel in told.failing] == ["am"]
+    town.end()
+    town.now += timedelta(hours=4)
+    told = notify(town.lake, town.settings, town.now, _taken, _refused)
+    assert told.failing == []
+
+
+def test_a_channel_that_is_left_alone_is_not_refreshed_either(town: Town) -> None:
+    town.settings = settings_of(channels=[PAGER])
+    town.fire()
+    notify(town.lake, town.settings, town.now, _taken, _taken)
+    asked: list[datetime] = []
+
+    def ask(channel: ChannelSettings, what: Any) -> Refusal | None:
+        asked.append(town.now)
+        return Refusal(reason="alertmanager answered 429", retry_after_seconds=1800)
+
+    for _ in range(6):
+        town.now += timedelta(minutes=10)
+        notify(town.lake, town.settings, town.now, ask, ask)
+    assert len(asked) == 2
+
+
+def test_what_another_process_has_sent_meanwhile_is_not_given_up(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.receiver.mood = "500"
+    town.fire()
+    town.tick()
+    (failed,) = town.rows()
+    town.end()
+    town.now += timedelta(hours=5)
+    other = replace(failed, status="delivered", updated_at=town.now)
+    read = pipeline.read_situation
+
+    def read_before(lake: Lake, now: datetime) -> Any:
+        situation = read(lake, now)
+        lake.upsert("deliveries", [other])
+        return situation
+
+    monkeypatch.setattr(pipeline, "read_situation", read_before)
+    town.receiver.mood = "ok"
+    notify(town.lake, town.settings, town.now)
+    assert other in town.rows()

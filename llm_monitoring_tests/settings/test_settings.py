@@ -1,6 +1,7 @@
 """monitoring.yaml: mistakes name file and line, secrets stay secret, and the shipped file loads."""
 
 import re
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -359,3 +360,21 @@ def test_links_that_nobody_set_follow_the_ports(
     assert settings.reports_url == "http://127.0.0.1:4001"
     monkeypatch.setenv("LLM_MONITORING_REPORTS_PORT", "0")
     assert load_settings(file).reports_url == "http://127.0.0.1:3001"
+
+
+QUIET = "notifications: {{quiet_hours: {{start: {start}, end: 07:00}}}}\n"
+
+
+def test_quiet_hours_may_be_written_without_quotes(tmp_path: Path) -> None:
+    for start in ("22:00", "'22:00'"):
+        settings = load_settings(write(tmp_path, SMALL + QUIET.format(start=start)))
+        quiet = settings.notifications.quiet_hours
+        assert quiet is not None
+        assert (quiet.start, quiet.end) == (time(22), time(7))
+
+
+def test_quiet_hours_with_a_zone_of_their_own_are_refused(tmp_path: Path) -> None:
+    for start in ("'22:00Z'", "'22:00+02:00'", "79200"):
+        assert "expected a time such as 22:00" in mistake(
+            tmp_path, SMALL + QUIET.format(start=start)
+        )
