@@ -387,6 +387,9 @@ class Delivery:
     places: Annotated[
         int | None, "features (or parts of the monitor) concerned; None: not one topic"
     ]
+    standing: Annotated[
+        list[str], "severity and topic of what it says goes on and is to be told to its end"
+    ]
     status: Annotated[str, "sending, delivered, failed (it is tried again) or dropped (never)"]
     attempts: Annotated[int, "how often it was tried"]
     error: Annotated[str | None, "why the last attempt failed, or why there is none any more"]

@@ -41,25 +41,32 @@ def heard_of(deliveries: Iterable[Delivery]) -> dict[str, Heard]:
     delivered = (row for row in deliveries if row.status == "delivered")
     for row in sorted(delivered, key=lambda row: row.updated_at):
         for topic in row.topics or () if row.kind in ABOUT_TOPICS else ():
-            told[topic] = _heard(row, told.get(topic))
+            told[topic] = _heard(row, topic, told.get(topic))
     return told
 
 
-def _heard(row: Delivery, before: Heard | None) -> Heard:
-    goes_on = row.kind in ("worse", "repeated") and before is not None
-    resolved_at = before.resolved_at if before is not None else None
-    settled_at = before.settled_at if before is not None else None
-    # A message about many topics says nothing of the severity and the size of one.
-    is_one = before is None or len(row.topics) == 1
+def _heard(row: Delivery, topic: str, before: Heard | None) -> Heard:
+    parts = (entry.partition(" ") for entry in row.standing or ())
+    severities = {name: severity for severity, _, name in parts}
+    # Of a summary, what goes on is told to its end if the channel had only missed its begin.
+    kind = "repeated" if row.kind == "summary" and topic in severities else row.kind
+    is_settled = kind in ("resolved", "summary")
+    # A message about many topics does not say how many places each of them has.
+    was_worse = kind == "worse" or len(row.topics) > 1
+    if before is None:
+        before = Heard(
+            kind=kind, severity=row.severity, places=1, at=row.updated_at,
+            delivery_id=row.delivery_id, was_worse=False, resolved_at=None, settled_at=None,
+        )  # fmt: skip
     return Heard(
-        kind=row.kind,
-        severity=row.severity if is_one or before is None else before.severity,
-        places=(row.places if is_one or before is None else before.places) or 1,
+        kind=kind,
+        severity=severities.get(topic, row.severity),
+        places=row.places or before.places,
         at=row.updated_at,
         delivery_id=row.delivery_id,
-        was_worse=row.kind == "worse" or (goes_on and before is not None and before.was_worse),
-        resolved_at=row.updated_at if row.kind == "resolved" else resolved_at,
-        settled_at=row.updated_at if row.kind in ("resolved", "summary") else settled_at,
+        was_worse=was_worse or (kind == "repeated" and before.was_worse),
+        resolved_at=row.updated_at if kind == "resolved" else before.resolved_at,
+        settled_at=row.updated_at if is_settled else before.settled_at,
     )
 
 
@@ -77,7 +84,7 @@ def refresh_row(channel: str, now: datetime) -> Delivery:
     """What becomes of telling a channel again what goes on: no news, but it may fail."""
     return Delivery(
         delivery_id=delivery_id(channel, (), "refresh", None), channel=channel, topics=[],
-        kind="refresh", severity="info", places=None, status="sending", attempts=0, error=None,
+        kind="refresh", severity="info", places=None, standing=[], status="sending", attempts=0, error=None,
         of_message=False, due_at=now, retry_at=None, claimed_by=None, updated_at=now,
         text="(what goes on, once more)",
     )  # fmt: skip

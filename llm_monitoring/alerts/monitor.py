@@ -125,6 +125,6 @@ KIND_WORDS: dict[str, str] = {
     "run": "a run of the job {name} failed",
     "sensor": "the sensor {name} fails",
     "schedule": "the schedule {name} failed",
-    "channel": "no message reaches the channel {name}",
+    "channel": "messages to the channel {name} fail",
     "missing": "these hours were not measured",
 }

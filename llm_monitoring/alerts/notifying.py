@@ -116,7 +116,7 @@ def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situat
     planned = [
         *(_single(channel, each, now) for each in new if each not in daily),
         *_daily(channel, [*(each.topic for each in daily), *soon], told, now),
-        *_summary(channel, [each.topic for each in old], mine, timings, now),
+        *_summary(channel, old, mine, timings, now),
         *digests,
     ]
     return _settled(planned, held, mine, going_on, now)
@@ -197,10 +197,16 @@ def _still(
     """Of a topic that a channel knows to go on."""
     if RANKS.index(topic.severity) > RANKS.index(told.severity):
         return "worse"
-    if not told.was_worse and topic.places >= max(GROWN * told.places, told.places + 2):
+    if not told.was_worse and topic.places >= _grown(topic, told):
         return "worse"
     waited = situation.now - told.at >= _hours(timings.repeat_hours)
     return "repeated" if waited and _is_repeated(topic, timings, situation) else None
+
+
+def _grown(topic: Topic, told: Heard) -> int:
+    """From how many places on it has become worse: any other failure of the monitor makes it so."""
+    of_monitor = any(alert.layer == "monitor" for alert in topic.going_on)
+    return told.places + 1 if of_monitor else max(GROWN * told.places, told.places + 2)
 
 
 def _is_repeated(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
@@ -252,11 +258,7 @@ def _is_held(
     channel: ChannelSettings, news: _News, timings: NotificationSettings, now: datetime
 ) -> bool:
     """It waits: for the page it links to, or for people to be awake."""
-    if (
-        news.kind == "firing"
-        and news.told is None
-        and waits_for_report(news.topic, now, REPORT_WAIT)
-    ):
+    if news.told is None and waits_for_report(news.topic, now, REPORT_WAIT):
         return True
     wakes = news.topic.severity == "page" and news.kind in ("firing", "worse")
     closes = channel.kind in KEYED and news.kind == "resolved"  # it rings nobody's telephone
@@ -314,7 +316,7 @@ def _daily(
 
 def _summary(
     channel: ChannelSettings,
-    topics: Sequence[Topic],
+    news: Sequence[_News],
     mine: Sequence[Delivery],
     timings: NotificationSettings,
     now: datetime,
@@ -322,9 +324,13 @@ def _summary(
     """One for all that is old; at most one a day, but after a channel was down."""
     last = _last(mine, "summary")
     is_soon = last is not None and now - last.updated_at < timedelta(days=1)
-    if not topics or (is_soon and not _was_down(mine, timings, now)):
+    if not news or (is_soon and not _was_down(mine, timings, now)):
         return []
+    topics = [each.topic for each in news]
     delivery = _delivery(channel.name, topics, "summary", last.delivery_id if last else None, now)
+    # What is old is told this once; what a channel missed, from here to its end.
+    missed = [each.topic for each in news if each.kind != "summary"]
+    delivery = replace(delivery, standing=_standing(missed))
     return [Planned(delivery=delivery, topics=tuple(topics), heard=None)]
 
 
@@ -381,6 +387,7 @@ def _delivery(
         kind=kind,
         severity=gravest(topic.severity for topic in topics) if topics else "info",
         places=topics[0].places if len(topics) == 1 else None,
+        standing=_standing(topics),
         status="pending",
         attempts=0,
         error=None,
@@ -391,6 +398,10 @@ def _delivery(
         updated_at=now,
         text="",
     )
+
+
+def _standing(topics: Iterable[Topic]) -> list[str]:
+    return [f"{topic.severity} {topic.topic_id}" for topic in topics if topic.going_on]
 
 
 def _settled(

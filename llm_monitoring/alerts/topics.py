@@ -33,8 +33,14 @@ class Topic:
 
     @property
     def going_on(self) -> tuple[Alert, ...]:
-        """Alerts that still fire; none once a person has closed the incident."""
-        return () if self.is_closed else tuple(a for a in self.alerts if a.status == "firing")
+        """Alerts that still fire; once a person has closed the incident, those that rose since."""
+        return tuple(a for a in self.alerts if a.status == "firing" and self._is_left(a))
+
+    def _is_left(self, alert: Alert) -> bool:
+        closed_at = self.incident.resolved_at if self.incident is not None else None
+        if closed_at is None:
+            return True
+        return alert.severity_at is not None and alert.severity_at > closed_at
 
     @property
     def is_withdrawn(self) -> bool:

@@ -15,7 +15,7 @@ from llm_monitoring.records import Alert, Delivery
 SHOWN_ALERTS = 3
 SHOWN_NAMES = 8
 SHOWN_TOPICS = 10
-SENT_ALERTS = 50  # in the fields for machines
+SENT_ALERTS = 50  # alerts, or topics, in the fields for machines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,8 @@ def _severity_rank(topic: Topic) -> int:
 
 
 def summary_payload(topics: Sequence[Topic], place: Place) -> dict[str, Any]:
-    """The fields of a summary, ready for JSON."""
+    """The fields of a message about many topics, ready for JSON."""
+    named = [topic for topic in topics if topic.topic_id != HISTORY]
     return {
         "product": place.product,
         "simulated": place.simulated,
@@ -135,9 +136,9 @@ def summary_payload(topics: Sequence[Topic], place: Place) -> dict[str, Any]:
                 "last_seen_at": topic.last_seen_at.isoformat(),
                 "report": place.reports.get(topic.topic_id),
             }
-            for topic in topics
-            if topic.topic_id != HISTORY
+            for topic in named[:SENT_ALERTS]
         ],
+        "topics_left_out": max(0, len(named) - SENT_ALERTS),
         "long_over": sum(len(t.alerts) for t in topics if t.topic_id == HISTORY),
     }
 

@@ -273,6 +273,63 @@ def test_a_channel_that_was_down_for_a_day_gets_one_summary() -> None:
     assert len(world.heard[0][2]) == 20
 
 
+def test_what_a_summary_says_goes_on_is_told_to_its_end() -> None:
+    world = World(incidents={f"i-{i}": incident_of(f"i-{i}") for i in range(2)})
+    world.is_down = True
+    world.fire("old", incident_id="i-1", severity="ticket")
+    for _ in range(30):
+        world.fire("a", incident_id="i-0", severity="ticket")
+        world.wait(hours=1)
+    world.end("old")
+    world.is_down = False
+    world.wait(minutes=15)
+    assert world.kinds == ["summary"]
+    world.fire("a", severity="page", severity_at=world.now)
+    assert world.wait(minutes=15) == ["worse"]
+    world.end("a")
+    for _ in range(8):
+        world.wait(hours=1)
+    assert world.kinds == ["summary", "worse", "resolved"]
+    assert world.heard[-1][2] == ("i-0",)
+
+
+def test_each_topic_of_the_daily_message_keeps_its_own_severity() -> None:
+    world = World(incidents={f"i-{i}": incident_of(f"i-{i}") for i in range(2)})
+    world.fire("p", incident_id="i-0")
+    world.fire("t", incident_id="i-1", severity="ticket")
+    world.tick()
+    for _ in range(24):
+        world.fire("p")
+        world.fire("t")
+        world.wait(hours=1)
+    assert world.kinds == ["firing", "firing", "repeated"]
+    world.fire("t", severity="page", severity_at=world.now)
+    assert world.wait(minutes=5) == ["worse"]
+
+
+def test_one_that_a_person_closed_is_told_again_when_it_becomes_graver() -> None:
+    world = World()
+    world.fire("a", severity="ticket")
+    world.tick()
+    world.incidents["i-1"] = incident_of(
+        status="resolved", resolved_at=world.now, resolved_by="Ada", verdict="false_positive"
+    )
+    assert world.wait(hours=1) == ["resolved"]
+    world.now += timedelta(hours=1)
+    world.fire("a", severity="page", severity_at=world.now)
+    assert world.tick() == ["firing"]
+
+
+def test_another_failure_of_the_monitor_makes_it_worse() -> None:
+    world = World(incidents={})
+    monitor = {"layer": "monitor", "feature_id": None, "incident_id": None}
+    world.fire("hours", subject="monitor/run/hours", **monitor)
+    world.tick()
+    world.now += timedelta(hours=1)
+    world.fire("checks", subject="monitor/sensor/failed_checks", **monitor)
+    assert world.tick() == ["worse"]
+
+
 def test_attempts_go_on_counting_when_the_news_change() -> None:
     world = World()
     world.is_down = True
@@ -684,4 +741,4 @@ def _check_order(heard: list[tuple[datetime, str, tuple[str, ...]]]) -> None:
     for _, kind, _ in heard:
         if kind in ("worse", "repeated"):
             assert open_now
-        open_now = kind in ("firing", "worse", "repeated")
+        open_now = kind in ("firing", "worse", "repeated", "summary")

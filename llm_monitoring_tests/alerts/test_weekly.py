@@ -27,7 +27,7 @@ EMPTY = Week(
 def delivery(at: datetime, kind: str = "firing", status: str = "delivered") -> Delivery:
     return Delivery(
         delivery_id=at.isoformat(), channel="hook", topics=["i-1"], kind=kind, severity="page",
-        places=1, status=status, attempts=1, error=None, of_message=False, due_at=at,
+        places=1, standing=[], status=status, attempts=1, error=None, of_message=False, due_at=at,
         retry_at=None, claimed_by="p", updated_at=at, text="",
     )  # fmt: skip
 

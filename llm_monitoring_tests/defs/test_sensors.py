@@ -260,7 +260,7 @@ def test_a_channel_that_stays_down_fails_a_check_and_is_told_by_the_others(
     assert result.metadata["hook"].value == "5 attempts: webhook answered 503"
     later.run("reconcile_alerts")
     (alert,) = [a for a in lake.rows("alerts") if a.subject == "monitor/channel/hook"]
-    assert "no message reaches the channel hook (webhook answered 503)" in alert.summary
+    assert "messages to the channel hook fail (webhook answered 503)" in alert.summary
 
 
 def _with_old_incidents(product: Product) -> Product:

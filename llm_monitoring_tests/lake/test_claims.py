@@ -14,6 +14,7 @@ COLUMNS = ("status", "attempts", "claimed_by")
 NOW = datetime(2026, 10, 20, tzinfo=UTC)
 ROW = Delivery(
     delivery_id="d", channel="hook", topics=["i-1"], kind="firing", severity="page", places=1,
+    standing=[],
     status="sending", attempts=0, error=None, of_message=False, due_at=NOW, retry_at=None,
     claimed_by="one", updated_at=NOW, text="",
 )  # fmt: skip

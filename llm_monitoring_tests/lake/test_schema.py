@@ -37,7 +37,7 @@ NAMES = {
         fingerprint layer subject feature_id model_id metric severity status direction summary
         incident_id proposal
     """,
-    "deliveries": "delivery_id channel topics kind severity status error claimed_by text",
+    "deliveries": "delivery_id channel topics kind severity standing status error claimed_by text",
     "alert_readings": "table",
     "silences": "silence_id incident_id feature_id model_id metric layer who why",
     "missed_incidents": "missed_id feature_id what who",
