@@ -146,8 +146,29 @@ def test_a_failed_hour_of_a_chart_leads_to_its_incident(
     if known:
         told = alert("a", incident_id=NAME, subject=point.chart_id, first_hour=NOON)
         lake.upsert("alerts", [told])
+        lake.upsert("incidents", [INCIDENT])
     monitoring: Any = SimpleNamespace(lake=lake, settings=SETTINGS)
     found = {r.check_name: r for r in chart_checks.report_charts(context("charts"), monitoring)}
     failed = found["infrastructure_in_control"]
     assert not failed.passed
     assert address in {value.value for value in failed.metadata.values()}
+
+
+def test_where_nobody_says_how_reports_are_reached_a_failed_hour_still_names_its_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chart_checks, "chart_metadata", lambda *_: {})
+    lake, point = Lake(str(tmp_path)), chart_point(NOON, alarm=True)
+    lake.replace_hours("control_charts", [point], NOON, NOON)
+    told = alert("a", incident_id=NAME, subject=point.chart_id, first_hour=NOON)
+    lake.upsert("alerts", [told])
+    lake.upsert("incidents", [INCIDENT])
+
+    def shown(**settings: object) -> object:
+        monitoring: Any = SimpleNamespace(lake=lake, settings=SETTINGS.model_copy(update=settings))
+        found = {r.check_name: r for r in chart_checks.report_charts(context("charts"), monitoring)}
+        return found["infrastructure_in_control"].metadata[f"incident {NAME}"].value
+
+    page = f"http://127.0.0.1:3000/assets/incidents?view=partitions&partition={NAME}"
+    assert shown(reports_url=None) == page
+    assert shown(reports_url=None, dagster_url=None) == NAME
