@@ -88,7 +88,10 @@ class Group:
             self._together.setdefault(_movement(alert), new).add(alert, shared)
 
     def of_same_place(self, alert: Alert) -> Iterator[Alert]:
-        """Leading members of the alert's feature, its model, or (of neither) its layer."""
+        """Leading members of the alert's feature, its model, or (of neither) its layer.
+
+        What is about a model as a feature uses it is no place that another feature shares.
+        """
         for place in _places(alert):
             yield from (m for m in self._places.get(place, ()) if not _unrelated(alert, m))
 
@@ -138,7 +141,10 @@ def _places(alert: Alert) -> list[Place]:
 
 
 def _unrelated(one: Alert, other: Alert) -> bool:
-    """Whether answers could be judged is no matter of what they cost or what was asked."""
-    return (one.metric in UNJUDGED and other.layer in NOT_JUDGED) or (
-        other.metric in UNJUDGED and one.layer in NOT_JUDGED
+    """Of two features; or whether answers could be judged beside what they cost or was asked."""
+    features = {one.feature_id, other.feature_id} - {None}
+    return (
+        len(features) > 1
+        or (one.metric in UNJUDGED and other.layer in NOT_JUDGED)
+        or (other.metric in UNJUDGED and one.layer in NOT_JUDGED)
     )
