@@ -93,7 +93,7 @@ def _entry(
     incident = known.get(cause.incident_id or "")
     if incident:
         return about, where_it_stands(settings, incident)
-    return f"{about} ({cause.alerts[0].metric})", dg.MetadataValue.text("no incident")
+    return f"{about} ({cause.alerts[0].subject})", dg.MetadataValue.text("no incident")
 
 
 def _on_time(

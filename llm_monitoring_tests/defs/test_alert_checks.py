@@ -71,6 +71,15 @@ def test_a_ticket_warns_and_what_only_informs_fails_nothing() -> None:
     assert found["cost_in_control_now"].description == "quality fell"
 
 
+def test_of_two_that_fire_since_one_hour_neither_hides_the_other() -> None:
+    firing = [
+        alert(name, layer="monitor", metric="run", feature_id=None, subject=f"monitor/run/{name}")
+        for name in ("weeks", "maintenance")
+    ]
+    red = results(firing, [])["monitor_well_now"]
+    assert len(red.metadata) == 2
+
+
 def test_the_table_of_all_that_fires_is_short_enough_to_be_shown_at_once() -> None:
     firing = [
         alert(
