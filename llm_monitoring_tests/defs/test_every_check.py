@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,19 +10,22 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from llm_monitoring.alerts import Episode, reconcile
+from llm_monitoring.adapters.channels import Message
+from llm_monitoring.alerts import Episode
 from llm_monitoring.alerts.checks import CHECKS, checks_table
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs import cost_check
 from llm_monitoring.defs.assets.judging import report_coverage
 from llm_monitoring.defs.assets.provider import report_drift
 from llm_monitoring.defs.assets.requests import report_prices, report_rows
+from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
 from llm_monitoring.defs.chart_checks import report_charts
 from llm_monitoring.defs.episodes import read_episodes
 from llm_monitoring.defs.partitions import hour_partition
 from llm_monitoring.hours import HOUR, hour_start, week_key
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import BY_NAME, CHARTED
+from llm_monitoring.pipeline.notify import notify
 from llm_monitoring.records import ProviderDrift, SourceRead
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_point
@@ -35,10 +39,11 @@ SETTINGS = Settings.model_validate(
         "product": "p",
         "start": "2026-10-01T00:00:00Z",
         "features": [{"feature_id": "search", "budget_usd_per_day": 0.05}],
+        "channels": [{"name": "log", "kind": "log", "minimum_severity": "info"}],
     }
 )
 GRAPH = defs.resolve_asset_graph()
-# Alerts of the outbox: their story is told where messages are sent.
+# That no message gets through: its story is told where messages are sent (test_sensors.py).
 ELSEWHERE = {"alerts.deliveries_succeed"}
 
 
@@ -231,10 +236,14 @@ def test_a_check_that_fails_makes_an_alert_that_people_hear(
     story.fill(lake)
     (result,) = (r for r in story.report(monitoring) if r.check_name == asset_check)
     assert not result.passed
-    found = episodes(lake)
-    assert story.subject in {episode.subject for episode in found}
-    told = reconcile(found, [], NOW, newest_hour=NOON).messages
-    assert story.subject in {message.alert.subject for message in told}
+    assert story.subject in {episode.subject for episode in episodes(lake)}
+    reconcile_alerts(monitoring)
+    assign_incidents(monitoring)
+    messages: list[Message] = []
+    # Messages of a new incident wait ten minutes for its page.
+    notify(lake, SETTINGS, NOW + timedelta(minutes=11), lambda _, message: messages.append(message))
+    heard = [alert for message in messages for alert in message.payload["alerts"]]
+    assert story.subject in {alert["subject"] for alert in heard}
 
 
 def episodes(lake: Lake) -> list[Episode]:

@@ -211,7 +211,7 @@ def test_failed_checks_ask_for_no_run_while_one_waits_or_the_last_failed(
 
 def _asked(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> int:
     """How many runs the sensor asks for while messages are due."""
-    monkeypatch.setattr("llm_monitoring.defs.sensors.due", lambda *_: ["a message"])
+    monkeypatch.setattr("llm_monitoring.defs.sensors.is_news_due", lambda *_: True)
     monitoring = defs.resources["monitoring"]  # type: ignore[index]
     with dg.build_sensor_context(
         instance=instance, resources={"monitoring": monitoring}

@@ -177,11 +177,12 @@ def _answers_late(town: Town) -> None:
 @scenario("it takes a message and never answers",
           "the same message again, with the same `delivery_id`", ["firing"])  # fmt: skip
 def _never_answers(town: Town) -> None:
+    town.settings = settings_of(channels=[HOOK | {"timeout_seconds": 0.5}])
     town.receiver.mood = "hangs"
     town.fire()
     town.live(10)
     town.receiver.mood = "ok"
-    town.live(30)
+    town.live(30, 10)
     assert len({message["delivery_id"] for message in town.receiver.asked}) == 1
 
 
@@ -198,9 +199,9 @@ def _down_for_a_minute(town: Town) -> None:
 def _down_for_an_hour(town: Town) -> None:
     town.receiver.mood = "down"
     town.fire()
-    town.live(60)
+    town.live(60, 10)
     town.receiver.mood = "ok"
-    town.live(60)
+    town.live(60, 20)
 
 
 @scenario("it is down for three hours, and the alert ends before it is back",
@@ -208,10 +209,10 @@ def _down_for_an_hour(town: Town) -> None:
 def _ends_meanwhile(town: Town) -> None:
     town.receiver.mood = "down"
     town.fire()
-    town.live(180, 10)
+    town.live(180, 30)
     town.end()
     town.receiver.mood = "ok"
-    town.live(300, 10)
+    town.live(300, 30)
 
 
 @scenario("it is down for three hours, and a ticket becomes a page",
@@ -219,11 +220,11 @@ def _ends_meanwhile(town: Town) -> None:
 def _rises_meanwhile(town: Town) -> None:
     town.receiver.mood = "down"
     town.fire(severity="ticket")
-    town.live(60, 10)
+    town.live(60, 20)
     town.fire(severity="page", severity_at=town.now)
-    town.live(120, 10)
+    town.live(120, 30)
     town.receiver.mood = "ok"
-    town.live(60, 10)
+    town.live(60, 20)
     assert town.receiver.taken[0]["severity"] == "page"
 
 
@@ -233,7 +234,7 @@ def _down_for_a_day(town: Town) -> None:
     for i in range(5):
         town.lake.upsert("incidents", [incident_of(f"i-{i}")])
         town.fire(f"a{i}", incident_id=f"i-{i}")
-        town.live(300, 30)
+        town.live(330, 110)
     town.receiver.mood = "ok"
     town.live(60, 15)
     assert len(town.receiver.taken[0]["topics"]) == 5
@@ -251,7 +252,13 @@ def _refuses_one(town: Town) -> None:
     assert town.receiver.taken[0]["incident_id"] == "i-2"
 
 
-@pytest.mark.parametrize("what", SCENARIOS)
+def _parameter(what: str) -> Any:
+    """Hours of trouble take many seconds."""
+    is_long = "three hours" in what or "day" in what
+    return pytest.param(what, marks=[pytest.mark.slow] if is_long else [])
+
+
+@pytest.mark.parametrize("what", map(_parameter, SCENARIOS))
 def test_a_channel_in_trouble_hears_the_newest_state_once(town: Town, what: str) -> None:
     _, play, kinds = SCENARIOS[what]
     play(town)
