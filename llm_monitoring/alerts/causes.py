@@ -7,7 +7,7 @@ from itertools import groupby
 from llm_monitoring.alerts.episodes import RANKS, gravest
 from llm_monitoring.alerts.points import feature_text
 from llm_monitoring.alerts.runs import watched_by
-from llm_monitoring.alerts.sentences import name_text
+from llm_monitoring.alerts.sentences import listed, name_text
 from llm_monitoring.records import Alert, ChartPoint
 
 
@@ -25,10 +25,10 @@ class Cause:
 
     @property
     def place(self) -> str:
-        """Features concerned, else models."""
+        """Features concerned, else models; of many only some."""
         features = sorted({a.feature_id for a in self.alerts if a.feature_id})
         models = sorted({a.model_id for a in self.alerts if a.model_id})
-        return ", ".join(map(feature_text, features)) or ", ".join(map(name_text, models)) or "all"
+        return listed(map(feature_text, features)) or listed(map(name_text, models)) or "all"
 
     @property
     def since(self) -> int:
@@ -59,9 +59,15 @@ def incidents_of(points: Iterable[ChartPoint], alerts: Sequence[Alert]) -> list[
         for point in points
         for alert in alerts
         if alert.incident_id and watched_by(alert.subject) in _subjects(point)
-        if alert.first_hour <= point.hour <= alert.last_hour
+        if _covers(alert, point)
     }
     return sorted(name for name in found if name)
+
+
+def _covers(alert: Alert, point: ChartPoint) -> bool:
+    """It is about this window, or fires still: a window is charted before the alerts are read."""
+    goes_on = alert.status == "firing" and not point.alarm_started
+    return alert.first_hour <= point.hour and (goes_on or point.hour <= alert.last_hour)
 
 
 def _subjects(point: ChartPoint) -> set[str]:

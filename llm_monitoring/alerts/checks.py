@@ -60,7 +60,7 @@ CHECKS: tuple[CheckAnswer, ...] = (
     CheckAnswer(
         check="window_metrics.spend_within_budget",
         subjects=("cost/budget/<feature>", "data/unpriced/<model>", _CHART),
-        note="a budget that is spent, a model without a price, a chart of cost",
+        note="a budget that is spent, a chart of cost; of unknown cost, as many requests as above",
     ),
     _of_charts("infrastructure_in_control"),
     _of_charts("cost_in_control"),

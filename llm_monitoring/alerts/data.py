@@ -28,8 +28,7 @@ class DataFinding:
     """One window in which the data were not as they should be."""
 
     hour: int  # the window
-    kind: str  # missing_windows, source_gap, reject_ratio, rows_dropped, judge_coverage,
-    # chart_failed, budget or unpriced
+    kind: str  # one of KINDS
     place: str  # feature_id, name of the source, model_id, or the table that has a gap
     feature_id: str | None  # None: about a source or a model
     value: float  # what was found: requests, dropped rows, a ratio, charts, or US dollars
@@ -315,6 +314,10 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     return f"only {share} of the sample of {place} scored by the judge (limit {limit})"
 
 
+KINDS = (
+    "missing_windows", "source_gap", "reject_ratio", "rows_dropped", "judge_coverage",
+    "chart_failed", "budget", "unpriced",
+)  # fmt: skip
 # Where the finding is too much of something; None: it is neither too much nor too little.
 DIRECTIONS: dict[str, str | None] = {
     "reject_ratio": "up", "budget": "up", "unpriced": "up", "chart_failed": None,

@@ -84,9 +84,9 @@ def refresh_row(channel: str, now: datetime) -> Delivery:
     """What becomes of telling a channel again what goes on: no news, but it may fail."""
     return Delivery(
         delivery_id=delivery_id(channel, (), "refresh", None), channel=channel, topics=[],
-        kind="refresh", severity="info", places=None, standing=[], status="sending", attempts=0, error=None,
-        of_message=False, due_at=now, retry_at=None, claimed_by=None, updated_at=now,
-        text="(what goes on, once more)",
+        kind="refresh", severity="info", places=None, standing=[],
+        status="sending", attempts=0, error=None, of_message=False,
+        due_at=now, retry_at=None, claimed_by=None, updated_at=now, text="(what goes on, once more)",
     )  # fmt: skip
 
 

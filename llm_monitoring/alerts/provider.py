@@ -147,4 +147,5 @@ def _provider_severity(drift: ProviderDrift) -> str:
 
 
 UNMEASURED = "unmeasured"
+TESTS = ("pass_rate", "length", "identity", UNMEASURED)
 PROVIDER_SEVERITIES: dict[str, str] = {"changed": "ticket", "regressed": "page"}

@@ -110,6 +110,13 @@ def chance_text(windows: float) -> str:
     return f"by chance once in {windows:,.0f} hours"
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names in a row, of many the first and how many more."""
+    every = list(names)
+    shown, more = ", ".join(every[:SHOWN_NAMES]), len(every) - SHOWN_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def sentence(parts: Iterable[str], simulated: bool) -> str:
     """Parts joined to one sentence, which says so if the data are make-believe."""
     return ", ".join(parts) + (" (simulated)" if simulated else "")
@@ -134,6 +141,7 @@ def expected_by_chance(false_alarms_per_week: float, charts: int) -> str:
     )
 
 
+SHOWN_NAMES = 8
 UNITS: dict[str, Unit] = {
     "ratio": Unit(1, scale=100, suffix=" %"),
     "usd": Unit(2, significant=2, prefix="$"),

@@ -7,13 +7,18 @@ from typing import Any
 
 from llm_monitoring.alerts.deliveries import Heard
 from llm_monitoring.alerts.episodes import RANKS
-from llm_monitoring.alerts.sentences import hour_text, moment_text, name_text, title_text
+from llm_monitoring.alerts.sentences import (
+    hour_text,
+    listed,
+    moment_text,
+    name_text,
+    title_text,
+)
 from llm_monitoring.alerts.topics import HISTORY, Topic, overdue
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Alert, Delivery
 
 SHOWN_ALERTS = 3
-SHOWN_NAMES = 8
 SHOWN_TOPICS = 10
 SENT_ALERTS = 50  # alerts, or topics, in the fields for machines
 
@@ -197,16 +202,10 @@ def _places_line(topic: Topic) -> list[str]:
     names, models = topic.features, topic.models
     parts = []
     if len(names) > 1:
-        parts.append(f"{len(names)} features: {_listed(names)}")
+        parts.append(f"{len(names)} features: {listed(map(name_text, names))}")
     if models:
-        parts.append(f"model{'s' if len(models) > 1 else ''} {_listed(models)}")
+        parts.append(f"model{'s' if len(models) > 1 else ''} {listed(map(name_text, models))}")
     return ["; ".join(parts) + "."] if parts else []
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(name_text(name) for name in names[:SHOWN_NAMES])
-    more = len(names) - SHOWN_NAMES
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _alert_lines(topic: Topic) -> list[str]:

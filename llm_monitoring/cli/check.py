@@ -15,7 +15,7 @@ from llm_monitoring.control import chart_count, series_run_length
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.probes import unpinned_models, validate_probes
-from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
+from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source, Threshold
 from llm_monitoring.settings.models import secret
 
 
@@ -50,6 +50,20 @@ def _metrics(settings: Settings) -> Iterator[Result]:
     for line in settings.control.thresholds:
         if line.metric not in BY_NAME:
             yield Result("error", f"threshold on {line.metric}: there is no such metric")
+        elif BY_NAME[line.metric].is_share and not _can_be_crossed(line):
+            yield Result(
+                "error",
+                f"threshold on {line.metric}: a share lies between 0 and 1 (0.05 is 5 %), so it "
+                f"is never {_side(line)}",
+            )
+
+
+def _can_be_crossed(line: Threshold) -> bool:
+    return (line.above is None or line.above < 1) and (line.below is None or line.below > 0)
+
+
+def _side(line: Threshold) -> str:
+    return f"below {line.below:g}" if line.above is None else f"above {line.above:g}"
 
 
 def _sources(settings: Settings) -> Iterator[Result]:

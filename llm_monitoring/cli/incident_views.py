@@ -14,6 +14,7 @@ from llm_monitoring.incidents.evidence import from_json
 from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.lake import Lake
+from llm_monitoring.links import report_link
 from llm_monitoring.plain_text import one_line
 from llm_monitoring.records import Alert, Incident
 from llm_monitoring.reports.incident_page import clocks_of, moment
@@ -81,7 +82,6 @@ def incident_document(
     )  # fmt: skip
     silences = silences_of(alerts, lake.rows("silences"), now)
     path = None if incident.report_path is None else Path(incident.report_path)
-    address = settings.reports_url
     return {
         "id": incident.incident_id,
         "title": incident.title,
@@ -108,7 +108,7 @@ def incident_document(
         ],
         "recommended": [{"action": r.action, "text": r.text} for r in found.responses],
         "report": None if path is None else str(path),
-        "link": f"{address.rstrip('/')}/{path.name}" if address and path else None,
+        "link": None if path is None else report_link(settings, incident.incident_id),
     }
 
 

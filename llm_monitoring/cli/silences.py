@@ -131,7 +131,7 @@ def _tell_added(lake: "Lake", config: Path, row: "Silence") -> None:
     from llm_monitoring.alerts.silences import about, holds_back  # noqa: PLC0415
 
     firing = [a for a in lake.rows("alerts", "status = 'firing'") if holds_back(row, a)]
-    count = f"{len(firing)} of the alerts that are firing now" if firing else "no alert fires now"
+    count = f"{len(firing) or 'none'} of the alerts that are firing now"
     say(f"silence {row.silence_id}: {about(row)}, until {_minute(row.until)} ({count})")
     say(f"to end it: {command(config, 'silence', 'end', row.silence_id)}")
 

@@ -91,11 +91,9 @@ def _entry(
     """A line of a check's metadata: Dagster hides Markdown there, and follows addresses."""
     about = f"{cause.severity}: {cause.place}, since {hour_text(cause.since)}"
     incident = known.get(cause.incident_id or "")
-    link = _link(settings, incident) if incident else None
-    if link:
-        return about, dg.MetadataValue.url(link)
-    told = incident.incident_id if incident else "no incident"
-    return f"{about} ({cause.alerts[0].metric})", dg.MetadataValue.text(told)
+    if incident:
+        return about, where_it_stands(settings, incident)
+    return f"{about} ({cause.alerts[0].subject})", dg.MetadataValue.text("no incident")
 
 
 def _on_time(
@@ -104,14 +102,13 @@ def _on_time(
     """Clocks of all incidents: they run out also when nobody looks at one."""
     late = [(row, steps) for row in incidents if (steps := overdue_steps(row, now))]
     told = {row.incident_id: ", ".join(steps) for row, steps in late}
-    links = {row.incident_id: _link(settings, row) for row, _ in late}
     return dg.AssetCheckResult(
         check_name=ON_TIME,
         passed=not late,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{name}: {steps}" for name, steps in told.items())
         or "no clock has run out",
-        metadata={name: dg.MetadataValue.url(link) for name, link in links.items() if link},
+        metadata={row.incident_id: where_it_stands(settings, row) for row, _ in late},
     )
 
 
@@ -125,6 +122,12 @@ def _line(settings: Settings, cause: Cause, known: Mapping[str, Incident]) -> st
 def _linked(settings: Settings, incident: Incident) -> str:
     name, link = markdown(incident.incident_id), _link(settings, incident)
     return f"[{name}]({link})" if link else name
+
+
+def where_it_stands(settings: Settings, incident: Incident) -> dg.MetadataValue[Any]:
+    """Address of an incident; its id where nobody says how people reach one."""
+    link = _link(settings, incident)
+    return dg.MetadataValue.url(link) if link else dg.MetadataValue.text(incident.incident_id)
 
 
 def _link(settings: Settings, incident: Incident) -> str | None:

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import dagster as dg
 
 from llm_monitoring.alerts import incidents_of, is_accepted, one_to_a_series, point_text
+from llm_monitoring.defs.alert_checks import read_incidents, where_it_stands
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.episodes import accepted_shifts
 from llm_monitoring.defs.partitions import hour_partition, hours_of
 from llm_monitoring.defs.pictures import chart_metadata
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.links import asset_link, report_link
+from llm_monitoring.links import asset_link
 from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.records import Alert, ChartPoint
+from llm_monitoring.records import Alert, ChartPoint, Incident
 from llm_monitoring.settings import Settings
 
 Belongs = Callable[[ChartPoint], bool]
@@ -75,14 +76,16 @@ def report_charts(
     also = [hour_partition(hour) for hour in late]
     accepted = accepted_shifts(monitoring.lake) if points else {}
     alerts = monitoring.lake.rows("alerts", "incident_id is not null") if points else []
+    incidents = read_incidents(monitoring.lake, alerts) if alerts else []
     single = len(list(context.partition_keys)) == 1
     for name, (text, belongs) in _CHECKS.items():
         by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
         for point in filter(belongs, points):
             by_partition[hour_partition(point.hour)].append(point)
         finding = _finding(
-            monitoring, text, by_partition, accepted=accepted, alerts=alerts, pictures=single
-        )
+            monitoring, text, by_partition, accepted=accepted, alerts=alerts,
+            incidents=incidents, pictures=single,
+        )  # fmt: skip
         yield from report(context, name, finding, also=also)
 
 
@@ -93,6 +96,7 @@ def _finding(
     *,
     accepted: Mapping[str, int],
     alerts: Sequence[Alert],
+    incidents: Sequence[Incident],
     pictures: bool,
 ) -> Callable[[str], Finding]:
     def finding(partition: str) -> Finding:
@@ -110,18 +114,22 @@ def _finding(
         if pictures:
             for point in points[:SHOWN]:
                 metadata |= chart_metadata(monitoring, point)
-        links = _incidents(monitoring.settings, found, alerts)
+        links = _homes(monitoring.settings, found, alerts, incidents)
         return Finding(False, "; ".join(texts.values()), metadata, links)
 
     return finding
 
 
-def _incidents(
-    settings: Settings, points: Sequence[ChartPoint], alerts: Sequence[Alert]
+def _homes(
+    settings: Settings,
+    points: Sequence[ChartPoint],
+    alerts: Sequence[Alert],
+    incidents: Sequence[Incident],
 ) -> dict[str, object]:
     """Where people go on from a failed check: the incident, or the page where it will stand."""
     names = incidents_of(points, alerts)
-    links = {f"incident {name}": report_link(settings, name) for name in names}
-    if not names:
-        links = {"incident, once the alerts are read": asset_link(settings, "alerts")}
-    return {name: dg.MetadataValue.url(link) for name, link in links.items() if link}
+    known = {i.incident_id: where_it_stands(settings, i) for i in incidents}
+    if names:
+        return {f"incident {name}": known[name] for name in names if name in known}
+    link = asset_link(settings, "alerts")
+    return {"incident, once the alerts are read": dg.MetadataValue.url(link)} if link else {}

@@ -19,7 +19,7 @@ JUDGE = "the judge"  # what features share where their answers stay unscored, wh
 
 Models = Mapping[str, Collection[str]]  # models each feature asks for or is answered by
 Place = tuple[str, str]
-Movement = tuple[str, str | None]  # metric and direction
+Movement = tuple[str, str | None]  # metric (or a layer that moves as one) and direction
 
 
 @dataclass(slots=True)
@@ -88,7 +88,10 @@ class Group:
             self._together.setdefault(_movement(alert), new).add(alert, shared)
 
     def of_same_place(self, alert: Alert) -> Iterator[Alert]:
-        """Leading members of the alert's feature, its model, or (of neither) its layer."""
+        """Leading members of the alert's feature, its model, or (of neither) its layer.
+
+        What is about a model as a feature uses it is no place that another feature shares.
+        """
         for place in _places(alert):
             yield from (m for m in self._places.get(place, ()) if not _unrelated(alert, m))
 
@@ -129,6 +132,9 @@ def _used(alert: Alert, models: Models) -> frozenset[str]:
 
 
 def _movement(alert: Alert) -> Movement:
+    """What moves how; errors and latency move together, whichever of a feature's is seen first."""
+    if alert.layer == "infrastructure":
+        return alert.layer, None
     return alert.metric, alert.direction
 
 
@@ -138,7 +144,10 @@ def _places(alert: Alert) -> list[Place]:
 
 
 def _unrelated(one: Alert, other: Alert) -> bool:
-    """Whether answers could be judged is no matter of what they cost or what was asked."""
-    return (one.metric in UNJUDGED and other.layer in NOT_JUDGED) or (
-        other.metric in UNJUDGED and one.layer in NOT_JUDGED
+    """Of two features; or whether answers could be judged beside what they cost or was asked."""
+    features = {one.feature_id, other.feature_id} - {None}
+    return (
+        len(features) > 1
+        or (one.metric in UNJUDGED and other.layer in NOT_JUDGED)
+        or (other.metric in UNJUDGED and one.layer in NOT_JUDGED)
     )

@@ -2,10 +2,12 @@
 
 An alert joins an incident when both place and time agree.
 
-Place: the same feature, or the same model, or (for alerts about neither) the same layer. A provider
-alert also belongs to every feature that uses its model. Whether answers could be judged is no
-matter of cost, of what users say or of what they ask: such alerts stay apart, whatever the time.
-Features that share a model are one place too for one metric that moves the same way in all of them.
+Place: the same feature, or the same model where one of both is about no feature, or (for alerts
+about neither) the same layer. A provider alert also belongs to every feature that uses its model.
+Whether answers could be judged is no matter of cost, of what users say or of what they ask: such
+alerts stay apart, whatever the time.
+Features that share a model are one place too for one metric that moves the same way in all of them,
+and for whatever of the infrastructure moves.
 
 Time: the estimated change lies within `join_hours` of the incident's; or the incident is open, of
 the same feature, still out of control when the alert began, and one of its alerts began within

@@ -1,5 +1,7 @@
 """Silences and the names they are about, as the lake holds them."""
 
+from llm_monitoring.alerts.data import KINDS
+from llm_monitoring.alerts.provider import TESTS
 from llm_monitoring.alerts.silences import Known
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME
@@ -9,12 +11,12 @@ from llm_monitoring.written import one_id
 
 
 def known_names(lake: Lake, settings: Settings) -> Known:
-    """Names a silence may be about: what is configured, and what alerts were about so far."""
+    """Names a silence may be about: what alerts can be about, and what they were about so far."""
     alerts: list[Alert] = lake.rows("alerts")
     configured = {feature.feature_id for feature in settings.features}
     return Known(
         features=configured | {ALL_FEATURES} | {a.feature_id for a in alerts if a.feature_id},
-        metrics={*BY_NAME} | {a.metric for a in alerts},
+        metrics={*BY_NAME, *KINDS, *TESTS} | {a.metric for a in alerts},
         incidents={row.incident_id for row in lake.rows("incidents")},
     )
 

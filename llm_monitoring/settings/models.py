@@ -3,6 +3,7 @@
 import os
 import re
 from datetime import UTC, datetime, time
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -173,8 +174,8 @@ class Threshold(Strict):
 
     metric: Name
     feature_id: Name | None = None  # None: every feature
-    above: float | None = None
-    below: float | None = None
+    above: float | None = Field(None, allow_inf_nan=False)
+    below: float | None = Field(None, allow_inf_nan=False)
     minimum_n: int = Field(1, ge=1)
     for_windows: int = Field(1, ge=1)  # windows in a row beyond the line before it is an alarm
     clears_after: int = Field(3, ge=1)  # windows in a row on the good side before it is over
@@ -187,6 +188,12 @@ class Threshold(Strict):
         if (self.above is None) == (self.below is None):
             raise ValueError("a threshold needs exactly one of 'above' and 'below'")
         return self
+
+    def is_drawn_where(self, other: "Threshold") -> bool:
+        """Of one feature both would be the same chart."""
+        one, two = ((line.metric, line.above, line.below) for line in (self, other))
+        features = {self.feature_id, other.feature_id}
+        return one == two and (None in features or len(features) == 1)
 
 
 class ControlSettings(Strict):
@@ -201,6 +208,17 @@ class ControlSettings(Strict):
     thresholds: list[Threshold] = []
     maximum_reject_ratio: float = Field(0.01, ge=0, le=1)
     minimum_judge_coverage_ratio: float = Field(0.8, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _lines_are_apart(self) -> "ControlSettings":
+        for line, other in combinations(self.thresholds, 2):
+            if line.is_drawn_where(other):
+                side = "above" if line.below is None else "below"
+                raise ValueError(
+                    f"thresholds: the line {side} {getattr(line, side):g} of {line.metric} is "
+                    "drawn twice for one feature"
+                )
+        return self
 
     @model_validator(mode="after")
     def _tickets_are_cheaper(self) -> "ControlSettings":

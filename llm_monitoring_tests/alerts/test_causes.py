@@ -40,11 +40,33 @@ def test_a_cause_without_a_feature_is_about_its_model_or_about_all() -> None:
     assert [cause.place for cause in causes_of([fleet])] == ["all features"]
 
 
+def test_of_many_features_a_cause_names_some() -> None:
+    (cause,) = causes_of(
+        alert(f"{i}", incident_id="i", feature_id=f"feature-{i:03}") for i in range(300)
+    )
+    assert cause.place.endswith("feature-007 and 292 more")
+
+
+def test_a_window_after_those_an_alert_is_known_by_belongs_to_it_while_it_fires() -> None:
+    firing = alert("a", incident_id="i", subject=QUALITY)
+    over = alert("b", incident_id="over", subject=QUALITY, status="resolved")
+    # An hour is charted before the alerts are read again.
+    after = chart_point(2026102019, alarm=True, chart_id=QUALITY)
+    assert incidents_of([after], [firing, over]) == ["i"]
+    anew = chart_point(2026102019, alarm=True, alarm_started=True, chart_id=QUALITY)
+    assert incidents_of([anew], [firing, over]) == []
+
+
 def test_a_window_of_a_chart_belongs_to_the_incident_of_the_alert_that_covers_it() -> None:
     alerts = [
         alert("a", incident_id="i", subject=QUALITY),
         alert(
-            "b", incident_id="earlier", subject=QUALITY, first_hour=2026101300, last_hour=2026101301
+            "b",
+            incident_id="earlier",
+            subject=QUALITY,
+            status="resolved",
+            first_hour=2026101300,
+            last_hour=2026101301,
         ),
         alert("c", incident_id="other", subject=QUALITY.replace("quality", "tone")),
         alert("d", subject=QUALITY),
@@ -54,7 +76,7 @@ def test_a_window_of_a_chart_belongs_to_the_incident_of_the_alert_that_covers_it
     # Both charts of a series are one alert.
     twin = chart_point(HOUR, alarm=True, chart_id=QUALITY.replace("sr_mixture", "outage"))
     assert incidents_of([twin], alerts) == ["i"]
-    assert incidents_of([chart_point(2026102100, alarm=True, chart_id=QUALITY)], alerts) == []
+    assert incidents_of([chart_point(2026102013, alarm=True, chart_id=QUALITY)], alerts) == []
 
 
 def test_silence_and_a_failed_chart_belong_to_the_alerts_about_the_data() -> None:

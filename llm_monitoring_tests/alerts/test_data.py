@@ -18,6 +18,8 @@ from llm_monitoring.alerts import (
     find_rejects,
     unscored_counts,
 )
+from llm_monitoring.alerts.checks import CHECKS
+from llm_monitoring.alerts.data import KINDS
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
 from llm_monitoring_tests.alerts.examples import START, chart_point, chart_points
@@ -283,3 +285,9 @@ def test_an_error_s_words_bring_no_markup_into_a_message() -> None:
     (episode,) = data_episodes(found, newest_hour=START)
     assert not set("<>@*'") & set(episode.summary)
     assert "evil" not in episode.summary
+
+
+def test_every_alert_about_the_data_that_a_check_makes_is_of_a_known_kind() -> None:
+    subjects = [s.split("/") for answer in CHECKS for s in answer.subjects]
+    named = {kind for layer, kind, *_ in subjects if layer in ("data", "cost")}
+    assert named == set(KINDS)

@@ -97,14 +97,24 @@ def test_check_fails_on_what_no_run_could_work_with(monitored: Product, tmp_path
     file = changed(
         tmp_path / "p", "wrong",
         sources={"requests": []},
-        control={"thresholds": [{"metric": "eror_rate", "above": 0.1}]},
+        control={
+            "thresholds": [
+                {"metric": "eror_rate", "above": 0.1},
+                {"metric": "error_rate", "above": 5},
+            ]
+        },
         channels=[{"name": "hook", "kind": "webhook", "url_env": "NOT_SET_ANYWHERE"}],
     )  # fmt: skip
     result = call("check", "--config", file)
     assert result.exit_code == 1
     errors = [line for line in result.output.splitlines() if line.startswith("error")]
-    assert len(errors) == 3
-    for part in ("eror_rate", "sources.requests is empty", "NOT_SET_ANYWHERE"):
+    assert len(errors) == 4
+    for part in (
+        "eror_rate",
+        "error_rate: a share lies between 0 and 1",
+        "sources.requests is empty",
+        "NOT_SET_ANYWHERE",
+    ):
         assert part in "\n".join(errors)
 
 

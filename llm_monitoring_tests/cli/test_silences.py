@@ -98,10 +98,16 @@ def test_an_incident_is_silenced_by_the_beginning_of_its_id(shop: Shop) -> None:
     assert not is_silenced(replace(alert, incident_id=None), [row], datetime.now(UTC))
 
 
+@pytest.mark.parametrize("metric", ["unpriced", "missing_windows", "pass_rate"])
+def test_what_no_alert_was_about_yet_is_silenced(shop: Shop, metric: str) -> None:
+    done = shop.call("silence", "add", "--metric", metric, "--for", "4h", *WHY)
+    assert done.exit_code == 0, done.output
+
+
 def test_what_fits_no_alert_is_told(shop: Shop) -> None:
     done = shop.call("silence", "add", "--model", "lark-99", "--for", "30m", *WHY)
     assert "model lark-99, until " in done.stdout
-    assert "(no alert fires now)" in done.stdout
+    assert "(none of the alerts that are firing now)" in done.stdout
     assert not (shop.config.parent / "reports").exists()  # no page tells of it
 
 

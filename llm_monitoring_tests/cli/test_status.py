@@ -37,8 +37,9 @@ FAILURE = Failure(
 )  # fmt: skip
 DELIVERY = Delivery(
     delivery_id="d", topics=["i-1"], kind="firing", channel="hook", status="failed", attempts=5,
-    error="webhook answered 503", updated_at=NOW - timedelta(hours=1), severity="page", places=1, standing=[],
-    of_message=False, due_at=NOW - timedelta(hours=2), retry_at=NOW, claimed_by="p", text="words",
+    error="webhook answered 503", updated_at=NOW - timedelta(hours=1), severity="page", places=1,
+    standing=[], of_message=False, due_at=NOW - timedelta(hours=2), retry_at=NOW,
+    claimed_by="p", text="words",
 )  # fmt: skip
 
 

@@ -71,6 +71,15 @@ def test_a_ticket_warns_and_what_only_informs_fails_nothing() -> None:
     assert found["cost_in_control_now"].description == "quality fell"
 
 
+def test_of_two_that_fire_since_one_hour_neither_hides_the_other() -> None:
+    firing = [
+        alert(name, layer="monitor", metric="run", feature_id=None, subject=f"monitor/run/{name}")
+        for name in ("weeks", "maintenance")
+    ]
+    red = results(firing, [])["monitor_well_now"]
+    assert len(red.metadata) == 2
+
+
 def test_the_table_of_all_that_fires_is_short_enough_to_be_shown_at_once() -> None:
     firing = [
         alert(
@@ -146,8 +155,29 @@ def test_a_failed_hour_of_a_chart_leads_to_its_incident(
     if known:
         told = alert("a", incident_id=NAME, subject=point.chart_id, first_hour=NOON)
         lake.upsert("alerts", [told])
+        lake.upsert("incidents", [INCIDENT])
     monitoring: Any = SimpleNamespace(lake=lake, settings=SETTINGS)
     found = {r.check_name: r for r in chart_checks.report_charts(context("charts"), monitoring)}
     failed = found["infrastructure_in_control"]
     assert not failed.passed
     assert address in {value.value for value in failed.metadata.values()}
+
+
+def test_where_nobody_says_how_reports_are_reached_a_failed_hour_still_names_its_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chart_checks, "chart_metadata", lambda *_: {})
+    lake, point = Lake(str(tmp_path)), chart_point(NOON, alarm=True)
+    lake.replace_hours("control_charts", [point], NOON, NOON)
+    told = alert("a", incident_id=NAME, subject=point.chart_id, first_hour=NOON)
+    lake.upsert("alerts", [told])
+    lake.upsert("incidents", [INCIDENT])
+
+    def shown(**settings: object) -> object:
+        monitoring: Any = SimpleNamespace(lake=lake, settings=SETTINGS.model_copy(update=settings))
+        found = {r.check_name: r for r in chart_checks.report_charts(context("charts"), monitoring)}
+        return found["infrastructure_in_control"].metadata[f"incident {NAME}"].value
+
+    page = f"http://127.0.0.1:3000/assets/incidents?view=partitions&partition={NAME}"
+    assert shown(reports_url=None) == page
+    assert shown(reports_url=None, dagster_url=None) == NAME

@@ -52,6 +52,19 @@ def test_alerts_that_share_a_model_are_one_incident() -> None:
     assert len(grouped([one, other]).opened) == 1
 
 
+def test_two_faults_of_two_features_that_are_seen_by_model_are_two_incidents() -> None:
+    one, other = (
+        at(metric, hours, feature_id=feature, model_id="lark-2", layer="cost", metric=metric)
+        for feature, metric, hours in (
+            ("support_chat", "avg_input_tokens", 0),
+            ("product_search", "avg_output_tokens", 8),
+        )
+    )
+    assert len(grouped([one, other]).opened) == 2
+    unpriced = at("u", 1, feature_id=None, model_id="lark-2", layer="data", metric="unpriced")
+    assert len(grouped([one, unpriced]).opened) == 1
+
+
 SHOP = {f"feature-{i}": {"gpt-x"} for i in range(300)}
 
 

@@ -149,6 +149,11 @@ def test_bytes_that_are_no_utf8_are_told(tmp_path: Path) -> None:
     [
         ("control: {thresholds: [{metric: error_rate}]}", "exactly one of 'above' and 'below'"),
         ("control: {thresholds: [{metric: a, above: 1, below: 0}]}", "exactly one of"),
+        ("control: {thresholds: [{metric: a, above: .nan}]}", "finite number"),
+        (
+            "control: {thresholds: [{metric: a, above: 1}, {metric: a, above: 1, feature_id: b}]}",
+            "the line above 1 of a is drawn twice for one feature",
+        ),
         ("control: {false_tickets_per_week: 0.5}", "is below false_alarms_per_week"),
         ("control: {false_tickets_per_week: 21}", "above 20 times false_alarms_per_week"),
         ("channels: [{name: call, kind: webhook}]", "needs 'url_env'"),

@@ -85,6 +85,7 @@ class _State(NamedTuple):
         level: value beyond the line, the latest.
         events: of the windows that speak for the other side.
         rows: the same.
+        first: of the windows in a row, hours since 1970; those without data are not of them.
     """
 
     opened: Array
@@ -93,9 +94,10 @@ class _State(NamedTuple):
     level: Array
     events: Array
     rows: Array
+    first: Array
 
 
-STARTED = (0.0, NOT_YET, 0.0, 0.0, 0.0, 0.0)
+STARTED = (0.0, NOT_YET, 0.0, 0.0, 0.0, 0.0, NOT_YET)
 
 
 class _Window(NamedTuple):
@@ -155,13 +157,14 @@ class _Line:
         events, rows = before.events + window.events, before.rows + window.rows
         sure = window.beyond & (window.clearly | self._is_unlikely(events, rows))
         count = np.where(sure, before.windows + 1, 0.0)
+        first = np.where(before.windows > 0, before.first, window.t)
         opens = count >= self.for_windows
-        # What a window says for itself is dated by it, whatever was before.
-        alone = np.maximum(since, window.t - self.for_windows + 1)
         level = np.where(window.clearly, window.value, _share(events, rows))
-        opened = _stacked(1.0, np.where(window.clearly, alone, since), 0.0, level, 0.0, 0.0)
+        # What windows say for themselves is dated by them, whatever was before.
+        dated = np.where(window.clearly, first, since)
+        opened = _stacked(1.0, dated, 0.0, level, 0.0, 0.0, NOT_YET)
         going_on = self._still_beyond(window, events, rows)
-        waiting = _stacked(0.0, since, count, 0.0, events, rows)
+        waiting = _stacked(0.0, since, count, 0.0, events, rows, first)
         return np.where(opens, opened, np.where(going_on, waiting, _fresh(since)))
 
     def _closing(self, before: _State, row: Row) -> Array:
@@ -173,7 +176,7 @@ class _Line:
         rows = np.where(good, before.rows + window.rows, 0.0)
         over = (count >= self.clears_after) & self._is_cleared(before.level, events, rows)
         level = np.where(window.clearly, window.value, before.level)
-        going_on = _stacked(1.0, before.since, count, level, events, rows)
+        going_on = _stacked(1.0, before.since, count, level, events, rows, NOT_YET)
         return np.where(over, _fresh(count), going_on)
 
     def _seen(self, row: Row) -> _Window:

@@ -69,6 +69,13 @@ def test_it_waits_for_so_many_windows_in_a_row_and_dates_the_change_by_the_first
     assert found[5].change_hour == found[3].hour
 
 
+def test_a_gap_between_such_windows_does_not_move_the_change_into_it() -> None:
+    line = static_threshold(above=5, for_windows=2)
+    found = points_of(line, [window(0, 6.0), window(1, None, n=0), window(10, 6.0)])
+    assert opened(found) == [2]
+    assert found[2].change_hour == found[0].hour
+
+
 def test_windows_without_data_or_with_too_few_rows_change_nothing() -> None:
     line = static_threshold(above=5, minimum_n=20, for_windows=2, clears_after=2)
     few, none = window(1, 9.0, n=19), window(2, None, n=0)
