@@ -86,7 +86,7 @@ def refresh_row(channel: str, now: datetime) -> Delivery:
         delivery_id=delivery_id(channel, (), "refresh", None), channel=channel, topics=[],
         kind="refresh", severity="info", places=None, standing=[],
         status="sending", attempts=0, error=None, of_message=False,
-        due_at=now, retry_at=None, claimed_by=None, updated_at=now, text="(what goes on, once more)",
+        due_at=now, retry_at=None, claimed_by=None, updated_at=now, text="(what goes on)",
     )  # fmt: skip
 
 
