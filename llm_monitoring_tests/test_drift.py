@@ -345,6 +345,7 @@ def power(quiet: float, new: float, share: float, n: int = 50) -> float:
     return float(binom.sf(limit, n, (1 - share) * quiet + share * new))
 
 
+@pytest.mark.slow
 @with_intents
 def test_about_1_in_20_ordinary_queries_is_novel_and_new_topics_are_seen_in_one_window() -> None:
     quiet, new = rates(shop(), clinc(["oos_test"]), "novelty")

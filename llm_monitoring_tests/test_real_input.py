@@ -21,6 +21,7 @@ import yaml
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import CHARTED
 
+pytestmark = pytest.mark.slow  # each part of it is ingested by the program as people run it
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PROGRAM = Path(sys.executable).with_name("llm-monitoring")
 # Azure's LLM inference trace of 2023: an hour of two services, 16 November, 18:15 to 19:14.

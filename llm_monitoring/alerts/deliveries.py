@@ -5,6 +5,7 @@ was down is told the newest state when it is back, never what was in between.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -184,13 +185,20 @@ def failing_channels(deliveries: Sequence[Delivery], attempts: int) -> list[Fail
     Args:
         attempts: failed ones in a row, from which on a channel is named.
     """
-    named: dict[str, FailingChannel] = {}
-    for row in sorted(deliveries, key=lambda row: (row.channel, row.attempts)):
-        if row.status == "failed" and row.attempts >= attempts:
-            named[row.channel] = FailingChannel(
-                channel=row.channel,
-                since=row.due_at,
-                attempts=row.attempts,
-                error=row.error or "no reason given",
-            )
-    return list(named.values())
+    by_channel: dict[str, list[Delivery]] = defaultdict(list)
+    for row in sorted(deliveries, key=lambda row: (row.channel, row.updated_at)):
+        if row.status == "failed":
+            by_channel[row.channel].append(row)
+    failing = [_failing(name, rows) for name, rows in by_channel.items()]
+    return [channel for channel in failing if channel.attempts >= attempts]
+
+
+def _failing(channel: str, rows: Sequence[Delivery]) -> FailingChannel:
+    """Attempts at any of its messages count together; one that only it is refused for itself."""
+    refused = max((row.attempts for row in rows if row.of_message), default=0)
+    return FailingChannel(
+        channel=channel,
+        since=min(row.due_at for row in rows),
+        attempts=max(refused, sum(row.attempts for row in rows if not row.of_message)),
+        error=rows[-1].error or "no reason given",
+    )

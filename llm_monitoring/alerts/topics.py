@@ -37,10 +37,10 @@ class Topic:
         return tuple(a for a in self.alerts if a.status == "firing" and self._is_left(a))
 
     def _is_left(self, alert: Alert) -> bool:
-        closed_at = self.incident.resolved_at if self.incident is not None else None
-        if closed_at is None:
+        if not self.is_closed or self.incident is None:
             return True
-        return alert.severity_at is not None and alert.severity_at > closed_at
+        closed_at, rose_at = self.incident.resolved_at, alert.severity_at
+        return closed_at is not None and rose_at is not None and rose_at > closed_at
 
     @property
     def is_withdrawn(self) -> bool:

@@ -250,6 +250,7 @@ def test_reading_loads_no_dagster() -> None:
     assert answer.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_a_shell_runs_it_and_dagster_records_it(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     environment = {**os.environ, "LLM_MONITORING_CONFIG": str(shop.config)}

@@ -47,6 +47,7 @@ def test_each_hour_of_a_range_run_is_materialized_in_dagster(monitored: Product)
         assert monitored.instance.get_materialized_partitions(dg.AssetKey(name)) == wanted, name
 
 
+@pytest.mark.slow
 def test_a_rerun_replaces_its_hour_and_changes_nothing(product: Product) -> None:
     before = {name: product.table(name) for name in HOURLY}
     versions = {name: product.monitoring.lake.version(name) for name in HOURLY}

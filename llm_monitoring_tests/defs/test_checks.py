@@ -47,6 +47,7 @@ def test_the_hours_that_failed_are_failed_and_the_others_passed(monitored: Produ
     assert _failed(monitored, "inputs_in_control") == []
 
 
+@pytest.mark.slow
 def test_a_single_hour_and_a_range_report_the_same(product: Product, monitored: Product) -> None:
     for hour in (OUTAGE - 1, OUTAGE):
         assert product.run_hour(hour).success
@@ -70,6 +71,7 @@ def test_a_single_hour_tells_what_is_wrong_and_shows_the_chart(product: Product)
     assert all(str(line).startswith("![") and len(str(line)) < 1000 for line in lines)
 
 
+@pytest.mark.slow
 def test_a_failed_hour_passes_once_its_data_are_mended(product: Product) -> None:
     file = product.folder / "logs" / "requests-2026-10-05-12.jsonl.gz"
     good = file.read_bytes()

@@ -51,6 +51,7 @@ def test_one_silent_feature_is_told_by_its_name(monitored: Product) -> None:
     assert silence.first_hour == shift(START, OUTAGE + 1)
 
 
+@pytest.mark.slow
 def test_an_hour_without_any_file_is_one_gap_of_the_source(product: Product) -> None:
     for file in (product.folder / "logs").glob("requests-2026-10-07-1[01]*"):
         file.unlink()

@@ -394,6 +394,7 @@ def asked_later(product: Product, cursor: str | None = None) -> list[tuple[int, 
     return asked(evaluate(missing_hours_and_late_files, at, cursor))
 
 
+@pytest.mark.slow
 def test_an_hour_whose_run_fails_after_it_was_ingested_is_run_until_it_is_made_good(
     product: Product,
 ) -> None:
@@ -459,6 +460,7 @@ def test_hours_whose_run_failed_are_asked_for_again_with_the_next_hour(fresh: Pr
     assert first.run_key != later.run_key
 
 
+@pytest.mark.slow
 def test_an_hour_whose_file_changed_is_run_again_and_once(product: Product) -> None:
     _read_logs_as_stored(product)
     at = product.at(moment(HOURS + 1))

@@ -41,6 +41,7 @@ def test_one_run_over_everything_is_the_fold(lake: Lake) -> None:
     assert any(point.alarm_started for point in table.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3, 4))]
 )

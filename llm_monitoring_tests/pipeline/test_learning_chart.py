@@ -75,6 +75,7 @@ class Read:
 STEPS = [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_however_many_hours_a_run_has_the_table_is_the_fold(lake: Lake, step: int) -> None:
     """Through 48, 168 and 336 windows, of series with silence, so that they come hours later."""
@@ -85,6 +86,7 @@ def test_however_many_hours_a_run_has_the_table_is_the_fold(lake: Lake, step: in
     assert stored(lake) == expected(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_after_restarts_and_with_hours_left_out_too(lake: Lake, step: int) -> None:
     """A restart while Phase I goes on after a restart keeps the shape of the first baseline."""

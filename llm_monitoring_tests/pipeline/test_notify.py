@@ -259,7 +259,7 @@ def _parameter(what: str) -> Any:
     return pytest.param(what, marks=[pytest.mark.slow] if is_long else [])
 
 
-@pytest.mark.parametrize("what", map(_parameter, SCENARIOS))
+@pytest.mark.parametrize("what", [_parameter(what) for what in SCENARIOS])
 def test_a_channel_in_trouble_hears_the_newest_state_once(town: Town, what: str) -> None:
     _, play, kinds = SCENARIOS[what]
     play(town)
@@ -391,6 +391,7 @@ def test_a_channel_that_was_taken_out_is_given_up(town: Town) -> None:
     assert rows["log"] == ("delivered", None)
 
 
+@pytest.mark.slow
 def test_a_channel_that_keeps_failing_is_named_and_then_no_more(town: Town) -> None:
     town.receiver.mood = "500"
     town.fire()
