@@ -101,6 +101,7 @@ def test_every_job_schedule_and_sensor_is_explained() -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "watched"),
     [

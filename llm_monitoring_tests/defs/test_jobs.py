@@ -337,6 +337,7 @@ def test_a_closed_incident_loses_its_quotes_in_the_lake_and_in_its_report(worked
     assert quoted(worked, "infrastructure")[0]["input_text"] is not None  # it is open
 
 
+@pytest.mark.slow
 def test_a_user_is_forgotten_and_the_bytes_are_proved_gone(worked: Product) -> None:
     step(
         worked,

@@ -115,6 +115,7 @@ def test_passed_checks_start_the_alerts_while_one_fires_so_that_it_can_end(
     assert request.tags["llm_monitoring/because"] == "results while alerts fire"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cursor", ["kept", "lost"])
 def test_each_alert_is_created_once_whatever_became_of_the_cursor(
     product: Product, cursor: str
@@ -146,6 +147,7 @@ def test_a_run_that_fails_reports_its_checks_too(fresh: Product, monkeypatch: An
 # ------------------------------------------------------------------ alerts: firing and resolved
 
 
+@pytest.mark.slow
 def test_an_alert_fires_and_is_resolved_when_the_hours_after_it_are_run(product: Product) -> None:
     last = OUTAGE + 1
     _forget_hours_after(product, last)

@@ -59,6 +59,7 @@ def test_after_a_run_nothing_has_changed(product: SmallProduct) -> None:
     assert changed(product) == []
 
 
+@pytest.mark.slow
 def test_late_rows_in_a_file_of_the_next_hour_ask_for_their_own_hour(product: SmallProduct) -> None:
     product.write("requests", 4, [request("late", 3), request("r4", 4)])
     product.run(4, 4)
@@ -81,6 +82,7 @@ def test_a_file_that_is_gone_asks_for_nothing(product: SmallProduct) -> None:
     assert changed(product) == []
 
 
+@pytest.mark.slow
 def test_a_late_file_of_signals_asks_for_its_own_hour_alone(product: SmallProduct) -> None:
     product.write("signals", 4, [signal("r1", 1), signal("r4", 4)])
     assert changed(product) == [4]

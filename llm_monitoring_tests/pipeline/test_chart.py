@@ -57,6 +57,7 @@ def test_any_order_of_any_ranges_gives_the_same_table(lake: Lake, seed: int) -> 
     assert stored(lake) == expected(rows)
 
 
+@pytest.mark.slow
 def test_hour_by_hour_around_the_end_of_phase_one_is_the_same_table(lake: Lake) -> None:
     rows = all_windows()
     materialise(lake, rows, FIRST, hour(333))

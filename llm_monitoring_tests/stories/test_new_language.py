@@ -29,6 +29,8 @@ from llm_monitoring_tests.stories.watching import (
     watch,
 )
 
+pytestmark = pytest.mark.slow
+
 FEATURE = "support_chat"
 MORNING = PHASE_ONE + 9
 
