@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from itertools import chain, cycle, islice
 from pathlib import Path
@@ -197,14 +198,20 @@ def rendered(product: Product) -> list[str]:
     return [renderer.render(text) for text in markdown if text]
 
 
+OURS = ("http://127.0.0.1:3000/", "http://127.0.0.1:3001/")
+
+
 def test_metadata_makes_no_tag_but_ours(attacked: Product) -> None:
     from llm_monitoring_tests.reports.test_incident_page import Page
 
     for html in rendered(attacked):
         page = Page(html.encode())
-        ours = {"p", "ul", "li", "strong", "pre", "code", "img",
+        ours = {"p", "ul", "li", "strong", "pre", "code", "img", "a",
                 "table", "thead", "tbody", "tr", "th", "td"}  # fmt: skip
         assert set(page.tags) <= ours
+        # Links lead to our own pages, whatever was logged.
+        addresses = re.findall(r'href="([^"]*)"', html)
+        assert all(address.startswith(OURS) for address in addresses), addresses
         for name, value in page.attributes:
             assert name in ("src", "alt", "class")
             assert name != "src" or str(value).startswith("data:image/svg+xml;base64,")
