@@ -75,11 +75,11 @@ def test_alerts_are_the_same_whether_all_history_is_read_or_what_changed(
             start = min(start, old)
         for lake in (bounded, whole):
             write(lake, points, start, last)
-        messages = reconcile(bounded, last).messages
+        changed = reconcile(bounded, last).alerts
         whole.replace_all("alert_readings", [])
-        assert messages == reconcile(whole, last).messages
+        assert changed == reconcile(whole, last).alerts
         assert told(bounded) == told(whole)
-        assert reconcile(bounded, last).messages == []
+        assert reconcile(bounded, last).alerts == []
         start = shift(last, 1)
     assert len(told(whole)) > 3
 
