@@ -15,6 +15,7 @@ from llm_monitoring.records import Alert
 TOGETHER_HOURS = 3
 UNJUDGED = ("unscored_rate", "judge_coverage")
 NOT_JUDGED = ("cost", "satisfaction", "inputs")
+VOLUMES = ("request_count", "request_share")  # users move them, and one feature's share another's
 JUDGE = "the judge"  # what features share where their answers stay unscored, whatever their models
 
 Models = Mapping[str, Collection[str]]  # models each feature asks for or is answered by
@@ -133,7 +134,7 @@ def _used(alert: Alert, models: Models) -> frozenset[str]:
 
 def _movement(alert: Alert) -> Movement:
     """What moves how; errors and latency move together, whichever of a feature's is seen first."""
-    if alert.layer == "infrastructure":
+    if alert.layer == "infrastructure" and alert.metric not in VOLUMES:
         return alert.layer, None
     return alert.metric, alert.direction
 

@@ -135,6 +135,14 @@ def test_alarms_that_come_together_are_one_cause_though_estimates_of_it_differ()
     assert open_incident(group, set(), NOW).change_hour == shift(CHANGE_HOUR, -10)
 
 
+def test_one_features_share_is_no_part_of_another_features_outage() -> None:
+    failing = outage(1)[0]
+    share = replace(outage(2, "request_share")[1], severity="info")
+    result = assign([failing, share], [], 12, SHOP)
+    assert [group[0].metric for group in result.opened] == ["error_rate"]
+    assert result.waiting == (share,)
+
+
 def test_features_join_over_a_model_that_all_of_them_use() -> None:
     models = {"feature-0": {"a"}, "feature-1": {"a", "b"}, "feature-2": {"b"}}
     groups = assign([replace(o, change_hour=CHANGE_HOUR) for o in outage(3)], [], 12, models).opened
