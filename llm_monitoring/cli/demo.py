@@ -40,7 +40,7 @@ from llm_monitoring.simulation.scorecard import Scorecard, score
 
 MADE = ("logs", "lake", "reports", ".dagster")  # folders of an earlier demo
 DAY = 24
-SOON = timedelta(minutes=5)  # after the end of its last hour a day is measured
+SOON = timedelta(minutes=5)  # after the end of their last hour two days are measured
 
 
 def run_demo(config: Path, *, days: int, seed: int) -> None:
@@ -101,10 +101,10 @@ def _files_of_channels(settings: Settings) -> list[Path]:
 
 
 def _run(instance: dg.DagsterInstance, lake: Lake, first: int, last: int) -> None:
-    """A day at a time, as it would have come: the hours, the week's probes, what people hear."""
+    """Two days at a time: the hours, the week's probes, what people would have heard by then."""
     with progress_bar() as bar:
         task = bar.add_task("", total=hours_between(first, last) + 1)
-        for start, end in pieces(first, last, DAY):
+        for start, end in pieces(first, last):
             bar.update(task, description=f"{hour_start(start):%a %d %b} (simulated)")
             with _time(hour_start(end) + HOUR + SOON):
                 run_job(instance, "hours", tags=range_tags(start, end))
