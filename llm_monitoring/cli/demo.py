@@ -44,7 +44,7 @@ SOON = timedelta(minutes=5)  # after the end of their last hour two days are mea
 
 
 def run_demo(config: Path, *, days: int, seed: int) -> None:
-    """Simulate, run the pipeline a day at a time as it would have run live, print, and write
+    """Simulate, run the pipeline two days at a time as it would have run live, print, and write
     `summary.json`."""
     console = PlainConsole()
     with my_turn(config, console.print):
