@@ -2,8 +2,8 @@
 
 Episodes are read off the lake (`episodes`, `provider`, `data`) and reconciled with the alerts that
 are already known (`reconcile`). What people are told of them is decided by topic and channel
-(`topics`, `notifying`), put into words (`wording`, `weekly`), and remembered (`deliveries`). All of
-it is pure: the lake is read and written, and channels are called, elsewhere.
+(`topics`, `news`, `notifying`), put into words (`wording`, `weekly`), and remembered
+(`deliveries`). All of it is pure: the lake is read and written, and channels are called, elsewhere.
 """
 
 from llm_monitoring.alerts.causes import Cause, causes_of, incidents_of

@@ -1,8 +1,4 @@
-"""Who is told what, and when: each channel's last message held against how things are now.
-
-One topic gets one message when it begins, one when it becomes worse, one a day while it lasts and
-one when it is over. By the wall clock: what is old when it is found is a line of a summary at most.
-"""
+"""What one channel is to be told now: its news as messages, held against what failed before."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,30 +15,21 @@ from llm_monitoring.alerts.deliveries import (
     paused_until,
 )
 from llm_monitoring.alerts.episodes import RANKS, gravest
-from llm_monitoring.alerts.topics import (
-    HISTORY,
-    Topic,
-    began_last_at,
-    came_back_at,
-    heard,
-    left_of,
-    news_at,
-    overdue,
-    topic_for,
-    waits_for_report,
+from llm_monitoring.alerts.news import (
+    GOING_ON,
+    News,
+    Situation,
+    hours_of,
+    is_held,
+    is_quiet,
+    is_repeated,
+    news_of,
 )
-from llm_monitoring.records import Delivery, Silence
-from llm_monitoring.settings.models import (
-    KEYED,
-    ChannelSettings,
-    NotificationSettings,
-    QuietHours,
-    Settings,
-)
+from llm_monitoring.alerts.topics import Topic, heard, topic_for
+from llm_monitoring.records import Delivery
+from llm_monitoring.settings.models import KEYED, ChannelSettings, NotificationSettings, Settings
 
-REPORT_WAIT = timedelta(minutes=10)  # a message waits so long for the page it links to
 RECENTLY = timedelta(hours=12)
-GROWN = 2  # as many places as it was told of, twice over: then it has become worse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,26 +55,6 @@ class Plan:
     going_on: tuple[Topic, ...]  # that it was told of and that go on: to be refreshed now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """Everything that decides who is told what."""
-
-    topics: Sequence[Topic]
-    silences: Sequence[Silence]
-    deliveries: Sequence[Delivery]
-    newest_hour_end: datetime | None  # of what was measured; None: nothing was
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    """What a channel does not know yet of a topic."""
-
-    topic: Topic  # as it is to be told
-    kind: str
-    told: Heard | None
-
-
 def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situation) -> Plan:
     """What one channel is to be told now."""
     mine = [row for row in situation.deliveries if row.channel == channel.name]
@@ -97,9 +64,9 @@ def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situat
     every = [
         each
         for view in views
-        if (each := _news(view, told.get(view.topic_id), due, timings, situation)) is not None
+        if (each := news_of(view, told.get(view.topic_id), due, timings, situation)) is not None
     ]
-    held = {each.topic.topic_id for each in every if _is_held(channel, each, timings, now)}
+    held = {each.topic.topic_id for each in every if is_held(channel, each, timings, now)}
     old, new = _old_and_new(
         channel, [each for each in every if each.topic.topic_id not in held], mine, timings, now
     )
@@ -124,11 +91,11 @@ def plan_channel(channel: ChannelSettings, settings: Settings, situation: Situat
 
 def _old_and_new(
     channel: ChannelSettings,
-    news: Sequence[_News],
+    news: Sequence[News],
     mine: Sequence[Delivery],
     timings: NotificationSettings,
     now: datetime,
-) -> tuple[list[_News], list[_News]]:
+) -> tuple[list[News], list[News]]:
     """What goes into a summary, and what is told by itself.
 
     A channel that knows topics again keeps no old news, and each message replaces the one before.
@@ -143,142 +110,13 @@ def _old_and_new(
 def _was_down(mine: Sequence[Delivery], timings: NotificationSettings, now: datetime) -> bool:
     """For so long that what it missed is told at once."""
     since = down_since(mine, now)
-    return since is not None and now - since >= _hours(timings.summary_after_hours)
-
-
-# ------------------------------------------------------------------------------ one topic's news
-
-
-def _news(
-    topic: Topic,
-    told: Heard | None,
-    due: Mapping[str, datetime],
-    timings: NotificationSettings,
-    situation: Situation,
-) -> _News | None:
-    """What is to be told of a topic; None: nothing."""
-    if topic.topic_id == HISTORY:
-        found = tuple(a for a in topic.alerts if told is None or a.created_at > told.at)
-        return _News(replace(topic, alerts=found), "summary", told) if found else None
-    rest = left_of(topic, told.settled_at) if told else topic
-    loud = heard(rest, situation.silences, situation.now) if rest else None
-    if rest is None or (rest.going_on and not (loud and loud.going_on)):
-        return None  # all that goes on is silent: neither going on nor over
-    # Somebody who heard of it hears that it is over, silence or not.
-    loud = loud or replace(rest, is_silent=True)
-    # A channel that could not be reached was due its news before they were old.
-    oldest = due.get(topic.topic_id, situation.now) - _hours(timings.within_hours)
-    kind = _kind(loud, told, oldest, timings, situation)
-    return None if kind is None else _News(loud, kind, told)
-
-
-def _kind(
-    topic: Topic,
-    told: Heard | None,
-    oldest: datetime,
-    timings: NotificationSettings,
-    situation: Situation,
-) -> str | None:
-    """Kind of message that a topic calls for; None: none."""
-    if not topic.going_on:
-        return _over(topic, told, oldest, timings, situation)
-    if told is not None and told.kind in GOING_ON:
-        return _still(topic, told, timings, situation)
-    news = news_at(topic, situation.silences, situation.now)
-    if told is None or news > told.at:
-        return "firing" if news >= oldest else "summary"
-    came_back = told.kind == "resolved" and came_back_at(topic) >= told.at
-    return "firing" if came_back and topic.last_seen_at >= oldest else None
-
-
-def _still(
-    topic: Topic, told: Heard, timings: NotificationSettings, situation: Situation
-) -> str | None:
-    """Of a topic that a channel knows to go on."""
-    if RANKS.index(topic.severity) > RANKS.index(told.severity):
-        return "worse"
-    if not told.was_worse and topic.places >= _grown(topic, told):
-        return "worse"
-    waited = situation.now - told.at >= _hours(timings.repeat_hours)
-    return "repeated" if waited and _is_repeated(topic, timings, situation) else None
-
-
-def _grown(topic: Topic, told: Heard) -> int:
-    """From how many places on it has become worse: any other failure of the monitor makes it so."""
-    of_monitor = any(alert.layer == "monitor" for alert in topic.going_on)
-    return told.places + 1 if of_monitor else max(GROWN * told.places, told.places + 2)
-
-
-def _is_repeated(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
-    """It goes on, and nobody has taken it, or not done what was to be done."""
-    is_taken = topic.incident is not None and topic.incident.acknowledged_at is not None
-    is_wanted = not is_taken or bool(overdue(topic, situation.now))
-    return is_wanted and _is_known(topic, timings, situation)
-
-
-def _is_known(topic: Topic, timings: NotificationSettings, situation: Situation) -> bool:
-    """It goes on for all we know; where nothing is measured any more, nobody knows."""
-    if any(alert.layer == "monitor" for alert in topic.going_on):
-        return True
-    newest = situation.newest_hour_end
-    return newest is not None and situation.now - newest <= _hours(timings.within_hours)
-
-
-def _over(
-    topic: Topic,
-    told: Heard | None,
-    oldest: datetime,
-    timings: NotificationSettings,
-    situation: Situation,
-) -> str | None:
-    if told is not None and told.kind in GOING_ON:
-        return _once_quiet(topic, told, timings, situation.now)
-    if topic.is_withdrawn or topic.is_closed or topic.is_silent:
-        return None
-    if told is not None and began_last_at(topic) <= told.at:
-        return None
-    first = news_at(topic, situation.silences, situation.now)
-    is_old = min(first, topic.last_seen_at) < oldest
-    return "summary" if is_old else _once_quiet(topic, told, timings, situation.now)
-
-
-def _once_quiet(
-    topic: Topic, told: Heard | None, timings: NotificationSettings, now: datetime
-) -> str | None:
-    """Over only once it has been quiet for a while; for longer where it came back before."""
-    if topic.is_closed or topic.is_withdrawn:
-        return "resolved"
-    resolved_at = told.resolved_at if told else None
-    came_back = resolved_at is not None and now - resolved_at < _hours(timings.repeat_hours)
-    quiet = timings.repeat_hours if came_back else timings.resolved_after_hours
-    return "resolved" if now - topic.last_seen_at >= _hours(quiet) else None
-
-
-def _is_held(
-    channel: ChannelSettings, news: _News, timings: NotificationSettings, now: datetime
-) -> bool:
-    """It waits: for the page it links to, or for people to be awake."""
-    if news.told is None and waits_for_report(news.topic, now, REPORT_WAIT):
-        return True
-    wakes = news.topic.severity == "page" and news.kind in ("firing", "worse")
-    closes = channel.kind in KEYED and news.kind == "resolved"  # it rings nobody's telephone
-    return not wakes and not closes and is_quiet(timings.quiet_hours, now)
-
-
-def is_quiet(quiet: QuietHours | None, now: datetime) -> bool:
-    """Only pages are sent now."""
-    if quiet is None:
-        return False
-    local = now.astimezone(ZoneInfo(quiet.timezone)).time()
-    if quiet.start <= quiet.end:
-        return quiet.start <= local < quiet.end
-    return local >= quiet.start or local < quiet.end
+    return since is not None and now - since >= hours_of(timings.summary_after_hours)
 
 
 # ------------------------------------------------------------------------------------- messages
 
 
-def _single(channel: ChannelSettings, news: _News, now: datetime) -> Planned:
+def _single(channel: ChannelSettings, news: News, now: datetime) -> Planned:
     follows = news.told.delivery_id if news.told else None
     delivery = _delivery(channel.name, [news.topic], news.kind, follows, now)
     return Planned(delivery=delivery, topics=(news.topic,), heard=news.told)
@@ -297,7 +135,7 @@ def _soon(
         if (last := told.get(other.topic_id)) is not None and last.kind in GOING_ON
         if situation.now - last.at >= RECENTLY
         if (loud := heard(other, situation.silences, situation.now)) is not None and loud.going_on
-        if _is_repeated(loud, timings, situation)
+        if is_repeated(loud, timings, situation)
     ]
 
 
@@ -308,7 +146,7 @@ def _daily(
     if not topics:
         return []
     if len(topics) == 1:
-        return [_single(channel, _News(topics[0], "repeated", told[topics[0].topic_id]), now)]
+        return [_single(channel, News(topics[0], "repeated", told[topics[0].topic_id]), now)]
     last_ids = sorted(told[topic.topic_id].delivery_id for topic in topics)
     delivery = _delivery(channel.name, topics, "repeated", " ".join(last_ids), now)
     return [Planned(delivery=delivery, topics=tuple(topics), heard=None)]
@@ -316,7 +154,7 @@ def _daily(
 
 def _summary(
     channel: ChannelSettings,
-    news: Sequence[_News],
+    news: Sequence[News],
     mine: Sequence[Delivery],
     timings: NotificationSettings,
     now: datetime,
@@ -388,7 +226,7 @@ def _delivery(
         severity=gravest(topic.severity for topic in topics) if topics else "info",
         places=topics[0].places if len(topics) == 1 else None,
         standing=_standing(topics),
-        status="pending",
+        status="sending",
         attempts=0,
         error=None,
         of_message=False,
@@ -483,9 +321,4 @@ def _last(mine: Iterable[Delivery], kind: str) -> Delivery | None:
     return max(rows, key=lambda row: row.updated_at, default=None)
 
 
-def _hours(count: int) -> timedelta:
-    return timedelta(hours=count)
-
-
-GOING_ON = ("firing", "worse", "repeated")  # kinds after which a channel knows that it goes on
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from llm_monitoring.alerts.deliveries import ABOUT_TOPICS
-from llm_monitoring.alerts.notifying import is_quiet
+from llm_monitoring.alerts.news import is_quiet
 from llm_monitoring.alerts.sentences import (
     error_text,
     hour_text,

@@ -114,15 +114,12 @@ def summary_title(delivery: Delivery, topics: Sequence[Topic], place: Place) -> 
     """One line about many topics."""
     total = sum(len(t.alerts) if t.topic_id == HISTORY else 1 for t in topics)
     if delivery.kind == "repeated":
-        told = f"{total} matters, such as {headline(max(topics, key=_severity_rank))}"
+        worst = max(topics, key=lambda topic: RANKS.index(topic.severity))
+        told = f"{_count(total, 'finding')}, such as {headline(worst)}"
         return f"[{delivery.severity}] still going on: {_product(place)}: {told}"
     going = sum(bool(topic.going_on) for topic in topics)
     told = f"{going} still going on" if going else "all over"
     return f"[{delivery.severity}] summary: {_product(place)}: {_count(total, 'finding')}, {told}"
-
-
-def _severity_rank(topic: Topic) -> int:
-    return RANKS.index(topic.severity)
 
 
 def summary_payload(topics: Sequence[Topic], place: Place) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from llm_monitoring.adapters.channels import Message
-from llm_monitoring.alerts.notifying import Planned, Situation, again, digest_moment
+from llm_monitoring.alerts.news import Situation
+from llm_monitoring.alerts.notifying import Planned, again, digest_moment
 from llm_monitoring.alerts.topics import Topic
 from llm_monitoring.alerts.weekly import WEEK, Week, digest_text, digest_title
 from llm_monitoring.alerts.wording import (

@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from llm_monitoring.adapters.channels import Message, Refusal, deliver, refresh
 from llm_monitoring.alerts import deliveries as outbox
-from llm_monitoring.alerts.notifying import Plan, Planned, Situation, plan_channel
+from llm_monitoring.alerts.news import Situation
+from llm_monitoring.alerts.notifying import Plan, Planned, plan_channel
 from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.hours import HOUR, hour_start
 from llm_monitoring.lake import TABLES, Lake
@@ -60,8 +61,8 @@ def notify(
         Exception: a result could not be stored; no message was sent after that.
     """
     situation = read_situation(lake, now)
-    _drop_gone_channels(lake, settings, situation)
     book = _Book(lake, now, {row.delivery_id: row for row in situation.deliveries})
+    book.drop(_of_gone_channels(settings, situation), "its channel is no longer configured")
     letters = Letters(lake, settings, situation)
 
     def serve(channel: ChannelSettings) -> None:
@@ -99,16 +100,14 @@ def failed_deliveries(lake: Lake) -> list[Delivery]:
     return rows
 
 
-def _drop_gone_channels(lake: Lake, settings: Settings, situation: Situation) -> None:
-    """Messages to channels that were taken out are given up."""
+def _of_gone_channels(settings: Settings, situation: Situation) -> list[Delivery]:
+    """Messages on their way to channels that were taken out."""
     names = {channel.name for channel in settings.channels}
-    gone = [
-        outbox.dropped(row, f"channel {row.channel} is no longer configured", situation.now)
+    return [
+        row
         for row in situation.deliveries
         if row.channel not in names and row.status in ("failed", "sending")
     ]
-    if gone:
-        lake.upsert("deliveries", gone)
 
 
 def _send_all(

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llm_monitoring.alerts import deliveries as outbox
-from llm_monitoring.alerts.notifying import Plan, Situation, plan_channel
+from llm_monitoring.alerts.news import Situation
+from llm_monitoring.alerts.notifying import Plan, plan_channel
 from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.records import Alert, Delivery, Incident, Silence

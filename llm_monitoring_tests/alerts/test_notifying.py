@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_monitoring.alerts.notifying import digest_moment, is_quiet
+from llm_monitoring.alerts.news import is_quiet
+from llm_monitoring.alerts.notifying import digest_moment
 from llm_monitoring.hours import hour_key
 from llm_monitoring.records import Silence
 from llm_monitoring.settings.models import NotificationSettings, QuietHours

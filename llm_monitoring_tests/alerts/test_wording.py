@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from llm_monitoring.alerts.notifying import Situation, plan_channel
+from llm_monitoring.alerts.news import Situation
+from llm_monitoring.alerts.notifying import plan_channel
 from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.alerts.wording import (
     Place,

@@ -387,7 +387,7 @@ def test_a_channel_that_was_taken_out_is_given_up(town: Town) -> None:
     town.settings = settings_of(channels=[{"name": "log", "kind": "log"}])
     town.live(5)
     rows = {row.channel: (row.status, row.error) for row in town.rows()}
-    assert rows["hook"] == ("dropped", "channel hook is no longer configured")
+    assert rows["hook"] == ("dropped", "its channel is no longer configured")
     assert rows["log"] == ("delivered", None)
 
 
