@@ -461,6 +461,9 @@ class Heartbeat:
     reason: Annotated[str | None, "why not simply sent; None: it was, or none is wanted"]
 
 
+VERDICTS = ("real_regression", "false_positive", "accepted_shift")  # that people give incidents
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One incident: alerts of one cause, worked through in five steps."""

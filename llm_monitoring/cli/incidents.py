@@ -18,6 +18,7 @@ from llm_monitoring.cli.options import (
     words,
 )
 from llm_monitoring.cli.terminal import Refused, say
+from llm_monitoring.records import VERDICTS
 from llm_monitoring.written import MistakeError, one_id
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 ID = click.argument("incident_id", metavar="ID")
 NOTE = words(20_000)
-VERDICTS = ("real_regression", "false_positive", "accepted_shift")
 
 
 @click.group()

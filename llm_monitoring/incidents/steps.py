@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from llm_monitoring.incidents.evidence import Evidence, StepDone, TriageItem, from_json, to_json
 from llm_monitoring.incidents.group import change_hour, common_change
 from llm_monitoring.incidents.grouping import SEVERITIES, incident_key, lead_alert
-from llm_monitoring.records import Alert, Incident, RegressionCase
+from llm_monitoring.records import VERDICTS, Alert, Incident, RegressionCase
 
 
 class IncidentError(ValueError):
@@ -299,5 +299,4 @@ CLOCKS = {
     "scope": timedelta(hours=1),
     "isolate": timedelta(hours=2),
 }
-VERDICTS = ("real_regression", "false_positive", "accepted_shift")
 FROM_EVIDENCE = "confirmed with the verdict: the evidence names it"
