@@ -31,7 +31,7 @@ bench: $(VENV)/installed-bench ## speed, memory and detection against peers; wri
 	$(BIN)/python -m benchmarks.windows
 	$(BIN)/python -m benchmarks.backfill
 	$(BIN)/python -m benchmarks.lake
-	$(BIN)/python -m benchmarks.folding
+	$(BIN)/python -m benchmarks.recomputing
 	$(BIN)/python -m benchmarks.endurance
 	$(BIN)/python -m benchmarks.detection
 

@@ -18,7 +18,7 @@ user and system time of all threads. Nothing here can fail a test.
 """
 CHARTS = {
     "chart_year": "read one chart's year, as a picture needs it",
-    "chart_year_with_state": "the same with the fold's state, which only a fold needs",
+    "chart_year_with_state": "the same with the replay's state, which only a replay needs",
     "chart_year_before_maintenance": "as a picture needs it, before maintenance",
     "chart_year_with_state_before_maintenance": "with the state, before maintenance",
     "maintenance": "maintenance of all tables, once",
@@ -126,7 +126,7 @@ should be read within {wanted:g} s after maintenance. Medians of some repeats.
 """
 
 
-def _folding(result: Result) -> str:
+def _recomputing(result: Result) -> str:
     names = {
         "learning": "window 334: every chart learns",
         "learned": "window 336: every chart learns its baseline",
@@ -153,12 +153,12 @@ def _folding(result: Result) -> str:
         "peak MB",
     )
     return f"""\
-## Folding: an hour of the charts on the fourteenth day
+## Recomputing: an hour of the charts on the fourteenth day
 
-`python -m benchmarks.folding`: one hour is charted ({result["charts"]:,} charts of {features}
+`python -m benchmarks.recomputing`: one hour is charted ({result["charts"]:,} charts of {features}
 features) in a lake that knows the 13 days before it, written a day at a time. Each chart goes on
 from its stored point; the windows of Phase I are read in the hours that learn from them. Beside
-it, the same charts of {few} features folded from their first window, without reading or writing.
+it, the same charts of {few} features replayed from their first window, without reading or writing.
 CPU seconds.
 
 {_table(head, rows)}
@@ -221,6 +221,6 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "windows": _windows,
     "backfill": _backfill,
     "lake": _lake,
-    "folding": _folding,
+    "recomputing": _recomputing,
     "endurance": _endurance,
 }

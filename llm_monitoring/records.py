@@ -267,7 +267,7 @@ class ChartPoint:
     level: Annotated[float | None, "estimated level since the change, in the metric's unit"]
     change_hour: Annotated[int | None, "estimated first window of the change, yyyymmddhh"]
     baseline_id: Annotated[str | None, "baseline in force; None: none yet"]
-    state: Annotated[list[float], "what the next window folds from"]
+    state: Annotated[list[float], "what the next window replays from"]
     failure: Annotated[str | None, "why the chart could not be computed here; None: it was"] = None
 
 
@@ -470,7 +470,7 @@ class Incident:
 
     incident_id: Annotated[str, "unique; the name of its partition"]
     title: Annotated[str, "what happened, in one sentence"]
-    severity: Annotated[str, "of its gravest alert"]
+    severity: Annotated[str, "of its most severe alert"]
     status: Annotated[str, "open, acknowledged or resolved"]
     step: Annotated[str, "triage, scope, isolate, respond, learn or closed"]
     feature_id: Annotated[str | None, "feature concerned; None: more than one"]

@@ -15,18 +15,18 @@ from llm_monitoring.control import (
     OUTAGE_SHARE,
     RELEVEL_WINDOWS,
     UNLISTED_FEATURES,
-    Folded,
-    Resume,
+    Checkpoint,
+    Replayed,
     Series,
     can_resume,
     chart_count,
     chart_run_length,
     charts_of,
     concerns,
-    fold,
     group,
     named_charts,
     parse_baseline,
+    replay,
     series_run_length,
     ticket_margin,
 )
@@ -111,7 +111,7 @@ def test_a_budget_of_tickets_opens_episodes_sooner_and_pages_as_before() -> None
 def limit_at(chosen: Settings, name: str) -> float:
     """Limit of a chart of the error rate, where Phase I has been seen."""
     (chart,) = [c for c in charts_of(series("error_rate"), chosen) if c.name == name]
-    limit = fold(series("error_rate"), chart, hourly(noisy_rate(), 400)).points[-1].limit
+    limit = replay(series("error_rate"), chart, hourly(noisy_rate(), 400)).points[-1].limit
     assert limit is not None
     return limit
 
@@ -120,13 +120,13 @@ def test_what_was_logged_so_far_does_not_change_the_limit() -> None:
     """It is that of the table for the run length and the windows that were learned from."""
     chosen = settings(2)
     chart = charts_of(series("error_rate"), chosen)[0]
-    folded = fold(series("error_rate"), chart, hourly(noisy_rate(), 800))
+    replayed = replay(series("error_rate"), chart, hourly(noisy_rate(), 800))
     length = chart_run_length(chosen, "search", "sr_mixture")
     assert length is not None
-    learned = parse_baseline(folded.baselines[-1])
+    learned = parse_baseline(replayed.baselines[-1])
     assert isinstance(learned, ProportionBaseline)
     expected = limit_of(length, learned, two_sided=False)
-    assert {point.limit for point in folded.points[336:]} == {float(expected)}
+    assert {point.limit for point in replayed.points[336:]} == {float(expected)}
 
 
 # ------------------------------------------------------------ charts of a series
@@ -200,7 +200,7 @@ def alarms_of_line(metric: str, rows: list[tuple[float | None, int]], **line: ob
     windows = [
         window(shift(FIRST, i), value, n=n, metric=metric) for i, (value, n) in enumerate(rows)
     ]
-    return [point.alarm for point in fold(series(metric), chart, windows).points]
+    return [point.alarm for point in replay(series(metric), chart, windows).points]
 
 
 def test_a_line_takes_shares_by_their_chance_and_other_values_as_they_are() -> None:
@@ -262,13 +262,13 @@ def noisy_rate(seed: int = 1, rate: float = 0.02) -> Callable[[int], WindowMetri
 
 def test_a_baseline_is_provisional_at_48_again_at_168_and_established_at_336() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
-    folded = fold(series("error_rate"), chart, hourly(noisy_rate(), 340))
-    assert [(b.windows, b.status) for b in folded.baselines] == [
+    replayed = replay(series("error_rate"), chart, hourly(noisy_rate(), 340))
+    assert [(b.windows, b.status) for b in replayed.baselines] == [
         (48, "provisional"),
         (168, "provisional"),
         (336, "established"),
     ]
-    statuses = [point.status for point in folded.points]
+    statuses = [point.status for point in replayed.points]
     assert statuses == ["waiting"] * 48 + ["provisional"] * 288 + ["established"] * 4
 
 
@@ -276,15 +276,15 @@ def test_an_established_baseline_is_frozen() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     rows = hourly(noisy_rate(), 1000)
     rows[600:] = [window(row.hour, 0.5, n=200) for row in rows[600:]]
-    folded = fold(series("error_rate"), chart, rows)
-    assert len(folded.baselines) == 3
-    after = {(point.baseline_id, point.center) for point in folded.points[336:]}
+    replayed = replay(series("error_rate"), chart, rows)
+    assert len(replayed.baselines) == 3
+    after = {(point.baseline_id, point.center) for point in replayed.points[336:]}
     assert len(after) == 1
 
 
 def test_quiet_weeks_refine_the_level_and_leave_the_baseline_as_it_was() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
-    points = fold(series("error_rate"), chart, hourly(noisy_rate(), 1000)).points[336:]
+    points = replay(series("error_rate"), chart, hourly(noisy_rate(), 1000)).points[336:]
     assert len({point.baseline_id for point in points}) == 1
     centers = [point.center for point in points]
     moves = [i for i in range(1, len(centers)) if centers[i] != centers[i - 1]]
@@ -295,8 +295,8 @@ def test_the_same_phase_one_has_the_same_baseline_and_another_one_another() -> N
     chart = charts_of(series("error_rate"), settings())[0]
 
     def learned(seed: int, count: int = 340) -> str:
-        folded = fold(series("error_rate"), chart, hourly(noisy_rate(seed), count))
-        return folded.baselines[-1].baseline_id
+        replayed = replay(series("error_rate"), chart, hourly(noisy_rate(seed), count))
+        return replayed.baselines[-1].baseline_id
 
     assert learned(1) == learned(1, 400)
     assert learned(1) != learned(2)
@@ -330,7 +330,7 @@ RATE = ProportionBaseline(
 )
 def test_a_stored_baseline_is_read_back_bit_for_bit(known: Any) -> None:
     chart = charts_of(series("error_rate"), settings())[0]
-    stored = fold(series("error_rate"), chart, hourly(noisy_rate(), 48)).baselines[0]
+    stored = replay(series("error_rate"), chart, hourly(noisy_rate(), 48)).baselines[0]
     stored = replace(stored, parameters=json.dumps(asdict(known)))
     assert parse_baseline(stored) == known
 
@@ -350,44 +350,44 @@ def stepping_count(hours: int = 500, to: float = 0.3) -> list[WindowMetric]:
 
 def test_a_new_volume_that_stays_for_a_day_is_the_new_normal() -> None:
     chart = charts_of(series("request_count"), settings())[0]
-    folded = fold(series("request_count"), chart, stepping_count())
-    reasons = [json.loads(b.diagnostics)["reason"] for b in folded.baselines]
+    replayed = replay(series("request_count"), chart, stepping_count())
+    reasons = [json.loads(b.diagnostics)["reason"] for b in replayed.baselines]
     assert reasons == ["phase_one"] * 3 + ["accepted_shift"]
-    started = [i for i, point in enumerate(folded.points) if point.alarm_started]
+    started = [i for i, point in enumerate(replayed.points) if point.alarm_started]
     assert len(started) == 1
     ended = started[0] + ACCEPT_WINDOWS
-    assert all(point.alarm for point in folded.points[started[0] : ended])
-    assert not any(point.alarm for point in folded.points[ended:])
-    assert folded.points[-1].center == pytest.approx(30, rel=0.1)
-    assert folded.points[-1].status == "established"
+    assert all(point.alarm for point in replayed.points[started[0] : ended])
+    assert not any(point.alarm for point in replayed.points[ended:])
+    assert replayed.points[-1].center == pytest.approx(30, rel=0.1)
+    assert replayed.points[-1].status == "established"
 
 
 def test_a_rate_that_stays_high_is_not() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     rows = hourly(noisy_rate(), 500)
     rows[400:] = [window(row.hour, 0.5, n=200) for row in rows[400:]]
-    folded = fold(series("error_rate"), chart, rows)
-    assert len(folded.baselines) == 3
-    assert folded.points[-1].alarm
+    replayed = replay(series("error_rate"), chart, rows)
+    assert len(replayed.baselines) == 3
+    assert replayed.points[-1].alarm
 
 
 @pytest.mark.parametrize("cut", [402, 410, 424, 425, 426, 460])
-def test_an_accepted_volume_is_folded_in_pieces_as_in_one_go(cut: int) -> None:
+def test_an_accepted_volume_is_replayed_in_pieces_as_in_one_go(cut: int) -> None:
     chart = charts_of(series("request_count"), settings())[0]
     rows = stepping_count()
-    whole = fold(series("request_count"), chart, rows)
+    whole = replay(series("request_count"), chart, rows)
     assert pieces(series("request_count"), whole, rows, cut) == repr(whole.points)
 
 
 def pieces(
-    mine: Series, whole: Folded, rows: list[WindowMetric], cut: int, *decided: Rebaseline
+    mine: Series, whole: Replayed, rows: list[WindowMetric], cut: int, *decided: Rebaseline
 ) -> str:
-    """A fold that stops somewhere and goes on from what was stored."""
+    """A replay that stops somewhere and goes on from what was stored."""
     chart = charts_of(mine, settings())[0]
     point = whole.points[cut - 1]
     known = next(b for b in whole.baselines if b.baseline_id == point.baseline_id)
     assert can_resume(chart, point, known)
-    rest = fold(mine, chart, rows[cut:], Resume(point, known), decided)
+    rest = replay(mine, chart, rows[cut:], Checkpoint(point, known), decided)
     return repr([*whole.points[:cut], *rest.points])
 
 
@@ -423,11 +423,11 @@ def test_a_decision_concerns_its_feature_metric_and_model_or_all_of_them() -> No
         assert concerns(decision(**known), mine) == concerned
 
 
-def after_a_new_rate(*decided: Rebaseline, hours: int = 800) -> Folded:
+def after_a_new_rate(*decided: Rebaseline, hours: int = 800) -> Replayed:
     """400 hours of 2 % errors, then of 10 %."""
     before, after = hourly(noisy_rate(), 400), hourly(noisy_rate(2, 0.1), hours)[400:]
     chart = charts_of(series("error_rate"), settings())[0]
-    return fold(series("error_rate"), chart, [*before, *after], rebaselines=decided)
+    return replay(series("error_rate"), chart, [*before, *after], rebaselines=decided)
 
 
 def statuses(points: list[ChartPoint]) -> list[str]:
@@ -436,14 +436,14 @@ def statuses(points: list[ChartPoint]) -> list[str]:
 
 def test_phase_one_begins_anew_where_somebody_decided_so() -> None:
     """The shape is known, so that twenty windows are enough for a level."""
-    folded = after_a_new_rate(decision(from_hour=shift(FIRST, 400)))
-    assert statuses(folded.points[400:]) == (
+    replayed = after_a_new_rate(decision(from_hour=shift(FIRST, 400)))
+    assert statuses(replayed.points[400:]) == (
         ["waiting"] * RELEVEL_WINDOWS
         + ["provisional"] * (336 - RELEVEL_WINDOWS)
         + ["established"] * (400 - 336)
     )
-    assert not any(point.alarm for point in folded.points)
-    assert folded.points[-1].center == pytest.approx(0.1, rel=0.1)
+    assert not any(point.alarm for point in replayed.points)
+    assert replayed.points[-1].center == pytest.approx(0.1, rel=0.1)
     assert after_a_new_rate().points[-1].alarm
 
 
@@ -460,7 +460,7 @@ def test_hours_somebody_left_out_are_not_learned_from() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     skip = decision(skip_from=rows[100].hour, skip_to=rows[123].hour)
     plain, decided = (
-        fold(series("error_rate"), chart, rows, rebaselines=known).baselines[-1]
+        replay(series("error_rate"), chart, rows, rebaselines=known).baselines[-1]
         for known in ((), (skip,))
     )
     rates = []
@@ -474,7 +474,7 @@ def test_hours_somebody_left_out_are_not_learned_from() -> None:
 
 
 @pytest.mark.parametrize("cut", [399, 400])
-def test_a_fold_goes_on_across_a_decision_as_in_one_go(cut: int) -> None:
+def test_a_replay_goes_on_across_a_decision_as_in_one_go(cut: int) -> None:
     decided = decision(from_hour=shift(FIRST, 400))
     whole = after_a_new_rate(decided)
     rows = [*hourly(noisy_rate(), 400), *hourly(noisy_rate(2, 0.1), 800)[400:]]
@@ -483,8 +483,8 @@ def test_a_fold_goes_on_across_a_decision_as_in_one_go(cut: int) -> None:
 
 def test_a_point_from_before_a_decision_about_it_is_not_gone_on_from() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
-    folded = after_a_new_rate()
-    known, point = folded.baselines[-1], folded.points[500]
+    replayed = after_a_new_rate()
+    known, point = replayed.baselines[-1], replayed.points[500]
     assert can_resume(chart, point, known)
     assert not can_resume(chart, point, known, [decision(from_hour=shift(FIRST, 400))])
     early = decision(skip_from=shift(FIRST, 10), skip_to=shift(FIRST, 20))
@@ -493,38 +493,38 @@ def test_a_point_from_before_a_decision_about_it_is_not_gone_on_from() -> None:
     assert can_resume(chart, point, known, [late])
 
 
-# ----------------------------------------------------------------------- fold
+# ----------------------------------------------------------------------- replay
 
 
-def test_a_fold_goes_on_from_established_points_only() -> None:
+def test_a_replay_goes_on_from_established_points_only() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
-    folded = fold(series("error_rate"), chart, hourly(noisy_rate(), 340))
-    provisional, established = folded.baselines[0], folded.baselines[-1]
-    assert not can_resume(chart, folded.points[100], provisional)
-    assert can_resume(chart, folded.points[335], established)
-    assert not can_resume(chart, folded.points[335], None)
+    replayed = replay(series("error_rate"), chart, hourly(noisy_rate(), 340))
+    provisional, established = replayed.baselines[0], replayed.baselines[-1]
+    assert not can_resume(chart, replayed.points[100], provisional)
+    assert can_resume(chart, replayed.points[335], established)
+    assert not can_resume(chart, replayed.points[335], None)
 
 
 def test_a_state_of_another_version_of_the_chart_is_not_read() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
-    folded = fold(series("error_rate"), chart, hourly(noisy_rate(), 340))
-    point = folded.points[-1]
+    replayed = replay(series("error_rate"), chart, hourly(noisy_rate(), 340))
+    point = replayed.points[-1]
     shorter = replace(point, state=point.state[:-1])
-    assert not can_resume(chart, shorter, folded.baselines[-1])
-    other = replace(folded.baselines[-1], parameters=folded.baselines[0].parameters)
+    assert not can_resume(chart, shorter, replayed.baselines[-1])
+    other = replace(replayed.baselines[-1], parameters=replayed.baselines[0].parameters)
     assert not can_resume(chart, point, other)
 
 
 def test_windows_before_a_resumed_point_are_an_error() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     rows = hourly(noisy_rate(), 340)
-    folded = fold(series("error_rate"), chart, rows)
+    replayed = replay(series("error_rate"), chart, rows)
     with pytest.raises(ValueError, match="follows"):
-        fold(
+        replay(
             series("error_rate"),
             chart,
             rows[330:],
-            Resume(folded.points[-1], folded.baselines[-1]),
+            Checkpoint(replayed.points[-1], replayed.baselines[-1]),
         )
 
 
@@ -535,7 +535,7 @@ def test_more_reactions_than_requests_are_charted_as_all_of_them() -> None:
     rows = hourly(lambda hour: window(hour, 0.1, metric="follow_up_rate"), 400)
     rows[20] = window(rows[20].hour, 3.0, n=1, metric="follow_up_rate")
     rows[390] = window(rows[390].hour, 3.0, n=1, metric="follow_up_rate")
-    points = fold(follow_ups, chart, rows).points
+    points = replay(follow_ups, chart, rows).points
     assert points[390].value == 3.0
     assert points[390].statistic is not None
 
@@ -544,6 +544,6 @@ def test_every_point_carries_what_its_window_measured() -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     rows = hourly(noisy_rate(), 60)
     rows[55] = window(rows[55].hour, None, n=0)
-    points = fold(series("error_rate"), chart, rows).points
+    points = replay(series("error_rate"), chart, rows).points
     assert [(p.hour, p.value, p.n) for p in points] == [(r.hour, r.value, r.n) for r in rows]
     assert points[55].status == "no_data"

@@ -260,7 +260,7 @@ def _step_time(rows: Sequence[Row]) -> str:
     cells = [[row["microseconds"]] for row in rows]
     return _section(
         "What a step costs",
-        "Microseconds for one chart and one window, 300 charts folded together, Phase I left out.",
+        "Microseconds for one chart and one window, 300 charts computed together, Phase I left out.",
         _ranked(rows, ["microseconds"], cells, most=None),
     )
 
@@ -293,7 +293,7 @@ directions; both favour the peers. river's release has neither CUSUM nor EWMA.
 
 {sources}
 {skipped}
-Peers that are folded over all streams at once, beside the package's own objects:
+Peers that are replayed over all streams at once, beside the package's own objects:
 
 {same}
 Measured {result["date"]}, seed {result["seed"]}, {plan["streams"]:,} streams ({plan["few"]} where

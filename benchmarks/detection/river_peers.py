@@ -1,7 +1,7 @@
 """river's drift detectors. Its released version has no CUSUM and no EWMA.
 
 Before its first alarm the state of PageHinkley and KSWIN does not depend on the threshold, so
-they are folded over all streams at once and their limit can be matched; `originals.py` compares
+they are replayed over all streams at once and their limit can be matched; `originals.py` compares
 them with river's own objects. ADWIN is river's own object, stream by stream.
 
 ADWIN's and PageHinkley's parameters are in the units of the series, so each is there twice: on

@@ -1,4 +1,4 @@
-"""The field's charts and rules, folded over all streams at once, and the catalogue TEXTBOOK.
+"""The field's charts and rules, replayed over all streams at once, and the catalogue TEXTBOOK.
 
 Each looks only in the bad directions. A baseline is estimated from Phase I and frozen, except for
 the reference document's chart, which learns for ever.

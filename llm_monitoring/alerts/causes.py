@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from llm_monitoring.alerts.episodes import RANKS, gravest
+from llm_monitoring.alerts.episodes import RANKS, most_severe
 from llm_monitoring.alerts.points import feature_text
 from llm_monitoring.alerts.runs import watched_by
 from llm_monitoring.alerts.sentences import listed, name_text
@@ -16,12 +16,12 @@ class Cause:
     """Firing alerts of one incident, or one alert that has none."""
 
     incident_id: str | None  # None: it has none, or none yet
-    alerts: Sequence[Alert]  # gravest first, then oldest; not empty
+    alerts: Sequence[Alert]  # most severe first, then oldest; not empty
 
     @property
     def severity(self) -> str:
-        """Of the gravest."""
-        return gravest(alert.severity for alert in self.alerts)
+        """Of the most severe."""
+        return most_severe(alert.severity for alert in self.alerts)
 
     @property
     def place(self) -> str:
@@ -37,13 +37,13 @@ class Cause:
 
     @property
     def text(self) -> str:
-        """The gravest alert's sentence, and how many there are beside it."""
+        """The most severe alert's sentence, and how many there are beside it."""
         more = len(self.alerts) - 1
         return f"{self.alerts[0].summary}{f' (and {more} more)' if more else ''}"
 
 
 def causes_of(firing: Iterable[Alert]) -> list[Cause]:
-    """Causes of firing alerts, gravest first, then oldest."""
+    """Causes of firing alerts, most severe first, then oldest."""
     ordered = sorted(firing, key=_home)
     causes = [
         Cause(incident_id=home[0] or None, alerts=sorted(alerts, key=_urgency))

@@ -43,7 +43,7 @@ def severity_of(layer: str, metric: str) -> str:
     return SEVERITIES.get((layer, metric)) or SEVERITIES[layer, "*"]
 
 
-def gravest(severities: Iterable[str]) -> str:
+def most_severe(severities: Iterable[str]) -> str:
     """The one that wakes most people."""
     return max(severities, key=RANKS.index)
 

@@ -14,7 +14,7 @@ from llm_monitoring.alerts.deliveries import (
     is_unsettled,
     paused_until,
 )
-from llm_monitoring.alerts.episodes import RANKS, gravest
+from llm_monitoring.alerts.episodes import RANKS, most_severe
 from llm_monitoring.alerts.news import (
     GOING_ON,
     News,
@@ -223,7 +223,7 @@ def _delivery(
         channel=channel,
         topics=names,
         kind=kind,
-        severity=gravest(topic.severity for topic in topics) if topics else "info",
+        severity=most_severe(topic.severity for topic in topics) if topics else "info",
         places=topics[0].places if len(topics) == 1 else None,
         standing=_standing(topics),
         status="sending",

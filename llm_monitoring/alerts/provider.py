@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from llm_monitoring import hours
-from llm_monitoring.alerts.episodes import Episode, gravest, severity_of
+from llm_monitoring.alerts.episodes import Episode, most_severe, severity_of
 from llm_monitoring.alerts.sentences import hour_text, name_text, sentence
 from llm_monitoring.records import ProviderDrift
 
@@ -66,7 +66,7 @@ def _provider_runs(rows: Iterable[ProviderDrift]) -> Iterator[tuple[list[Provide
 
 def _provider_episode(run: Sequence[ProviderDrift], is_open: bool, simulated: bool) -> Episode:
     first, last = run[0], run[-1]
-    severity = gravest(_provider_severity(row) for row in run)
+    severity = most_severe(_provider_severity(row) for row in run)
     regressed = any(row.verdict == "regressed" for row in run)
     verdict = "regressed" if regressed else "changed"
     parts = [

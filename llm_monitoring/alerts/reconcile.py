@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from llm_monitoring import hours
-from llm_monitoring.alerts.episodes import Episode, gravest
+from llm_monitoring.alerts.episodes import Episode, most_severe
 from llm_monitoring.alerts.proposals import Proposal
 from llm_monitoring.alerts.runs import watched_by
 from llm_monitoring.alerts.sentences import name_text
@@ -157,7 +157,7 @@ def _overlap(episode: Episode, alert: Alert) -> int:
 
 def _update(episode: Episode, known: Alert | None, rules: _Rules) -> Alert:
     # It only rises while the alert lives: who was told of the page hears that it is over.
-    severity = gravest([episode.severity, known.severity]) if known else episode.severity
+    severity = most_severe([episode.severity, known.severity]) if known else episode.severity
     rose = known is None or severity != known.severity
     alert = Alert(
         fingerprint=known.fingerprint if known else _natural(episode),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from llm_monitoring.alerts.episodes import RANKS, gravest
+from llm_monitoring.alerts.episodes import RANKS, most_severe
 from llm_monitoring.alerts.reconcile import is_history, is_withdrawn
 from llm_monitoring.alerts.silences import is_silenced, silent_until
 from llm_monitoring.hours import HOUR, hour_start
@@ -55,7 +55,7 @@ class Topic:
     @property
     def severity(self) -> str:
         """Of the most severe alert that is shown."""
-        return gravest(alert.severity for alert in self.shown)
+        return most_severe(alert.severity for alert in self.shown)
 
     @property
     def features(self) -> list[str]:

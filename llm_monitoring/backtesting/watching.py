@@ -1,4 +1,4 @@
-"""One series under one rule: folded as the product folds it, its episodes, its budget."""
+"""One series under one rule: replayed as the product replays it, its episodes, its budget."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from llm_monitoring.alerts.runs import Run, chart_runs, joined
 from llm_monitoring.backtesting.rules import Rule, charts_for
-from llm_monitoring.control import Series, chart_run_length, fold, ticket_margin
+from llm_monitoring.control import Series, chart_run_length, replay, ticket_margin
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.stats.multiplicity import expected_false_alarms
 
@@ -69,9 +69,9 @@ def watch_series(
     points: list[ChartPoint] = []
     accepted: dict[str, int] = {}
     for chart in charts:
-        folded = fold(series, chart, windows, rebaselines=rebaselines)
-        points += folded.points
-        accepted |= {b.baseline_id: b.last_hour for b in folded.baselines if _is_accepted(b)}
+        replayed = replay(series, chart, windows, rebaselines=rebaselines)
+        points += replayed.points
+        accepted |= {b.baseline_id: b.last_hour for b in replayed.baselines if _is_accepted(b)}
     runs = chart_runs(
         points, newest_hour=hours[1], ended_after_hours=ENDED_AFTER_HOURS, accepted=accepted
     )

@@ -120,7 +120,7 @@ def _watch(
 
 
 def _windows(lake: Lake, metric: str, feature_id: str | None, last: int) -> list[WindowMetric]:
-    """From the first window on: Phase I is part of the fold."""
+    """From the first window on: Phase I is part of the replay."""
     where = "metric = $metric" + ("" if feature_id is None else " and feature_id = $feature_id")
     windows: list[WindowMetric] = lake.rows(
         "window_metrics", where, hours=(0, last), metric=metric, feature_id=feature_id

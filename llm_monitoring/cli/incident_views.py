@@ -36,8 +36,8 @@ class Next:
     words: tuple[str, ...]
 
 
-def gravest_first(incidents: Iterable[Incident]) -> list[Incident]:
-    """The gravest first, of these the newest."""
+def most_severe_first(incidents: Iterable[Incident]) -> list[Incident]:
+    """The most severe first, of these the newest."""
     newest = sorted(incidents, key=lambda i: i.incident_id, reverse=True)
     return sorted(newest, key=lambda i: SEVERITIES.index(i.severity))
 

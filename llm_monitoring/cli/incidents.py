@@ -42,16 +42,18 @@ def incidents() -> None:
 @click.option("--all", "everything", is_flag=True, help="Resolved ones too.")
 @FORMAT
 def list_incidents(config: Path, everything: bool, style: str) -> None:
-    """Open incidents, the gravest first."""
+    """Open incidents, the most severe first."""
     from llm_monitoring.cli.incident_views import (  # noqa: PLC0415
-        gravest_first,
         incident_table,
         listed_lines,
+        most_severe_first,
     )
     from llm_monitoring.cli.query import print_table  # noqa: PLC0415
 
     lake, now = read_lake(read_settings(config)), datetime.now(UTC)
-    rows = gravest_first(lake.rows("incidents", "true" if everything else "status <> 'resolved'"))
+    rows = most_severe_first(
+        lake.rows("incidents", "true" if everything else "status <> 'resolved'")
+    )
     if style != "table":
         print_table(incident_table(rows, now), style)
     elif not rows:

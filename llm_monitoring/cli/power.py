@@ -17,9 +17,9 @@ from llm_monitoring.control import (
     OUTAGE_SHARE,
     Series,
     charts_of,
-    fold,
     group,
     parse_baseline,
+    replay,
     series_run_length,
 )
 from llm_monitoring.hours import hour_start, shift
@@ -136,7 +136,7 @@ def _in_force(
 ) -> tuple[str, AnyBaseline | None]:
     """Status and baseline: the stored one, else what the last two weeks would teach."""
     name, _, _ = series.chart_id(chart).rpartition("/")
-    known = in_force(stored.get(name) or fold(series, chart, recent).baselines)
+    known = in_force(stored.get(name) or replay(series, chart, recent).baselines)
     return ("waiting", None) if known is None else (known.status, parse_baseline(known))
 
 

@@ -1,6 +1,6 @@
-"""Control: the budget, which charts watch which series, and the fold that makes their points.
+"""Control: the budget, which charts watch which series, and the replay that makes their points.
 
-All of it is pure: `pipeline/chart.py` reads and writes what is folded here.
+All of it is pure: `pipeline/chart.py` reads and writes what is replayed here.
 """
 
 from llm_monitoring.control.budget import (
@@ -12,14 +12,14 @@ from llm_monitoring.control.budget import (
     series_run_length,
     ticket_margin,
 )
-from llm_monitoring.control.folding import ACCEPT_WINDOWS, Folded, fold
-from llm_monitoring.control.resuming import (
+from llm_monitoring.control.checkpoint import (
     LEARNING_WINDOWS,
     RELEVEL_WINDOWS,
+    Checkpoint,
     PhaseOne,
-    Resume,
     can_resume,
 )
+from llm_monitoring.control.replaying import ACCEPT_WINDOWS, Replayed, replay
 from llm_monitoring.control.series import NAMED, Series, charts_of, concerns, group, named_charts
 from llm_monitoring.control.stored import parse_baseline, phase_one_hours, skips
 
@@ -31,20 +31,20 @@ __all__ = [
     "OUTAGE_SHARE",
     "RELEVEL_WINDOWS",
     "UNLISTED_FEATURES",
-    "Folded",
+    "Checkpoint",
     "PhaseOne",
-    "Resume",
+    "Replayed",
     "Series",
     "can_resume",
     "chart_count",
     "chart_run_length",
     "charts_of",
     "concerns",
-    "fold",
     "group",
     "named_charts",
     "parse_baseline",
     "phase_one_hours",
+    "replay",
     "series_run_length",
     "skips",
     "ticket_margin",

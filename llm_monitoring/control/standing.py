@@ -8,7 +8,7 @@ from llm_monitoring.stats.baselines import AnyBaseline, Array, Reading
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the next window is folded from. State and baseline are only ever replaced together.
+    """What the next window is replayed from. State and baseline are only ever replaced together.
 
     Args:
         status: waiting, provisional or established.
@@ -17,7 +17,7 @@ class Standing:
         baseline: the same as it is stored.
         before: established before Phase I began anew; its shape is kept.
         taken: windows Phase I has taken in.
-        earlier: those it took in before the point the fold goes on from; empty: not needed.
+        earlier: those it took in before the point the replay goes on from; empty: not needed.
         phase_one: those it took in since.
         began: first hour of Phase I, left out or not.
         last_hour: of the window before.

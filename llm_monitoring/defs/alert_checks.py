@@ -60,7 +60,7 @@ def report_alerts(
 def alerts_table(
     settings: Settings, firing: Iterable[Alert], incidents: Iterable[Incident]
 ) -> dg.MarkdownMetadataValue:
-    """What fires, one line a cause, gravest first, with a link to each incident.
+    """What fires, one line a cause, most severe first, with a link to each incident.
 
     Dagster shows up to 1,000 characters of Markdown at once, and more of it a click away.
     """

@@ -7,7 +7,7 @@ from llm_monitoring.control import charts_of, concerns
 from llm_monitoring.defs.lake_state import known_series, newest_hour
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import Refolded, refold
+from llm_monitoring.pipeline.chart import Recomputed, recompute
 from llm_monitoring.rebaselines import decide, first_changed, ledger_entry
 from llm_monitoring.records import Baseline, Rebaseline
 from llm_monitoring.settings import Settings
@@ -31,22 +31,22 @@ class Decision(dg.Config):
     who: str = Field(description="who decides it")
 
 
-# A fold beside another could miss the other's windows: it waits for its turn in the charts' pool.
+# A replay beside another could miss the other's windows: it waits for its turn in the charts' pool.
 @dg.op(pool="control_charts")
 def rebaseline_charts(
     context: dg.OpExecutionContext, config: Decision, monitoring: Monitoring
 ) -> None:
-    """Store the decision and its ledger entry, then fold the charts it is about anew."""
+    """Store the decision and its ledger entry, then replay the charts it is about anew."""
     lake, settings = monitoring.lake, monitoring.settings
     entry = decide(known_series(lake), settings, monitoring.now(), **config.model_dump())
     lake.upsert("rebaselines", [entry])
     lake.upsert("changes", [ledger_entry(entry)])
-    refolded = refold_decided(lake, settings, entry)
-    context.log.info(f"{ledger_entry(entry).description}; {refolded or 'no chart changes yet'}")
+    recomputed = recompute_decided(lake, settings, entry)
+    context.log.info(f"{ledger_entry(entry).description}; {recomputed or 'no chart changes yet'}")
 
 
-def refold_decided(lake: Lake, settings: Settings, entry: Rebaseline) -> Refolded | None:
-    """Fold the charts of a stored decision from the first window it changes; None: there is none.
+def recompute_decided(lake: Lake, settings: Settings, entry: Rebaseline) -> Recomputed | None:
+    """Replay the charts of a stored decision from the first window it changes; None: there is none.
 
     A run that died before this is made good by the next one, of this job or of the hours.
     """
@@ -61,7 +61,7 @@ def refold_decided(lake: Lake, settings: Settings, entry: Rebaseline) -> Refolde
     newest = newest_hour(lake)
     if not charts or first is None or newest is None or first > newest:
         return None
-    return refold(lake, settings, first, newest, only=entry)
+    return recompute(lake, settings, first, newest, only=entry)
 
 
 @dg.job(

@@ -262,7 +262,7 @@ def _inputs(lake: Lake, period: _Period, features: Sequence[str]) -> list[InputF
 
 
 def _pictures(monitoring: Monitoring, members: Sequence[Alert]) -> list[Picture]:
-    """Charts of the alerts, gravest first; alerts that no chart raised have none."""
+    """Charts of the alerts, most severe first; alerts that no chart raised have none."""
     pictures = []
     for alert in sorted(members, key=lambda a: (SEVERITIES.index(a.severity), a.first_hour)):
         points: list[ChartPoint] = monitoring.lake.rows(

@@ -79,7 +79,7 @@ def assign(
 
 
 def lead_alert(alerts: Iterable[Alert]) -> Alert:
-    """The alert an incident is named after: gravest first, then nearest to what users feel."""
+    """The alert an incident is named after: most severe first, then nearest to what users feel."""
     return min(
         alerts,
         key=lambda a: (

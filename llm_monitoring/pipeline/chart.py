@@ -1,9 +1,9 @@
-"""The fold of control charts over the lake: read, go on from the stored state, write."""
+"""The replay of control charts over the lake: read, go on from the stored state, write."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from llm_monitoring.control import Resume, Series, charts_of, concerns, fold, group
+from llm_monitoring.control import Checkpoint, Series, charts_of, concerns, group, replay
 from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.chart_history import History, read_heads, read_history
@@ -13,8 +13,8 @@ from llm_monitoring.stats.charts import Chart
 
 
 @dataclass(frozen=True, slots=True)
-class Refolded:
-    """What a fold came to."""
+class Recomputed:
+    """What a replay came to."""
 
     charts: int
     baselines: int
@@ -24,36 +24,36 @@ class Refolded:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A chart to fold: where it goes on, and from which hour its earlier windows are needed."""
+    """A chart to replay: where it goes on, and from which hour its earlier windows are needed."""
 
     series: Series
     chart: Chart
-    resume: Resume | None
+    checkpoint: Checkpoint | None
     since: int | None  # None: none of them
 
-    def fold(
+    def replay(
         self,
         earlier: Sequence[WindowMetric],
         later: Sequence[WindowMetric],
         rebaselines: Sequence[Rebaseline],
     ) -> tuple[list[ChartPoint], list[Baseline]]:
         """Points and baselines of the windows after the one it goes on from."""
-        resume, head = self.resume, self.resume.point.hour if self.resume else 0
-        if resume and resume.phase_one and self.since is not None and self.since <= head:
+        checkpoint, head = self.checkpoint, self.checkpoint.point.hour if self.checkpoint else 0
+        if checkpoint and checkpoint.phase_one and self.since is not None and self.since <= head:
             taken = [row for row in earlier if self.since <= row.hour <= head]
-            resume = replace(resume, phase_one=replace(resume.phase_one, windows=taken))
+            checkpoint = replace(checkpoint, phase_one=replace(checkpoint.phase_one, windows=taken))
         windows = [*(row for row in earlier if row.hour > head), *later]
-        folded = fold(self.series, self.chart, windows, resume, rebaselines)
-        return folded.points, folded.baselines
+        replayed = replay(self.series, self.chart, windows, checkpoint, rebaselines)
+        return replayed.points, replayed.baselines
 
     def overtaken(self, known: Iterable[Baseline], learned: Iterable[Baseline]) -> list[Baseline]:
         """Baselines that were learned after that point once, when the windows were others."""
-        head = self.resume.point.hour if self.resume else 0
+        head = self.checkpoint.point.hour if self.checkpoint else 0
         ids = {row.baseline_id for row in learned}
         return [row for row in known if row.last_hour > head and row.baseline_id not in ids]
 
 
-def refold(
+def recompute(
     lake: Lake,
     settings: Settings,
     first: int,
@@ -61,16 +61,16 @@ def refold(
     only: Rebaseline | None = None,
     *,
     metrics: Sequence[str] | None = None,
-) -> Refolded:
-    """Fold the windows from `first` on, and those computed after `last` already.
+) -> Recomputed:
+    """Replay the windows from `first` on, and those computed after `last` already.
 
     A chart goes on from its stored state if it has a point for each earlier window and knew of
-    every decision about it; otherwise it is folded from its first window. So the table equals the
-    fold over all windows and decisions, in whatever order they were materialised and made.
+    every decision about it; otherwise it is replayed from its first window. So the table equals the
+    replay over all windows and decisions, in whatever order they were materialised and made.
 
     Args:
         only: charts that this decision is not about are left as they are.
-        metrics: charts of other metrics are left as they are; None: all are folded.
+        metrics: charts of other metrics are left as they are; None: all are replayed.
     """
     history = read_history(lake, first)
     later = group(_later(lake, first, only))
@@ -96,9 +96,11 @@ def refold(
     overtaken: list[Baseline] = []
     for plan in plans:
         windows = earlier.get(plan.series, ()), later.get(plan.series, ())
-        folded, learned = plan.fold(*windows, history.rebaselines)
-        # Where it is folded anew no stored point can be relied on, equal as the last ones may be.
-        points += history.news(plan.resume.point.chart_id, folded) if plan.resume else folded
+        replayed, learned = plan.replay(*windows, history.rebaselines)
+        # Where it is recomputed no stored point can be relied on, equal as the last ones may be.
+        points += (
+            history.news(plan.checkpoint.point.chart_id, replayed) if plan.checkpoint else replayed
+        )
         known_before = history.baselines.get(plan.series.chart_id(plan.chart), {})
         baselines += [b for b in learned if b != known_before.get(b.baseline_id)]
         overtaken += plan.overtaken(known_before.values(), learned)
@@ -106,7 +108,7 @@ def refold(
     names = [series.chart_id(chart) for series, charts in known.items() for chart in charts]
     own = None if only is None and metrics is None else {"chart_id": names}
     _write_baselines(lake, baselines, overtaken)
-    return Refolded(
+    return Recomputed(
         charts=len(names),
         baselines=len(baselines),
         last=max(end, last),
@@ -125,22 +127,22 @@ def _later(lake: Lake, first: int, only: Rebaseline | None) -> list[WindowMetric
 
 
 def _plan(history: History, series: Series, chart: Chart, later: int) -> _Plan:
-    """How a chart is folded.
+    """How a chart is replayed.
 
     Args:
-        later: windows its series has from the fold's first hour on.
+        later: windows its series has from the replay's first hour on.
     """
-    resume = history.resume(series, chart)
-    if resume is None:
+    checkpoint = history.checkpoint(series, chart)
+    if checkpoint is None:
         return _Plan(series, chart, None, 0 if series in history.windows else None)
-    head, failed = resume.point.hour, len(history.stored[resume.point.chart_id]) - 1
-    if resume.phase_one and resume.phase_one.learns_within(failed + later):
-        return _Plan(series, chart, resume, history.restart_of(series, head) or 0)
-    return _Plan(series, chart, resume, head + 1 if failed else None)
+    head, failed = checkpoint.point.hour, len(history.stored[checkpoint.point.chart_id]) - 1
+    if checkpoint.phase_one and checkpoint.phase_one.learns_within(failed + later):
+        return _Plan(series, chart, checkpoint, history.restart_of(series, head) or 0)
+    return _Plan(series, chart, checkpoint, head + 1 if failed else None)
 
 
 def _needed(plans: Sequence[_Plan]) -> dict[Series, int]:
-    """From which hour windows before the fold are needed, of the series of which any are."""
+    """From which hour windows before the replay are needed, of the series of which any are."""
     needed: dict[Series, int] = {}
     for plan in plans:
         if plan.since is not None:
@@ -165,7 +167,7 @@ def _earlier(lake: Lake, first: int, needed: Mapping[Series, int]) -> list[Windo
 def _write_baselines(
     lake: Lake, learned: Sequence[Baseline], overtaken: Sequence[Baseline]
 ) -> None:
-    """Before the points: a chart whose point names a baseline that is gone is folded anew.
+    """Before the points: a chart whose point names a baseline that is gone is recomputed.
 
     So a run that dies in between leaves nothing behind.
     """
@@ -181,18 +183,18 @@ def _write_points(
     hours: tuple[int, int],
     own: Mapping[str, Sequence[str]] | None,
 ) -> int:
-    """Points of the fold's hours, and earlier ones of the charts that were folded anew.
+    """Points of the replay's hours, and earlier ones of the charts that were recomputed.
 
     Args:
         own: the charts whose points are replaced, by column; None: all of them.
     """
     first, last = hours
-    refolded = [point for point in points if point.hour < first]
-    if refolded:
-        start = min(point.hour for point in refolded)
-        charts = sorted({point.chart_id for point in refolded})
+    recomputed = [point for point in points if point.hour < first]
+    if recomputed:
+        start = min(point.hour for point in recomputed)
+        charts = sorted({point.chart_id for point in recomputed})
         lake.replace_hours(
-            "control_charts", refolded, start, _previous(first), {"chart_id": charts}
+            "control_charts", recomputed, start, _previous(first), {"chart_id": charts}
         )
     later = [point for point in points if point.hour >= first]
     return lake.replace_hours("control_charts", later, first, last, own)

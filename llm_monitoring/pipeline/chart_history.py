@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from llm_monitoring.control import PhaseOne, Resume, Series, can_resume, concerns, skips
+from llm_monitoring.control import Checkpoint, PhaseOne, Series, can_resume, concerns, skips
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline
@@ -22,7 +22,7 @@ class History:
         first: the hour.
         windows: how many each series has.
         points: how many each chart has.
-        ends: hour of the last point of each chart that a fold may go on from.
+        ends: hour of the last point of each chart that a replay may go on from.
         baselines: those of each chart, by their ids.
         stored: that point of charts that were read, and those that failed after it, in order.
         learning: hours that Phase I took in, of charts that were read and are learning.
@@ -52,8 +52,8 @@ class History:
         mine = (entry.from_hour for entry in self.decisions(series))
         return max((start for start in mine if start and start <= hour), default=None)
 
-    def resume(self, series: Series, chart: Chart) -> Resume | None:
-        """Where the chart goes on; None: it is folded from its first window."""
+    def checkpoint(self, series: Series, chart: Chart) -> Checkpoint | None:
+        """Where the chart goes on; None: it is replayed from its first window."""
         stored = self.stored.get(series.chart_id(chart))
         if not stored or not self.is_complete(series, chart):
             return None
@@ -66,7 +66,7 @@ class History:
             phase_one = self._phase_one(series, chart, head)
         mine = self.decisions(series)
         is_ours = can_resume(chart, head, baseline, mine, phase_one)
-        return Resume(head, baseline, phase_one) if is_ours else None
+        return Checkpoint(head, baseline, phase_one) if is_ours else None
 
     def baseline_of(self, point: ChartPoint) -> Baseline | None:
         """The baseline that was in force at a point."""
@@ -87,7 +87,7 @@ class History:
         if restart is not None:
             earlier = self.restarts[restart]
             if earlier.windows.get(series):
-                start = earlier.resume(series, chart)
+                start = earlier.checkpoint(series, chart)
                 if start is None:
                     return None
                 before = start.phase_one.before if start.phase_one else start.baseline

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring.pipeline.measure import names_of, settle_hours
 from llm_monitoring.settings import Settings
 
 
-def refold_late(lake: Lake, settings: Settings, first: int) -> list[int]:
-    """Fold charts anew whose windows before `first` are others than when they were folded.
+def recompute_late(lake: Lake, settings: Settings, first: int) -> list[int]:
+    """Replay charts anew whose windows before `first` are others than when they were replayed.
 
     That they differ is read from the tables themselves: a run that was killed in between leaves
     the next one to see it.
@@ -27,7 +27,7 @@ def refold_late(lake: Lake, settings: Settings, first: int) -> list[int]:
     since = min(hour for hour, _ in stale)
     metrics = sorted({metric for _, metric in stale})
     before = _alarms(lake, metrics, since, first)
-    refold(lake, settings, since, shift(first, -1), metrics=metrics)
+    recompute(lake, settings, since, shift(first, -1), metrics=metrics)
     return sorted({hour for hour, _ in before ^ _alarms(lake, metrics, since, first)})
 
 

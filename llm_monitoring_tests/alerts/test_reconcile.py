@@ -281,7 +281,7 @@ HOURS = 30
 Scores = list[int | None]
 
 
-def _fold(scores: Scores, done: set[int], chart_id: str) -> list[ChartPoint]:
+def _replay(scores: Scores, done: set[int], chart_id: str) -> list[ChartPoint]:
     """A small CUSUM over the hours computed so far: missing history moves its episodes."""
     points, level, open_since = [], 0, None
     for offset in sorted(done):
@@ -328,7 +328,7 @@ def _materialise(histories: dict[str, Scores], chunks: Iterable[set[int]], times
     book, done = Book(), set()
     for chunk in chunks:
         done |= chunk
-        points = [p for name, scores in histories.items() for p in _fold(scores, done, name)]
+        points = [p for name, scores in histories.items() for p in _replay(scores, done, name)]
         newest = max(done)
         episodes = chart_episodes(points, BY_NAME, newest_hour=_hour(newest))
         for _ in range(times):

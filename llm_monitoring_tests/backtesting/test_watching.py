@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from llm_monitoring.backtesting import Watched, parse_rule, watch_series
-from llm_monitoring.control import Series, charts_of, fold, series_run_length
+from llm_monitoring.control import Series, charts_of, replay, series_run_length
 from llm_monitoring.hours import hours_between
 from llm_monitoring.records import WindowMetric
 from llm_monitoring_tests.backtesting.examples import (
@@ -44,9 +44,9 @@ def outage() -> list[WindowMetric]:
     return rates(HOURS, lambda i: 0.2 if FAULT <= i < FAULT + 24 else 0.01)
 
 
-def test_what_is_found_is_what_the_fold_finds(outage: list[WindowMetric]) -> None:
+def test_what_is_found_is_what_the_replay_finds(outage: list[WindowMetric]) -> None:
     (chart, *_) = charts_of(ERRORS, settings())
-    points = fold(ERRORS, chart, outage).points
+    points = replay(ERRORS, chart, outage).points
     alarms = [point.hour for point in points if point.alarm]
     (episode,) = watch("sr_mixture", outage).episodes
     assert (episode.first_hour, episode.last_hour) == (alarms[0], alarms[-1])

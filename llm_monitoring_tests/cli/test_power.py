@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from llm_monitoring.cli import main
-from llm_monitoring.control import charts_of, fold, group
+from llm_monitoring.control import charts_of, group, replay
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import WindowMetric
 from llm_monitoring.settings import load_settings
@@ -126,7 +126,7 @@ def test_the_stored_baseline_is_used_where_there_is_one(folder: Path, tmp_path: 
     ((series, mine),) = group(windows).items()
     chart = charts_of(series, settings)[0]
     lake.replace_hours("window_metrics", windows, hour(0), hour(2 * HOURS - 1))
-    lake.upsert("baselines", fold(series, chart, mine[:HOURS]).baselines)
+    lake.upsert("baselines", replay(series, chart, mine[:HOURS]).baselines)
     (tmp_path / "monitoring.yaml").write_text((folder / "monitoring.yaml").read_text())
     told = rows(tmp_path / "monitoring.yaml")["search", "quality_mean"]
     assert told["before"] == pytest.approx(4.0, abs=0.1)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from llm_monitoring.hours import hour_range, shift
-from llm_monitoring_tests.pipeline.folds import Table, stored
+from llm_monitoring_tests.pipeline.replays import Table, stored
 from llm_monitoring_tests.product import BLOAT, HOURS, START, Product
 
 COST = "avg_cost_per_request_usd"
@@ -55,7 +55,7 @@ def test_an_accepted_shift_is_learned_anew_and_alarms_no_more(product: Product) 
 
 
 @pytest.mark.slow
-def test_the_table_stays_the_fold_over_hours_and_decisions(product: Product) -> None:
+def test_the_table_stays_the_replay_over_hours_and_decisions(product: Product) -> None:
     assert rebaseline(product).success
     lake = product.monitoring.lake
     before = stored(lake)

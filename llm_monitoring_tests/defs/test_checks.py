@@ -118,7 +118,7 @@ def test_an_earlier_hour_whose_alarms_late_rows_changed_is_reported_again(
     product: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = OUTAGE - 20
-    monkeypatch.setattr(windows, "refold_late", lambda *_: [shift(START, late)])
+    monkeypatch.setattr(windows, "recompute_late", lambda *_: [shift(START, late)])
     alarms = product.monitoring.lake.rows("control_charts", "alarm and chart = 'sr_mixture'")
     changed = replace(alarms[0], hour=shift(START, late))
     product.monitoring.lake.upsert("control_charts", [changed])

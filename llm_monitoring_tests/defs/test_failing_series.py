@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llm_monitoring.control import fold
+from llm_monitoring.control import replay
 from llm_monitoring.defs import pictures, power_table
 from llm_monitoring.hours import shift
 from llm_monitoring.pipeline import chart as charting
@@ -19,12 +19,12 @@ SERIES = ("support_chat", "error_rate")
 
 
 def broken(series: Any, *rest: Any) -> Any:
-    """A fold that fails for one series, as a fault of ours would make it."""
+    """A replay that fails for one series, as a fault of ours would make it."""
     chart, windows, *others = rest
     if (series.feature_id, series.metric) != SERIES:
-        return fold(series, *rest)
+        return replay(series, *rest)
     spoiled = [type(w)(**{f: getattr(w, f) for f in w.__slots__} | {"n": -1}) for w in windows]
-    return fold(series, chart, spoiled, *others)
+    return replay(series, chart, spoiled, *others)
 
 
 def failed_points(product: Product) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def test_the_run_goes_on_and_check_and_alert_name_the_series_until_it_is_charted
 ) -> None:
     before = product.table("control_charts")
     with monkeypatch.context() as patch:
-        patch.setattr(charting, "fold", broken)
+        patch.setattr(charting, "replay", broken)
         result = product.run_hour(LAST)
     assert result.success
     failed = failed_points(product)

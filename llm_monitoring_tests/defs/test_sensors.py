@@ -138,7 +138,7 @@ def test_a_run_that_fails_reports_its_checks_too(fresh: Product, monkeypatch: An
 
     file = fresh.folder / "logs" / "requests-2026-10-05-12.jsonl.gz"
     file.write_bytes(gzip.compress(b'{"request_id": "broken"\n' * 9))
-    monkeypatch.setattr(windows, "refold", explode)
+    monkeypatch.setattr(windows, "recompute", explode)
     assert not fresh.run_hour(12, raise_on_error=False).success
     (request,) = evaluate(failed_checks, fresh).run_requests
     assert REJECTS in request.tags["llm_monitoring/because"]

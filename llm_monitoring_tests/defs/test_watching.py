@@ -89,7 +89,7 @@ def test_a_failed_hour_is_one_alert_with_its_reason_and_is_resolved_when_made_go
     fresh: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(windows, "refold", explode)
+        broken.setattr(windows, "recompute", explode)
         for hour in (12, 13, 14):
             assert not fresh.run_hour(hour, raise_on_error=False).success
         fresh.run("reconcile_alerts")
@@ -129,7 +129,7 @@ def test_what_was_made_good_before_it_was_told_is_not_told(
     fresh: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(windows, "refold", explode)
+        broken.setattr(windows, "recompute", explode)
         assert not fresh.run_hour(12, raise_on_error=False).success
     fresh.run_hour(12)
     fresh.run("reconcile_alerts")
@@ -139,7 +139,7 @@ def test_what_was_made_good_before_it_was_told_is_not_told(
 def test_a_run_that_will_be_tried_again_is_not_a_failure_yet(
     fresh: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "refold", explode)
+    monkeypatch.setattr(windows, "recompute", explode)
     run_id = fresh.run_hour(12, raise_on_error=False).run_id
     fresh.instance.add_run_tags(run_id, {"dagster/will_retry": "true"})
     fresh.run("reconcile_alerts")
@@ -165,7 +165,7 @@ def test_a_decision_that_was_refused_is_no_failure_of_the_monitor(fresh: Product
 def test_a_failed_run_that_somebody_deleted_is_told_no_more(
     fresh: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(windows, "refold", explode)
+    monkeypatch.setattr(windows, "recompute", explode)
     run_id = fresh.run_hour(12, raise_on_error=False).run_id
     fresh.run("reconcile_alerts")
     assert [alert.status for alert in monitor_alerts(fresh)] == ["firing"]
@@ -305,7 +305,7 @@ def test_a_failed_run_starts_the_alerts_and_so_does_what_makes_it_good(
     fresh.run_hour(11)
     fresh.run("reconcile_alerts", tags=ON_DUTY)
     with monkeypatch.context() as broken:
-        broken.setattr(windows, "refold", explode)
+        broken.setattr(windows, "recompute", explode)
         fresh.run_hour(11, raise_on_error=False)
     assert asked(fresh) == "run hours fails"
     fresh.run("reconcile_alerts", tags=ON_DUTY)
@@ -414,7 +414,7 @@ def test_a_failed_hour_and_failing_alerts_are_told_as_fail(
     watched = fresh.with_settings("watched", {"heartbeat": {"url_env": "TEST_HEARTBEAT"}})
     fresh.run_hours(0, 3)
     with monkeypatch.context() as broken:
-        broken.setattr(windows, "refold", explode)
+        broken.setattr(windows, "recompute", explode)
         fresh.run_hour(3, raise_on_error=False)
     watched.at(moment(4.2)).run("reconcile_alerts", tags=ON_DUTY)
     with monkeypatch.context() as broken:

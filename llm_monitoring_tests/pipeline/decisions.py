@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llm_monitoring.records import Rebaseline
-from llm_monitoring_tests.pipeline.folds import hour
+from llm_monitoring_tests.pipeline.replays import hour
 
 
 def decision(

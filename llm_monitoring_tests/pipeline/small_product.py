@@ -17,11 +17,11 @@ from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.judging import JudgeItem, Scores
 from llm_monitoring.judging.items import judgement_of
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring.pipeline.describe_inputs import describe_inputs
 from llm_monitoring.pipeline.ingest import ingest_requests, ingest_signals
 from llm_monitoring.pipeline.judge import judge_hours
-from llm_monitoring.pipeline.late import refold_late
+from llm_monitoring.pipeline.late import recompute_late
 from llm_monitoring.pipeline.measure import measure_hours
 from llm_monitoring.pipeline.sample import draw_sample
 from llm_monitoring.records import Judgement
@@ -131,7 +131,7 @@ class SmallProduct:
         yield lambda: asyncio.run(judge_hours(lake, Judge(), Redactor(()), *hours))
         yield lambda: describe_inputs(lake, settings, self.embedder, *hours)
         yield lambda: measure_hours(lake, settings, self.embedder, "epoch-1", hours=hours)
-        yield lambda: (refold_late(lake, settings, hours[0]), refold(lake, settings, *hours))
+        yield lambda: (recompute_late(lake, settings, hours[0]), recompute(lake, settings, *hours))
 
     def run(self, first: int, last: int) -> None:
         for stage in self.stages(first, last):

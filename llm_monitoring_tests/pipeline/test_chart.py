@@ -1,4 +1,4 @@
-"""Whatever the order in which hours are materialised, the table is the fold over all of them."""
+"""Whatever the order in which hours are materialised, the table is the replay over all of them."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llm_monitoring.control import fold
+from llm_monitoring.control import replay
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring_tests.lake.examples import FIRST, window
-from llm_monitoring_tests.pipeline.folds import (
+from llm_monitoring_tests.pipeline.replays import (
     HOURS,
     SETTINGS,
     all_windows,
@@ -27,7 +27,7 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-def test_one_run_over_everything_is_the_fold(lake: Lake) -> None:
+def test_one_run_over_everything_is_the_replay(lake: Lake) -> None:
     rows = all_windows()
     materialise(lake, rows, FIRST, hour(HOURS - 1))
     table = stored(lake)
@@ -71,25 +71,25 @@ def test_windows_measured_in_one_order_and_charted_in_another_come_to_the_same(l
     rows = all_windows()
     write(lake, rows, FIRST, hour(HOURS - 1))
     for start, end in ((300, 400), (0, 100), (400, HOURS), (100, 300)):
-        refold(lake, SETTINGS, hour(start), hour(end - 1))
+        recompute(lake, SETTINGS, hour(start), hour(end - 1))
     assert stored(lake) == expected(rows)
 
 
 def test_windows_measured_but_not_charted_yet_are_not_skipped_over(lake: Lake) -> None:
     rows = all_windows()
     write(lake, rows, FIRST, hour(HOURS - 1))
-    refold(lake, SETTINGS, FIRST, hour(349))
+    recompute(lake, SETTINGS, FIRST, hour(349))
     lake.replace_hours("control_charts", [], hour(350), hour(HOURS - 1))
-    refold(lake, SETTINGS, hour(360), hour(HOURS - 1))
+    recompute(lake, SETTINGS, hour(360), hour(HOURS - 1))
     assert stored(lake) == expected(rows)
 
 
-def test_points_that_got_lost_are_found_missing_and_folded_again(lake: Lake) -> None:
+def test_points_that_got_lost_are_found_missing_and_replayed_again(lake: Lake) -> None:
     """Of series that go on and of one that has ended."""
     rows = [row for row in all_windows() if row.model_id is None or row.hour < hour(250)]
     materialise(lake, rows, FIRST, hour(HOURS - 1))
     lake.replace_hours("control_charts", [], hour(200), hour(201))
-    refold(lake, SETTINGS, hour(HOURS - 1), hour(HOURS - 1))
+    recompute(lake, SETTINGS, hour(HOURS - 1), hour(HOURS - 1))
     assert stored(lake) == expected(rows)
 
 
@@ -127,8 +127,8 @@ def test_running_a_range_again_changes_nothing(lake: Lake) -> None:
     rows = all_windows()
     materialise(lake, rows, FIRST, hour(HOURS - 1))
     before = stored(lake)
-    refold(lake, SETTINGS, hour(100), hour(120))
-    refold(lake, SETTINGS, hour(390), hour(390))
+    recompute(lake, SETTINGS, hour(100), hour(120))
+    recompute(lake, SETTINGS, hour(390), hour(390))
     assert stored(lake) == before
 
 
@@ -153,7 +153,7 @@ def test_an_hour_of_a_series_still_in_phase_one_rewrites_no_earlier_hour(lake: L
     assert stored(lake) == expected([row for row in rows if row.hour <= hour(100)])
 
 
-def test_a_series_that_has_ended_is_not_folded_again(
+def test_a_series_that_has_ended_is_not_replayed_again(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from llm_monitoring.pipeline import chart as charting
@@ -161,19 +161,19 @@ def test_a_series_that_has_ended_is_not_folded_again(
     rows = all_windows()
     ended = [row for row in rows if row.model_id is None or row.hour < hour(250)]
     materialise(lake, ended, FIRST, hour(HOURS - 2))
-    folded = []
+    replayed = []
 
     def listening(series, *rest):  # type: ignore[no-untyped-def]
-        folded.append((series.model_id, len(rest[1])))
-        return fold(series, *rest)
+        replayed.append((series.model_id, len(rest[1])))
+        return replay(series, *rest)
 
-    monkeypatch.setattr(charting, "fold", listening)
+    monkeypatch.setattr(charting, "replay", listening)
     materialise(lake, ended, hour(HOURS - 1), hour(HOURS - 1))
-    assert all(count == 0 for model_id, count in folded if model_id)
+    assert all(count == 0 for model_id, count in replayed if model_id)
     assert stored(lake) == expected(ended)
 
 
-def test_a_line_whose_state_an_earlier_version_left_is_folded_anew(lake: Lake) -> None:
+def test_a_line_whose_state_an_earlier_version_left_is_replayed_anew(lake: Lake) -> None:
     rows = all_windows()
     materialise(lake, rows, FIRST, hour(389))
     older = [

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from llm_monitoring.lake.erasing import blank_words
-from llm_monitoring.pipeline.late import refold_late
+from llm_monitoring.pipeline.late import recompute_late
 from llm_monitoring.pipeline.measure import measure_hours
 from llm_monitoring.records import WindowMetric
 from llm_monitoring.settings import Settings
@@ -62,23 +62,23 @@ def test_only_the_hours_that_changed_are_measured_again(product: SmallProduct) -
     assert again.again == []
 
 
-def test_charts_of_windows_that_changed_are_folded_anew_also_by_the_run_after_a_killed_one(
+def test_charts_of_windows_that_changed_are_replayed_anew_also_by_the_run_after_a_killed_one(
     product: SmallProduct,
 ) -> None:
     dislike(product)
     *stages, _ = product.stages(5, 5)
     for stage in stages:
         stage()
-    # Killed here: the windows are measured, their charts are not folded.
+    # Killed here: the windows are measured, their charts are not replayed.
     first = product.hours(5)[0]
-    assert refold_late(product.lake, product.settings, first) == [product.hours(2)[0]]
-    assert refold_late(product.lake, product.settings, first) == []
+    assert recompute_late(product.lake, product.settings, first) == [product.hours(2)[0]]
+    assert recompute_late(product.lake, product.settings, first) == []
 
 
-def test_where_nothing_is_late_no_chart_is_folded_again(product: SmallProduct) -> None:
+def test_where_nothing_is_late_no_chart_is_replayed_again(product: SmallProduct) -> None:
     product.run(5, 5)
     version = product.lake.version("control_charts")
-    assert refold_late(product.lake, product.settings, product.hours(5)[0]) == []
+    assert recompute_late(product.lake, product.settings, product.hours(5)[0]) == []
     assert product.lake.version("control_charts") == version
 
 

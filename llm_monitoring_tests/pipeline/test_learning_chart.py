@@ -1,4 +1,4 @@
-"""While a chart learns it goes on from its last point, and the table is the fold over all hours."""
+"""While a chart learns it goes on from its last point, and the table is the replay of all hours."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from llm_monitoring.control import fold
+from llm_monitoring.control import replay
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline import chart as charting
 from llm_monitoring.records import Rebaseline, WindowMetric
 from llm_monitoring_tests.lake.examples import FIRST, window
 from llm_monitoring_tests.pipeline.decisions import decision
-from llm_monitoring_tests.pipeline.folds import (
+from llm_monitoring_tests.pipeline.replays import (
     all_windows,
     expected,
     hour,
@@ -49,7 +49,7 @@ def until(rows: Sequence[WindowMetric], end: int) -> list[WindowMetric]:
 
 
 class Read:
-    """Windows a fold stepped on, and windows it read to learn from."""
+    """Windows a replay stepped on, and windows it read to learn from."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stepped: list[int] = []
@@ -58,17 +58,17 @@ class Read:
 
         def listening(series: Any, chart: Any, rows: Any, *rest: Any) -> Any:
             self.stepped.append(len(rows))
-            return fold(series, chart, rows, *rest)
+            return replay(series, chart, rows, *rest)
 
         def reading(*arguments: Any) -> list[WindowMetric]:
             self.earlier = read(*arguments)
             return self.earlier
 
-        monkeypatch.setattr(charting, "fold", listening)
+        monkeypatch.setattr(charting, "replay", listening)
         monkeypatch.setattr(charting, "_earlier", reading)
 
 
-# --------------------------------------------------------------------- exactly the fold
+# --------------------------------------------------------------------- exactly the replay
 
 
 # Hours to a run; the more runs, the longer it takes.
@@ -77,7 +77,7 @@ STEPS = [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
-def test_however_many_hours_a_run_has_the_table_is_the_fold(lake: Lake, step: int) -> None:
+def test_however_many_hours_a_run_has_the_table_is_the_replay(lake: Lake, step: int) -> None:
     """Through 48, 168 and 336 windows, of series with silence, so that they come hours later."""
     rows = windows("error_rate", "request_count")
     for start, end, far in ((0, 44, 44), (44, 54, step), (54, 168, 114), (168, 174, step),
@@ -98,7 +98,7 @@ def test_after_restarts_and_with_hours_left_out_too(lake: Lake, step: int) -> No
 
 
 @pytest.mark.parametrize("late", [0, 47, 170])
-def test_a_late_hour_of_phase_one_is_folded_in(lake: Lake, late: int) -> None:
+def test_a_late_hour_of_phase_one_is_replayed_in(lake: Lake, late: int) -> None:
     rows = windows("error_rate")
     run(lake, rows, 0, 200, 200)
     changed = [window(r.hour, 0.3, n=400) if r.hour == hour(late) else r for r in rows]
@@ -116,7 +116,7 @@ def test_a_late_hour_of_phase_one_is_folded_in(lake: Lake, late: int) -> None:
 def test_a_decision_made_since_is_heeded_by_the_next_hour(
     lake: Lake, entries: list[Rebaseline], end: int
 ) -> None:
-    """Although the run that should have folded its charts died."""
+    """Although the run that should have replayed its charts died."""
     rows = windows("error_rate")
     lake.upsert("rebaselines", entries[:-1] or [decision("other", 5, feature_id="chat")])
     run(lake, rows, 0, end, end)
@@ -199,7 +199,7 @@ def failing(*wrong: int, hours: int = 420) -> list[WindowMetric]:
 @pytest.mark.parametrize("wrong", [(20,), (100, 101), (400,), (51, 340, 341, 419)])
 @pytest.mark.parametrize("ranges", [((0, 420),), ((200, 420), (0, 102), (102, 200)),
                                     ((0, 341), (341, 342), (342, 419), (419, 420))])  # fmt: skip
-def test_in_whatever_order_hours_are_run_a_failing_series_is_its_fold(
+def test_in_whatever_order_hours_are_run_a_failing_series_is_its_replay(
     lake: Lake, wrong: tuple[int, ...], ranges: Sequence[tuple[int, int]]
 ) -> None:
     rows = failing(*wrong)
@@ -219,10 +219,10 @@ def test_a_failure_that_was_mended_is_computed_again_by_the_next_hour(
 
     def broken(series: Any, chart: Any, given: Sequence[WindowMetric], *rest: Any) -> Any:
         spoiled = [window(r.hour, 0.1, n=-1) if r.hour >= hour(380) else r for r in given]
-        return fold(series, chart, spoiled if series.metric == "error_rate" else given, *rest)
+        return replay(series, chart, spoiled if series.metric == "error_rate" else given, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(charting, "fold", broken)
+        patch.setattr(charting, "replay", broken)
         run(lake, rows, 0, 380, 380)
         run(lake, rows, 380, 384, 2)
     assert sum(point.status == "failed" for point in stored(lake).values()) > 0

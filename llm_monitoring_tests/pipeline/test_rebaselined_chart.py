@@ -1,18 +1,18 @@
-"""Whatever the order of hours and decisions, the table is the fold over all of both."""
+"""Whatever the order of hours and decisions, the table is the replay over all of both."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from llm_monitoring.control import fold
-from llm_monitoring.defs.baselines import refold_decided
+from llm_monitoring.control import replay
+from llm_monitoring.defs.baselines import recompute_decided
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring.records import Rebaseline
 from llm_monitoring_tests.lake.examples import FIRST
 from llm_monitoring_tests.pipeline.decisions import decision
-from llm_monitoring_tests.pipeline.folds import (
+from llm_monitoring_tests.pipeline.replays import (
     SETTINGS,
     all_windows,
     expected,
@@ -45,7 +45,7 @@ def decide(lake: Lake, *entries: Rebaseline) -> None:
     """What the job does."""
     for entry in entries:
         lake.upsert("rebaselines", [entry])
-        refold_decided(lake, SETTINGS, entry)
+        recompute_decided(lake, SETTINGS, entry)
 
 
 def test_a_decision_made_before_the_hours_are_run_holds_for_them(lake: Lake) -> None:
@@ -61,7 +61,7 @@ def test_a_decision_made_before_the_hours_are_run_holds_for_them(lake: Lake) -> 
     [RESTART, EARLY, SKIP, NEW_PHASE_ONE, OUTSIDE, ELSEWHERE],
     ids=lambda e: e.rebaseline_id,
 )
-def test_a_decision_folds_its_own_charts_anew(lake: Lake, entry: Rebaseline) -> None:
+def test_a_decision_replays_its_own_charts_anew(lake: Lake, entry: Rebaseline) -> None:
     rows = all_windows(hours=HOURS)
     materialise(lake, rows, FIRST, LAST)
     before, version = stored(lake), lake.version("control_charts")
@@ -97,7 +97,7 @@ def test_any_order_of_hours_and_decisions_gives_the_same_table(lake: Lake, seed:
 
 
 @pytest.mark.parametrize("entry", [RESTART, SKIP, NEW_PHASE_ONE], ids=lambda e: e.rebaseline_id)
-def test_a_run_that_died_before_its_fold_is_made_good_by_the_next_hour(
+def test_a_run_that_died_before_its_replay_is_made_good_by_the_next_hour(
     lake: Lake, entry: Rebaseline
 ) -> None:
     """The decision is stored, its charts are not: a stored state must not be gone on from."""
@@ -152,16 +152,16 @@ def test_learning_after_a_restart_steps_on_the_new_window_alone(
     rows = [row for row in all_windows(hours=HOURS) if row.metric == "error_rate"]
     decide(lake, RESTART)
     materialise(lake, rows, FIRST, hour(599))
-    folded = []
+    replayed = []
 
     def listening(series, chart, windows, *rest):  # type: ignore[no-untyped-def]
-        folded.append(len(windows))
-        return fold(series, chart, windows, *rest)
+        replayed.append(len(windows))
+        return replay(series, chart, windows, *rest)
 
-    monkeypatch.setattr(charting, "fold", listening)
+    monkeypatch.setattr(charting, "replay", listening)
     version = lake.version("control_charts")
     materialise(lake, rows, hour(600), hour(600))
-    assert set(folded) == {1}
+    assert set(replayed) == {1}
     assert lake.version("control_charts") == version + 1
     assert stored(lake) == expected([row for row in rows if row.hour <= hour(600)], [RESTART])
 
@@ -169,7 +169,7 @@ def test_learning_after_a_restart_steps_on_the_new_window_alone(
 def test_windows_that_were_never_charted_are_when_a_decision_is_made(lake: Lake) -> None:
     rows = [row for row in all_windows(hours=450) if row.metric == "error_rate"]
     write(lake, rows, FIRST, hour(449))
-    refold(lake, SETTINGS, FIRST, hour(399))
+    recompute(lake, SETTINGS, FIRST, hour(399))
     lake.replace_hours("control_charts", [], hour(400), hour(449))
     decide(lake, RESTART)
     assert stored(lake) == expected(rows, [RESTART])

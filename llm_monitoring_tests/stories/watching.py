@@ -16,7 +16,7 @@ from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring.metrics import Family
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring.pipeline.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
 
@@ -41,14 +41,14 @@ def watch(
     lake, settings = monitoring.lake, monitoring.settings
     tables = [measure(lake, settings, family, hours, epoch) for family in families]
     lake.replace_hours("window_metrics", pa.concat_tables(tables), *hours)
-    refold(lake, settings, *hours)
+    recompute(lake, settings, *hours)
 
 
 def watch_windows(monitoring: Monitoring, windows: Sequence[WindowMetric]) -> None:
     """Control charts over windows that are measured already."""
     hours = min(row.hour for row in windows), max(row.hour for row in windows)
     monitoring.lake.replace_hours("window_metrics", windows, *hours)
-    refold(monitoring.lake, monitoring.settings, *hours)
+    recompute(monitoring.lake, monitoring.settings, *hours)
 
 
 def window(hour: int, feature_id: str, errors: int, n: int) -> WindowMetric:

@@ -14,8 +14,8 @@ from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.pictures import sparklines
 from llm_monitoring.defs.power_table import hours_to_detect
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.pipeline.chart import refold
-from llm_monitoring.pipeline.late import refold_late
+from llm_monitoring.pipeline.chart import recompute
+from llm_monitoring.pipeline.late import recompute_late
 from llm_monitoring.pipeline.measure import measure_hours
 
 
@@ -57,7 +57,7 @@ def window_metrics(
     partitions_def=HOURS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[window_metrics],
-    # Two folds at once could each miss the other's windows.
+    # Two replays at once could each miss the other's windows.
     pool="control_charts",
     kinds={"deltalake"},
     freshness_policy=HOURLY,
@@ -66,22 +66,22 @@ def window_metrics(
 def control_charts(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:
     """One row is one (window, chart): state, statistic, limit, alarm or not.
 
-    A run folds from the state before its first window and ripples over windows after its last.
-    Charts of earlier windows that were measured again are folded anew from there.
+    A run replays from the state before its first window and ripples over windows after its last.
+    Charts of earlier windows that were measured again are recomputed from there.
     """
     first, last = hours_of(context)
-    late = refold_late(monitoring.lake, monitoring.settings, first)
-    refolded = refold(monitoring.lake, monitoring.settings, first, last)
+    late = recompute_late(monitoring.lake, monitoring.settings, first)
+    recomputed = recompute(monitoring.lake, monitoring.settings, first, last)
     # Once a run: metadata of the result is stored with each of its hours.
     context.add_asset_metadata(
         {
-            "charts": refolded.charts,
-            "windows_folded_until": refolded.last,
-            "baselines_learned": refolded.baselines,
+            "charts": recomputed.charts,
+            "windows_replayed_until": recomputed.last,
+            "baselines_learned": recomputed.baselines,
             **hours_to_detect(monitoring.lake, monitoring.settings),
             **sparklines(monitoring, last),
         },
         partition_key=hour_partition(last),
     )
-    yield dg.MaterializeResult(metadata={"delta_version": refolded.version})
+    yield dg.MaterializeResult(metadata={"delta_version": recomputed.version})
     yield from report_charts(context, monitoring, late)

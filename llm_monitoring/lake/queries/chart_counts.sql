@@ -1,4 +1,4 @@
--- One row: one chart, how many points it has before hour $first, and the last of them that a fold
+-- One row: one chart, how many points it has before hour $first, and the last of them that a replay
 -- may go on from: one that did not fail, or failed before hour $retried. Its first one if none did.
 select
     chart_id,

@@ -1,6 +1,6 @@
 -- One row: a chart point that says when an episode began, went on or ended. Of charts that ever
 -- alarmed from hour $since on: the points with an alarm or without a verdict, those that follow
--- them, and the newest; without the state, which only a fold needs.
+-- them, and the newest; without the state, which only a replay needs.
 select * replace ([]::double[] as state)
 from control_charts
 semi join (

@@ -1,5 +1,5 @@
 -- One row: a metric of which windows from $since and before $until were measured again after their
--- charts were folded, and the first such hour.
+-- charts were replayed, and the first such hour.
 select metric, min(hour) as hour
 from window_metrics as measured
 join control_charts as point using (hour, feature_id, metric)

@@ -1,10 +1,10 @@
-"""What a control chart is: a fold over the windows of one series, or of many series at once.
+"""What a control chart is: a replay over the windows of one series, or of many series at once.
 
 A chart learns a baseline from Phase I (where it needs one), starts in a known state, and steps
 once per window: (state, row) -> (state, point). Every step is written for arrays whose last axis
-is the chart: numbers for one chart as it streams, [charts] for many folded together. There is no
+is the chart: numbers for one chart as it streams, [charts] for many replayed together. There is no
 second definition. A chart never looks at a window it has not been given yet, so a series can be
-folded in one go or in pieces with the stored state, with the same result.
+replayed in one go or in pieces with the stored state, with the same result.
 """
 
 import math
@@ -58,7 +58,7 @@ class Chart:
         name: in the catalogue.
         learn: Phase I readings to a baseline; None: the chart learns as it goes.
         start: baseline to the state before the first window of Phase II: [k] or [k, charts].
-        step: the fold, for states [k] or [k, charts].
+        step: the replay, for states [k] or [k, charts].
         reads_silence: windows without data are steps too.
         variant: tells two charts of one kind on one series apart.
         accept: baseline and state of an open episode to the baseline of its new level.
@@ -76,7 +76,7 @@ class Chart:
 def run(
     chart: Chart, baseline: Any, rows: Sequence[Row], state: Array | None = None
 ) -> tuple[Array, list[Point]]:
-    """Fold of many windows of one chart, or of many charts with a stacked baseline.
+    """Replay of many windows of one chart, or of many charts with a stacked baseline.
 
     A chart that has no data in a window (n is 0 or the value is nan) is left as it was; its point
     then has a nan statistic, and the alarm of the window before.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llm_monitoring.control import Series, fold
+from llm_monitoring.control import Series, replay
 from llm_monitoring.hours import hour_at, hour_index
 from llm_monitoring.records import ChartPoint, WindowMetric
 from llm_monitoring.stats.baselines import (
@@ -163,8 +163,8 @@ def stream(candidate: Candidate, quiet: int, stepped: int, seed: int = 1) -> lis
 
 
 def points_of(chart: Chart, windows: Sequence[WindowMetric]) -> list[ChartPoint]:
-    """Charts are examined through `control.fold`, the one way they are used in production."""
-    return fold(SERIES, chart, windows).points
+    """Charts are examined through `control.replay`, the one way they are used in production."""
+    return replay(SERIES, chart, windows).points
 
 
 # ------------------------------------------------------- baselines by agreement
@@ -234,7 +234,7 @@ def together(
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Many charts of one baseline at once: values [windows, charts] to fields [windows, charts].
 
-    Folded on from a state, windows count on from 10,000.
+    Replayed on from a state, windows count on from 10,000.
     """
     charts = values.shape[1]
     ones, unknown = np.ones(charts), np.full(charts, np.nan)

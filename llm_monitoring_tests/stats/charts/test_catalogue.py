@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_monitoring.control import Folded, Resume, fold
+from llm_monitoring.control import Checkpoint, Replayed, replay
 from llm_monitoring.hours import hour_at
 from llm_monitoring.records import ChartPoint, WindowMetric
 from llm_monitoring.stats.baselines import Array, Row, learn_proportion, stack
@@ -49,9 +49,9 @@ def sound(points: Sequence[ChartPoint]) -> None:
 
 
 @cache
-def after_a_step(name: str) -> Folded:
+def after_a_step(name: str) -> Replayed:
     """400 quiet windows, 30 after a large step, and 30 quiet ones."""
-    return fold(SERIES, CANDIDATES[name].chart, stepping(name))
+    return replay(SERIES, CANDIDATES[name].chart, stepping(name))
 
 
 def stepping(name: str) -> list[WindowMetric]:
@@ -259,12 +259,12 @@ def test_whatever_was_measured_no_verdict_is_nan(
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("cut", [336, 337, 401, 412, 449])
-def test_folding_in_pieces_equals_folding_in_one_go_bit_for_bit(name: str, cut: int) -> None:
+def test_replaying_in_pieces_equals_replaying_in_one_go_bit_for_bit(name: str, cut: int) -> None:
     rows, whole = stepping(name), after_a_step(name)
     point = whole.points[cut - 1]
     baseline = next((b for b in whole.baselines if b.baseline_id == point.baseline_id), None)
     pieces = whole.points[:cut]
-    pieces += fold(SERIES, CANDIDATES[name].chart, rows[cut:], Resume(point, baseline)).points
+    pieces += replay(SERIES, CANDIDATES[name].chart, rows[cut:], Checkpoint(point, baseline)).points
     assert repr(pieces) == repr(whole.points)
 
 
@@ -305,7 +305,7 @@ def streamed(chart: Chart, baseline: object, rows: Sequence[Row]) -> tuple[Array
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_charts_folded_together_are_each_what_it_is_alone(name: str) -> None:
+def test_charts_replayed_together_are_each_what_it_is_alone(name: str) -> None:
     chart, series = CANDIDATES[name].chart, several(CANDIDATES[name])
     learned = [
         chart.learn([reading(row) for row in rows[:length]]) if chart.learn else None

@@ -248,7 +248,7 @@ def test_an_episode_closes_by_itself_after_recovery(
 @pytest.mark.parametrize("spike", [3.5, 10.0, 40.0])
 @pytest.mark.parametrize("shift", [0.5, 1.0, 2.0])
 def test_a_spike_inside_an_open_episode_does_not_close_it(shift: float, spike: float) -> None:
-    """Folded twice over the same windows, once with the spike: it closes no episode."""
+    """Replayed twice over the same windows, once with the spike: it closes no episode."""
     rng = np.random.default_rng(12)
     chart, state = opened(rng, shift, 1000)
     z = rng.normal(shift, 1, (25, state.shape[1]))
@@ -350,7 +350,7 @@ def test_a_block_with_an_alarm_never_refines_nor_does_the_one_that_waits(shift: 
 
 
 def test_a_block_that_came_close_to_an_alarm_never_refines() -> None:
-    """Folded up to where the statistic is within a nat of its limit, and not above it."""
+    """Replayed up to where the statistic is within a nat of its limit, and not above it."""
     chart = sr_mixture(learn_mean, BOTH, 1e4)
     close = next(
         n

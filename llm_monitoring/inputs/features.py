@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from llm_monitoring.drift.centroid import ReferenceCentroid
-from llm_monitoring.drift.reference import NEIGHBOUR, Frozen, Vectors, freeze
+from llm_monitoring.inputs.centroid import ReferenceCentroid
+from llm_monitoring.inputs.reference import NEIGHBOUR, Frozen, Vectors, freeze
 from llm_monitoring.records import InputFeature, InputReference, Request
 from llm_monitoring.stats.distances import nearest_neighbours
 

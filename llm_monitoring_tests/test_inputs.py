@@ -14,7 +14,8 @@ from scipy.stats import binom
 
 from llm_monitoring.adapters.embedders import EMBEDDERS
 from llm_monitoring.adapters.languages import identify_languages
-from llm_monitoring.drift import (
+from llm_monitoring.hours import hour_start
+from llm_monitoring.inputs import (
     INPUT_RULES,
     ReferenceCentroid,
     build_reference,
@@ -23,7 +24,6 @@ from llm_monitoring.drift import (
     language_mix_test,
     language_shares,
 )
-from llm_monitoring.hours import hour_start
 from llm_monitoring.records import InputFeature, InputReference, Request
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "intents"

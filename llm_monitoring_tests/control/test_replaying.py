@@ -1,4 +1,4 @@
-"""Whatever was measured, a fold goes on; what it cannot compute it says."""
+"""Whatever was measured, a replay goes on; what it cannot compute it says."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_monitoring.control import NAMED, Series, fold, named_charts
+from llm_monitoring.control import NAMED, Series, named_charts, replay
 from llm_monitoring.hours import hour_at, hour_index
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
@@ -72,24 +72,24 @@ def sound(points: Sequence[ChartPoint]) -> None:
 @pytest.mark.parametrize("metric", ["request_count", "request_share"])
 @pytest.mark.parametrize("hour", range(240, 340, 10))
 def test_a_volume_that_doubles_in_its_second_week_is_charted_on(metric: str, hour: int) -> None:
-    folded = fold(of(metric), charts(metric)["sr_mixture"], doubling(metric, hour))
-    sound(folded.points)
-    assert not any(point.failure for point in folded.points)
-    assert folded.points[-1].status == "established"
-    kept = {baseline.baseline_id for baseline in folded.baselines}
-    assert {point.baseline_id for point in folded.points} <= {None, *kept}
+    replayed = replay(of(metric), charts(metric)["sr_mixture"], doubling(metric, hour))
+    sound(replayed.points)
+    assert not any(point.failure for point in replayed.points)
+    assert replayed.points[-1].status == "established"
+    kept = {baseline.baseline_id for baseline in replayed.baselines}
+    assert {point.baseline_id for point in replayed.points} <= {None, *kept}
 
 
 def test_an_episode_open_when_phase_one_ends_is_not_accepted_into_the_new_baseline() -> None:
     """The new baseline knows the windows of the shift, and nothing of the episode."""
-    folded = fold(
+    replayed = replay(
         of("request_count"), charts("request_count")["sr_mixture"], doubling("request_count", 300)
     )
-    assert folded.points[335].alarm
-    learned = folded.baselines[2]
+    assert replayed.points[335].alarm
+    learned = replayed.baselines[2]
     assert (learned.status, learned.windows) == ("established", 336)
-    assert folded.points[335].baseline_id == learned.baseline_id
-    assert not folded.points[336].alarm
+    assert replayed.points[335].baseline_id == learned.baseline_id
+    assert not replayed.points[336].alarm
 
 
 LEVELS = st.one_of(
@@ -111,7 +111,7 @@ def test_volumes_that_step_vanish_and_explode_are_charted_or_left_open(
             rows.append(measured(metric, i, level * rng.lognormal(0, 0.1)))
             i += 1
         i += gap
-    points = fold(of(metric), charts(metric)[name], rows[:600]).points
+    points = replay(of(metric), charts(metric)[name], rows[:600]).points
     sound(points)
     assert not any(point.failure for point in points)
 
@@ -128,20 +128,20 @@ def failing(*wrong: int, hours: int = 420) -> list[WindowMetric]:
 def test_a_window_that_cannot_be_computed_says_why_and_the_chart_goes_on_without_it() -> None:
     chart = charts("error_rate")["sr_mixture"]
     rows = failing(400)
-    points = fold(of("error_rate"), chart, rows).points
+    points = replay(of("error_rate"), chart, rows).points
     assert points[400].status == "failed"
     assert points[400].failure is not None
     assert points[400].failure.startswith("ValueError: ")
     assert (points[400].alarm, points[400].statistic, points[400].level) == (False, None, None)
     assert points[400].state == points[399].state
-    without = fold(of("error_rate"), chart, rows[:400] + rows[401:]).points
+    without = replay(of("error_rate"), chart, rows[:400] + rows[401:]).points
     assert points[401:] == without[400:]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_no_number_is_not_stored_as_one(value: float) -> None:
     rows = [*doubling("error_rate", 10, 10), window(hour_at(START + 10), value, n=5)]
-    (*_, last) = fold(of("error_rate"), charts("error_rate")["outage"], rows).points
+    (*_, last) = replay(of("error_rate"), charts("error_rate")["outage"], rows).points
     assert (last.status, last.value) == ("failed", None)
 
 
@@ -149,18 +149,18 @@ def test_a_state_that_is_no_number_is_not_kept() -> None:
     """The square of such a value overflows: the average it would go into is lost for good."""
     cost = "avg_cost_per_request_usd"
     rows = [measured(cost, i, 1e302 if i == 40 else 100.0) for i in range(60)]
-    points = fold(of(cost), charts(cost)["reference_ewma"], rows).points
+    points = replay(of(cost), charts(cost)["reference_ewma"], rows).points
     assert [i for i, point in enumerate(points) if point.failure] == [40]
     assert points[41].statistic is not None
 
 
 def test_a_phase_one_that_cannot_be_learned_from_fails_until_its_windows_are_left_out() -> None:
     chart, rows = charts("error_rate")["sr_mixture"], failing(20)
-    failed = fold(of("error_rate"), chart, rows).points
+    failed = replay(of("error_rate"), chart, rows).points
     assert {point.status for point in failed[:47]} == {"waiting"}
     assert {point.status for point in failed[47:]} == {"failed"}
     skip = decision("skip", skip=(20, 20))
-    decided = fold(of("error_rate"), chart, rows, rebaselines=[skip]).points
+    decided = replay(of("error_rate"), chart, rows, rebaselines=[skip]).points
     assert not any(point.failure for point in decided)
     assert decided[-1].status == "established"
 
@@ -171,7 +171,7 @@ def test_a_restart_ends_a_failure(wrong: int) -> None:
     chart = charts("error_rate")["sr_mixture"]
     rows = [replace(r, n=-1) if i == wrong else r for i, r in enumerate(failing(hours=500))]
     restart: Rebaseline = decision("restart", 400)
-    points = fold(of("error_rate"), chart, rows, rebaselines=[restart]).points
+    points = replay(of("error_rate"), chart, rows, rebaselines=[restart]).points
     assert [i for i, point in enumerate(points) if point.failure] == [wrong]
     waiting = [i for i, point in enumerate(points) if point.status == "waiting" and i > 48]
     assert waiting == [i for i in range(400, 422 if wrong == 400 else 421) if i != wrong][:20]

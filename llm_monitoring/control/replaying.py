@@ -1,4 +1,4 @@
-"""The fold from the windows of a series to the points of a chart."""
+"""The replay from the windows of a series to the points of a chart."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from llm_monitoring.control.resuming import (
+from llm_monitoring.control.checkpoint import (
     LEARNING_WINDOWS,
     RELEVEL_WINDOWS,
-    Resume,
+    Checkpoint,
     learning_counts,
 )
 from llm_monitoring.control.series import Series, concerns
@@ -40,27 +40,27 @@ LONGEST_REASON = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
-    """What a fold gives back: the chart's points and every baseline learned on the way."""
+class Replayed:
+    """What a replay gives back: the chart's points and every baseline learned on the way."""
 
     points: list[ChartPoint]
     baselines: list[Baseline]
 
 
-def fold(
+def replay(
     series: Series,
     chart: Chart,
     windows: Sequence[WindowMetric],
-    resume: Resume | None = None,
+    checkpoint: Checkpoint | None = None,
     rebaselines: Sequence[Rebaseline] = (),
-) -> Folded:
+) -> Replayed:
     """Chart points of a series.
 
     A window the arithmetic refuses has a point that says why, and leaves the chart as it was.
 
     Args:
         windows: in order of time; all of the series, or those after the resumed point.
-        resume: a point to go on from that `can_resume`; None: from the beginning.
+        checkpoint: a point to go on from that `can_resume`; None: from the beginning.
         rebaselines: what people decided about baselines; those of other series are ignored.
 
     Raises:
@@ -68,10 +68,10 @@ def fold(
     """
     mine = [entry for entry in rebaselines if concerns(entry, series)]
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        return _Fold(series, chart, mine).run(windows, resume)
+        return _Replay(series, chart, mine).run(windows, checkpoint)
 
 
-class _Fold:
+class _Replay:
     """One chart of one series."""
 
     def __init__(self, series: Series, chart: Chart, rebaselines: Sequence[Rebaseline]) -> None:
@@ -83,8 +83,10 @@ class _Fold:
         self.skipped = skips(rebaselines)
         self.restarts = tuple(sorted(r.from_hour for r in rebaselines if r.from_hour))
 
-    def run(self, windows: Sequence[WindowMetric], resume: Resume | None) -> Folded:
-        standing = self._resumed(resume) if resume else self._beginning(restarts=self.restarts)
+    def run(self, windows: Sequence[WindowMetric], checkpoint: Checkpoint | None) -> Replayed:
+        standing = (
+            self._resumed(checkpoint) if checkpoint else self._beginning(restarts=self.restarts)
+        )
         points: list[ChartPoint] = []
         baselines: list[Baseline] = []
         for window in windows:
@@ -97,7 +99,7 @@ class _Fold:
             points.append(point)
             if standing.baseline is not None and standing.baseline is not known:
                 baselines.append(standing.baseline)
-        return Folded(points, baselines)
+        return Replayed(points, baselines)
 
     # ------------------------------------------------------------ where it begins
 
@@ -119,8 +121,8 @@ class _Fold:
             restarts=tuple(later for later in standing.restarts if later > hour),
         )
 
-    def _resumed(self, resume: Resume) -> Standing:
-        point, baseline, phase_one = resume.point, resume.baseline, resume.phase_one
+    def _resumed(self, checkpoint: Checkpoint) -> Standing:
+        point, baseline, phase_one = checkpoint.point, checkpoint.baseline, checkpoint.phase_one
         standing = Standing(
             status="established",
             state=np.array(point.state, float),

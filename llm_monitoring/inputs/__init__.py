@@ -4,15 +4,15 @@ A window's rates (`novelty_rate`, `unexpected_language_rate`) are means of the c
 and not `language_expected` over the queries where these are known.
 """
 
-from llm_monitoring.drift.centroid import CentroidStep, ReferenceCentroid
-from llm_monitoring.drift.description import (
+from llm_monitoring.inputs.centroid import CentroidStep, ReferenceCentroid
+from llm_monitoring.inputs.description import (
     NovelGroup,
     describe_novel,
     language_mix_test,
     language_shares,
 )
-from llm_monitoring.drift.features import INPUT_RULES, input_features
-from llm_monitoring.drift.reference import build_reference
+from llm_monitoring.inputs.features import INPUT_RULES, input_features
+from llm_monitoring.inputs.reference import build_reference
 
 __all__ = [
     "INPUT_RULES",

@@ -1,6 +1,6 @@
 """One tick of the charts on the fourteenth day, while every chart of every feature still learns.
 
-python -m benchmarks.folding
+python -m benchmarks.recomputing
 """
 
 import json
@@ -21,12 +21,12 @@ from rich.table import Table
 
 from benchmarks.measuring import Cost, machine, today
 from benchmarks.page import RESULTS, write_page
-from llm_monitoring.control import charts_of, fold, group
+from llm_monitoring.control import charts_of, group, replay
 from llm_monitoring.control.stored import baseline_id_of
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME, CHARTED
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring.records import Baseline, WindowMetric
 from llm_monitoring.settings import Settings
 
@@ -41,7 +41,9 @@ PACKAGES = ("duckdb", "deltalake", "pyarrow", "numpy", "scipy")
 
 @click.command()
 @click.option("--features", default=300, show_default=True)
-@click.option("--anew", default=4, show_default=True, help="Features folded from their beginning.")
+@click.option(
+    "--anew", default=4, show_default=True, help="Features replayed from their beginning."
+)
 @click.option("--seed", default=7, show_default=True)
 @click.option("--date", default=today, help="Day of the measurement; default: today, UTC.")
 def main(features: int, anew: int, seed: int, date: str) -> None:
@@ -69,7 +71,7 @@ def main(features: int, anew: int, seed: int, date: str) -> None:
         "measured": measured,
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "folding.json").write_text(json.dumps(result, indent=2) + "\n")
+    (RESULTS / "recomputing.json").write_text(json.dumps(result, indent=2) + "\n")
     write_page()
     table = Table("", "from the first window", "now", "ratio", f"{features} features")
     for name, row in measured.items():
@@ -123,7 +125,7 @@ def _window(random: np.random.Generator, metric: str, model: str | None, hour: i
 
 def _ticks(windows: Sequence[WindowMetric], features: int) -> dict[str, dict[str, float]]:
     """Cost of charting single hours of a lake that knows the hours before them."""
-    folder, costs = Path(tempfile.mkdtemp(prefix="folding-")), {}
+    folder, costs = Path(tempfile.mkdtemp(prefix="recomputing-")), {}
     try:
         lake, settings = Lake(str(folder / "lake")), _settings(features)
         _write_past(lake, [row for row in windows if row.hour < shift(FIRST, PAST)], features)
@@ -132,7 +134,7 @@ def _ticks(windows: Sequence[WindowMetric], features: int) -> dict[str, dict[str
             new = TABLES["window_metrics"].to_arrow(row for row in windows if row.hour == now)
             lake.replace_hours("window_metrics", _copies(new, features), now, now)
             with cost.measured():
-                refold(lake, settings, now, now)
+                recompute(lake, settings, now, now)
             costs[hour] = cost.as_dict()
     finally:
         shutil.rmtree(folder)
@@ -140,14 +142,14 @@ def _ticks(windows: Sequence[WindowMetric], features: int) -> dict[str, dict[str
 
 
 def _from_start(windows: Sequence[WindowMetric], features: int, hour: int) -> dict[str, float]:
-    """Cost of folding the same charts from their first window, without reading or writing."""
+    """Cost of replaying the same charts from their first window, without reading or writing."""
     settings, known = _settings(features), [r for r in windows if r.hour <= shift(FIRST, hour)]
     cost = Cost()
     with cost.measured():
         for _ in range(features):
             for series, rows in group(known).items():
                 for chart in charts_of(series, settings):
-                    fold(series, chart, rows)
+                    replay(series, chart, rows)
     return cost.as_dict()
 
 
@@ -156,9 +158,9 @@ def _write_past(lake: Lake, windows: Sequence[WindowMetric], features: int) -> N
     points, baselines = [], []
     for series, rows in group(windows).items():
         for chart in charts_of(series, _settings(features)):
-            folded = fold(series, chart, rows)
-            points += folded.points
-            baselines += folded.baselines
+            replayed = replay(series, chart, rows)
+            points += replayed.points
+            baselines += replayed.baselines
     copies = [[_copy(baseline, i) for baseline in baselines] for i in range(features)]
     lake.replace_all("baselines", [baseline for copy in copies for baseline in copy])
     own = [b.baseline_id for b in baselines], [[b.baseline_id for b in copy] for copy in copies]

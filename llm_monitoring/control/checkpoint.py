@@ -1,4 +1,4 @@
-"""Where a fold goes on, and whether what was stored is still the thing to go on from."""
+"""Where a replay goes on, and whether what was stored is still the thing to go on from."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ RELEVEL_WINDOWS = 20
 
 @dataclass(frozen=True, slots=True)
 class PhaseOne:
-    """A Phase I that is not over, after the point a fold goes on from.
+    """A Phase I that is not over, after the point a replay goes on from.
 
     Args:
         began: first hour of it, left out or not; None: none yet.
@@ -38,15 +38,15 @@ class PhaseOne:
     windows: Sequence[WindowMetric] | None = None
 
     def learns_within(self, windows: int) -> bool:
-        """It may come to a count it learns at: then the fold needs its windows."""
+        """It may come to a count it learns at: then the replay needs its windows."""
         before = None if self.before is None else parse_baseline(self.before)
         taken = len(self.taken)
         return any(taken < count <= taken + windows for count in learning_counts(before))
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
-    """Where a fold goes on: a stored point and the baseline it was made with."""
+class Checkpoint:
+    """Where a replay goes on: a stored point and the baseline it was made with."""
 
     point: ChartPoint
     baseline: Baseline | None

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from llm_monitoring.drift.reference import Vectors
+from llm_monitoring.inputs.reference import Vectors
 from llm_monitoring.stats.distances import GTest, g_test
 
 SAME_TOPIC = 0.7  # mean cosine distance within a group; measured on CLINC150 intents

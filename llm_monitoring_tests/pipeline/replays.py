@@ -1,14 +1,14 @@
-"""Windows of some series, and a lake in which they are folded by ranges of hours."""
+"""Windows of some series, and a lake in which they are replayed by ranges of hours."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from llm_monitoring.control import charts_of, fold, group
+from llm_monitoring.control import charts_of, group, replay
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import refold
+from llm_monitoring.pipeline.chart import recompute
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import FIRST, window
@@ -49,12 +49,12 @@ def hour(i: int) -> int:
 
 
 def expected(rows: Sequence[WindowMetric], rebaselines: Sequence[Rebaseline] = ()) -> Table:
-    """Each series folded in one go, without a lake."""
+    """Each series replayed in one go, without a lake."""
     return {
         (point.chart_id, point.hour): point
         for series, windows in group(rows).items()
         for chart in charts_of(series, SETTINGS)
-        for point in fold(series, chart, windows, None, rebaselines).points
+        for point in replay(series, chart, windows, None, rebaselines).points
     }
 
 
@@ -74,6 +74,6 @@ def write(lake: Lake, rows: Sequence[WindowMetric], first: int, last: int) -> No
 
 
 def materialise(lake: Lake, rows: Sequence[WindowMetric], first: int, last: int) -> None:
-    """What the two assets do for a range: windows, then the fold."""
+    """What the two assets do for a range: windows, then the replay."""
     write(lake, rows, first, last)
-    refold(lake, SETTINGS, first, last)
+    recompute(lake, SETTINGS, first, last)
