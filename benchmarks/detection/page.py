@@ -260,7 +260,7 @@ def _step_time(rows: Sequence[Row]) -> str:
     cells = [[row["microseconds"]] for row in rows]
     return _section(
         "What a step costs",
-        "Microseconds for one chart and one window, 300 charts computed together, Phase I left out.",
+        "Microseconds for one chart and one window, 300 charts at once, Phase I left out.",
         _ranked(rows, ["microseconds"], cells, most=None),
     )
 
