@@ -216,7 +216,7 @@ def _clock(hour: int) -> Iterator[None]:
 
 def _after_retention(instance: Any, folder: Path) -> int:
     """Bytes of DAGSTER_HOME when every run is past its retention."""
-    from llm_monitoring.defs.run_retention import delete_old_runs
+    from llm_monitoring.defs.runs.run_retention import delete_old_runs
 
     delete_old_runs(instance, datetime.now(UTC) + timedelta(days=1))
     return _bytes(folder / "home")

@@ -26,7 +26,7 @@ from llm_monitoring.control.stored import baseline_id_of
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME, CHARTED
-from llm_monitoring.pipeline.chart import recompute
+from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.records import Baseline, WindowMetric
 from llm_monitoring.settings import Settings
 

@@ -9,14 +9,14 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Parameter `backfill_policy`", dg.BetaWarning)
     warnings.filterwarnings("ignore", "Specifying a partitions_def", dg.PreviewWarning)
     from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
-    from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
-    from llm_monitoring.defs.executor import watched_executor
-    from llm_monitoring.defs.jobs import JOBS
+    from llm_monitoring.defs.checks.cost_check import cost_check_job, spend_within_budget
+    from llm_monitoring.defs.jobs.jobs import JOBS
+    from llm_monitoring.defs.jobs.silencing import IN_MEMORY
     from llm_monitoring.defs.partitions import configuration_path
     from llm_monitoring.defs.resources import monitoring_resource
+    from llm_monitoring.defs.runs.executor import watched_executor
     from llm_monitoring.defs.schedules import SCHEDULES
     from llm_monitoring.defs.sensors import SENSORS
-    from llm_monitoring.defs.silencing import IN_MEMORY
 
 defs = dg.Definitions(
     assets=[

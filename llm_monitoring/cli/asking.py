@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import click
 
 from llm_monitoring.cli.query import open_lake
-from llm_monitoring.pipeline.estimate import estimate_judging
+from llm_monitoring.pipeline.judging.estimate import estimate_judging
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
 
 

@@ -22,8 +22,8 @@ from llm_monitoring.cli.home import dagster_home, taking_turns
 from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.waiting import watching_pools
 from llm_monitoring.definitions import defs
-from llm_monitoring.defs.executor import run_here
 from llm_monitoring.defs.partitions import PARTITION, range_tags
+from llm_monitoring.defs.runs.executor import run_here
 from llm_monitoring.hours import hours_between, pieces
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -18,7 +18,6 @@ from rich.table import Table
 from llm_monitoring.cli.backfill import my_turn, progress_bar, run_job, working_instance
 from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.home import TURN
-from llm_monitoring.defs.lake_state import models_of_feature
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
 from llm_monitoring.defs.resources import CLOCK, monitoring_resource
 from llm_monitoring.hours import (
@@ -33,6 +32,7 @@ from llm_monitoring.hours import (
     week_start,
 )
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.windows.stored import models_of_feature
 from llm_monitoring.records import Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.simulation import choose_faults, write_logs

@@ -9,10 +9,10 @@ import dagster as dg
 from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.cli.waiting import wait_for_runs
-from llm_monitoring.defs.casework import write_cases, write_report
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
-from llm_monitoring.pipeline import forgetting
-from llm_monitoring.pipeline.forgetting import Traces
+from llm_monitoring.pipeline.incidents.casework import write_cases, write_report
+from llm_monitoring.pipeline.upkeep import forgetting
+from llm_monitoring.pipeline.upkeep.forgetting import Traces
 from llm_monitoring.plain_text import one_line
 
 

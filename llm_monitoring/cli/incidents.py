@@ -194,7 +194,7 @@ def close(config: Path, incident_id: str, who: str, no_cases_reason: str) -> Non
 def missed(config: Path, **asked: Any) -> None:
     """Name a fault that people noticed and the monitor did not; it counts against the monitor."""
     from llm_monitoring.incidents.missed import missed_incident  # noqa: PLC0415
-    from llm_monitoring.pipeline.silences import known_names  # noqa: PLC0415
+    from llm_monitoring.pipeline.alerts.silences import known_names  # noqa: PLC0415
 
     settings = read_settings(config)
     known = known_names(read_lake(settings), settings)

@@ -48,7 +48,7 @@ def silence() -> None:
 def add(config: Path, duration: str | None, **asked: Any) -> None:
     """Silence alerts that fit all that is named, for at most 90 days."""
     from llm_monitoring.alerts.silences import decide_silence  # noqa: PLC0415
-    from llm_monitoring.pipeline.silences import known_names  # noqa: PLC0415
+    from llm_monitoring.pipeline.alerts.silences import known_names  # noqa: PLC0415
 
     settings, now = read_settings(config), datetime.now(UTC)
     lake = read_lake(settings)
@@ -105,7 +105,7 @@ def list_silences(config: Path, everything: bool, style: str) -> None:
 def end(config: Path, silence_id: str, who: str) -> None:
     """End a silence now. The beginning of its id is enough."""
     from llm_monitoring.alerts.silences import about, end_silence  # noqa: PLC0415
-    from llm_monitoring.pipeline.silences import find_silence  # noqa: PLC0415
+    from llm_monitoring.pipeline.alerts.silences import find_silence  # noqa: PLC0415
 
     lake = read_lake(read_settings(config))
     with told():

@@ -12,7 +12,7 @@ import click
 import yaml
 
 from llm_monitoring.cli.query import open_lake
-from llm_monitoring.pipeline.status import StatusLine, age_text, lake_status
+from llm_monitoring.pipeline.upkeep.status import StatusLine, age_text, lake_status
 from llm_monitoring.settings import ConfigurationError, load_settings
 
 LOCK_SECONDS = 2  # how long a busy storage is waited for

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from llm_monitoring.defs.liveness import mend_dead_runs
+from llm_monitoring.defs.runs.liveness import mend_dead_runs
 
 LOOK_SECONDS = 5.0
 UNDER_WAY = [

@@ -14,12 +14,12 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
 )
 
-from llm_monitoring.defs.cost_check import cost_check_job, spend_within_budget
-from llm_monitoring.defs.jobs import hours_job, maintenance, weeks_job
+from llm_monitoring.defs.checks.cost_check import cost_check_job, spend_within_budget
+from llm_monitoring.defs.jobs.jobs import hours_job, maintenance, weeks_job
 from llm_monitoring.defs.partitions import SETTINGS, WEEKS, range_tags
-from llm_monitoring.defs.started_runs import is_waiting
+from llm_monitoring.defs.runs.started_runs import is_waiting
 from llm_monitoring.hours import HOUR, hour_key
-from llm_monitoring.pipeline.ingest import latest
+from llm_monitoring.pipeline.requests.ingest import latest
 
 RUNNING = dg.DefaultScheduleStatus.RUNNING
 OVERTAKEN = dg.SkipReason("a newer tick has come")

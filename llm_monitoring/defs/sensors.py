@@ -14,14 +14,15 @@ from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 from llm_monitoring.alerts.sentences import hour_text
 from llm_monitoring.defs.assets import response
-from llm_monitoring.defs.jobs import alerts_job, hours_job, incidents_job
+from llm_monitoring.defs.jobs.jobs import alerts_job, hours_job, incidents_job
 from llm_monitoring.defs.partitions import INCIDENTS, range_of_tags, range_tags
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.runs.started_runs import failed_runs, is_failing, is_waiting
+from llm_monitoring.defs.runs.watching import self_check
 from llm_monitoring.defs.schedules import closed_hour
-from llm_monitoring.defs.started_runs import failed_runs, is_failing, is_waiting
-from llm_monitoring.defs.watching import self_check
 from llm_monitoring.hours import hour_range, hour_start
-from llm_monitoring.pipeline.catch_up import (
+from llm_monitoring.pipeline.alerts.notify import is_news_due
+from llm_monitoring.pipeline.requests.catch_up import (
     WATCHED_DAYS,
     Due,
     HoursRun,
@@ -31,7 +32,6 @@ from llm_monitoring.pipeline.catch_up import (
     resting_hours,
     shorter_where_failed,
 )
-from llm_monitoring.pipeline.notify import is_news_due
 
 TERMINAL = (
     dg.DagsterEventType.RUN_SUCCESS,

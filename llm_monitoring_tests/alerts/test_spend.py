@@ -7,7 +7,7 @@ import pytest
 from llm_monitoring import hours
 from llm_monitoring.alerts import DayPrices, DaySpend, data_episodes, find_overspent, find_unpriced
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.cost import read_overspent, read_unpriced
+from llm_monitoring.pipeline.studies.cost import read_overspent, read_unpriced
 from llm_monitoring.records import WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import window

@@ -10,12 +10,12 @@ from click.testing import CliRunner, Result
 
 from llm_monitoring.cli import backfill
 from llm_monitoring.cli.main import main
-from llm_monitoring.defs import casework
-from llm_monitoring.defs.executor import watched_executor
-from llm_monitoring.defs.jobs import DECISIONS
+from llm_monitoring.defs.jobs.jobs import DECISIONS
+from llm_monitoring.defs.jobs.silencing import IN_MEMORY
 from llm_monitoring.defs.resources import monitoring_resource
-from llm_monitoring.defs.silencing import IN_MEMORY
+from llm_monitoring.defs.runs.executor import watched_executor
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.incidents import casework
 from llm_monitoring.records import Incident
 from llm_monitoring_tests.reports.examples import sample
 

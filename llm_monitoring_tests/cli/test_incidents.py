@@ -19,9 +19,9 @@ import pytest
 from llm_monitoring.cli import backfill, incidents, waiting
 from llm_monitoring.cli.incident_views import next_step
 from llm_monitoring.cli.instance import open_instance
-from llm_monitoring.defs import casework
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.evidence import from_json
+from llm_monitoring.pipeline.incidents import casework
 from llm_monitoring.plain_text import UNSAFE
 from llm_monitoring_tests.cli.shop import Shop, open_shop
 from llm_monitoring_tests.incidents.examples import NOW

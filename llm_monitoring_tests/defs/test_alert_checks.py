@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from llm_monitoring.alerts.episodes import SEVERITIES
-from llm_monitoring.defs import chart_checks
-from llm_monitoring.defs.alert_checks import (
+from llm_monitoring.defs.checks import chart_checks
+from llm_monitoring.defs.checks.alert_checks import (
     ALERT_CHECKS,
     LAYERS,
     ON_TIME,

@@ -10,7 +10,7 @@ from llm_monitoring.alerts import find_low_coverage, unscored_counts
 from llm_monitoring.defs.assets import windows
 from llm_monitoring.defs.assets.judging import COVERAGE
 from llm_monitoring.defs.assets.requests import KEPT, PRICES, REJECTS
-from llm_monitoring.defs.chart_checks import CHART_CHECKS
+from llm_monitoring.defs.checks.chart_checks import CHART_CHECKS
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring_tests.product import BLOAT, HOURS, OUTAGE, START, Product, partition

@@ -8,11 +8,11 @@ import pytest
 from llm_monitoring.alerts import Episode
 from llm_monitoring.alerts.runs import TWINS
 from llm_monitoring.control import OUTAGE_SHARE, chart_run_length
-from llm_monitoring.defs import episodes
-from llm_monitoring.defs.episodes import accepted_shifts, read_episodes
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.hours import shift
-from llm_monitoring.pipeline.false_alarms import false_alarm_digest
+from llm_monitoring.pipeline.alerts import episodes
+from llm_monitoring.pipeline.alerts.episodes import accepted_shifts, read_episodes
+from llm_monitoring.pipeline.alerts.false_alarms import false_alarm_digest
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product
 
 NEWEST = shift(START, HOURS - 1)

@@ -14,18 +14,18 @@ from llm_monitoring.adapters.channels import Message
 from llm_monitoring.alerts import Episode
 from llm_monitoring.alerts.checks import CHECKS, checks_table
 from llm_monitoring.definitions import defs
-from llm_monitoring.defs import cost_check
 from llm_monitoring.defs.assets.judging import report_coverage
 from llm_monitoring.defs.assets.provider import report_drift
 from llm_monitoring.defs.assets.requests import report_prices, report_rows
 from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
-from llm_monitoring.defs.chart_checks import report_charts
-from llm_monitoring.defs.episodes import read_episodes
+from llm_monitoring.defs.checks import cost_check
+from llm_monitoring.defs.checks.chart_checks import report_charts
 from llm_monitoring.defs.partitions import hour_partition
 from llm_monitoring.hours import HOUR, hour_start, week_key
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import BY_NAME, CHARTED
-from llm_monitoring.pipeline.notify import notify
+from llm_monitoring.pipeline.alerts.episodes import read_episodes
+from llm_monitoring.pipeline.alerts.notify import notify
 from llm_monitoring.records import ProviderDrift, SourceRead
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_point

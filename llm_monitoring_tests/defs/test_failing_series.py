@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from llm_monitoring.control import replay
-from llm_monitoring.defs import pictures, power_table
 from llm_monitoring.hours import shift
-from llm_monitoring.pipeline import chart as charting
+from llm_monitoring.pipeline.studies import pictures, power_table
+from llm_monitoring.pipeline.windows import chart as charting
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
 
 pytestmark = pytest.mark.slow

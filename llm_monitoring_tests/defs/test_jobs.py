@@ -14,13 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from llm_monitoring.cli import main
-from llm_monitoring.defs import casework
 from llm_monitoring.defs.assets import response
 from llm_monitoring.defs.assets.response import regression_cases
-from llm_monitoring.defs.jobs import DECISIONS
+from llm_monitoring.defs.jobs.jobs import DECISIONS
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.incidents.steps import IncidentError
 from llm_monitoring.lake.scanning import scan
+from llm_monitoring.pipeline.incidents import casework
 from llm_monitoring.records import Incident
 from llm_monitoring.written import MistakeError
 from llm_monitoring_tests.product import Product, copy_product, open_product

@@ -10,7 +10,7 @@ from llm_monitoring.defs.assets.judging import judgements
 from llm_monitoring.defs.assets.requests import raw_requests, sampled_requests
 from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.hours import shift
-from llm_monitoring.pipeline import judge as judging
+from llm_monitoring.pipeline.judging import judge as judging
 from llm_monitoring_tests.product import START, Product, copy_product, open_product
 from llm_monitoring_tests.scripted_server import ScriptedServer
 

@@ -15,9 +15,9 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 
 from llm_monitoring.cli.waiting import held_pools, watching_pools
-from llm_monitoring.defs import liveness
-from llm_monitoring.defs.executor import run_here, watched_executor
-from llm_monitoring.defs.liveness import LOCKED, alive, has_process, mend_dead_runs
+from llm_monitoring.defs.runs import liveness
+from llm_monitoring.defs.runs.executor import run_here, watched_executor
+from llm_monitoring.defs.runs.liveness import LOCKED, alive, has_process, mend_dead_runs
 
 # A process that stays in the pool `narrow` until it is ended.
 HOLD = """

@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from llm_monitoring.defs.power_table import SHOWN, hours_to_detect
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.studies.power_table import SHOWN, hours_to_detect
 from llm_monitoring.records import Baseline
 from llm_monitoring_tests.backtesting.examples import settings
 from llm_monitoring_tests.power.examples import level, rate

@@ -11,7 +11,7 @@ import pytest
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
-from llm_monitoring.defs.run_retention import delete_old_runs
+from llm_monitoring.defs.runs.run_retention import delete_old_runs
 from llm_monitoring_tests.product import Product
 
 pytestmark = pytest.mark.slow

@@ -31,7 +31,7 @@ from llm_monitoring.defs.sensors import (
     read_evaluations,
 )
 from llm_monitoring.hours import HOUR, hour_key, hour_start, hours_between, shift
-from llm_monitoring.pipeline.ingest import ingest_requests, ingest_signals
+from llm_monitoring.pipeline.requests.ingest import ingest_requests, ingest_signals
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
 
 

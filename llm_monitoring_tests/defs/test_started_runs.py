@@ -11,16 +11,16 @@ from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets.provider import provider_drift
-from llm_monitoring.defs.jobs import DECISIONS
+from llm_monitoring.defs.jobs.jobs import DECISIONS
 from llm_monitoring.defs.partitions import PARTITION, range_tags
-from llm_monitoring.defs.sensors import failed_checks
-from llm_monitoring.defs.started_runs import (
+from llm_monitoring.defs.runs.started_runs import (
     AGAIN,
     LOOK_BACK,
     is_failing,
     is_waiting,
     requests_again,
 )
+from llm_monitoring.defs.sensors import failed_checks
 from llm_monitoring.hours import week_key, week_start
 
 FAILURE, SUCCESS, STARTED = (
@@ -101,7 +101,7 @@ def test_probes_that_were_answered_are_not_asked_again(instance: dg.DagsterInsta
 def test_work_that_failed_is_seen_however_often_other_work_fails(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llm_monitoring.defs.started_runs.MOST_RUNS", 2)
+    monkeypatch.setattr("llm_monitoring.defs.runs.started_runs.MOST_RUNS", 2)
     started(instance, "maintenance", FAILURE)
     for _ in range(3):
         started(instance, "hours", FAILURE)

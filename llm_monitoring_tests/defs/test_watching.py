@@ -28,9 +28,9 @@ from llm_monitoring.alerts.failures import Seen
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets import response, windows
 from llm_monitoring.defs.partitions import range_tags
-from llm_monitoring.defs.watching import AGAIN_AFTER, look, self_check
+from llm_monitoring.defs.runs.watching import AGAIN_AFTER, look, self_check
 from llm_monitoring.hours import hour_start, shift
-from llm_monitoring.pipeline.watch import recall
+from llm_monitoring.pipeline.alerts.watch import recall
 from llm_monitoring_tests.product import START, Product
 from llm_monitoring_tests.receiver import Receiver
 

@@ -8,7 +8,7 @@ import numpy as np
 from llm_monitoring.control import charts_of, group, replay
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import recompute
+from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import FIRST, window

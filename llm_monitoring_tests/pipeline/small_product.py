@@ -17,13 +17,13 @@ from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.judging import JudgeItem, Scores
 from llm_monitoring.judging.items import judgement_of
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.pipeline.chart import recompute
-from llm_monitoring.pipeline.describe_inputs import describe_inputs
-from llm_monitoring.pipeline.ingest import ingest_requests, ingest_signals
-from llm_monitoring.pipeline.judge import judge_hours
-from llm_monitoring.pipeline.late import recompute_late
-from llm_monitoring.pipeline.measure import measure_hours
-from llm_monitoring.pipeline.sample import draw_sample
+from llm_monitoring.pipeline.judging.judge import judge_hours
+from llm_monitoring.pipeline.judging.sample import draw_sample
+from llm_monitoring.pipeline.requests.ingest import ingest_requests, ingest_signals
+from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
+from llm_monitoring.pipeline.windows.late import recompute_late
+from llm_monitoring.pipeline.windows.measure import measure_hours
 from llm_monitoring.records import Judgement
 from llm_monitoring.settings import Settings
 

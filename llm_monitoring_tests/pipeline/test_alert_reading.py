@@ -11,7 +11,7 @@ import pytest
 from llm_monitoring.defs.assets.response import reconcile_alerts
 from llm_monitoring.hours import hour_at, hour_index, hour_start, shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.alert_reading import start_reading
+from llm_monitoring.pipeline.alerts.alert_reading import start_reading
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_points

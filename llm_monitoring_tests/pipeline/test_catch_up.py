@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_monitoring.hours import LONGEST_RUN, hour_start, hours_between, shift
-from llm_monitoring.pipeline.catch_up import (
+from llm_monitoring.pipeline.requests.catch_up import (
     Due,
     HoursRun,
     due_hours,

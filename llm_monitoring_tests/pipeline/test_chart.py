@@ -8,7 +8,7 @@ import pytest
 
 from llm_monitoring.control import replay
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import recompute
+from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring_tests.lake.examples import FIRST, window
 from llm_monitoring_tests.pipeline.replays import (
     HOURS,
@@ -156,7 +156,7 @@ def test_an_hour_of_a_series_still_in_phase_one_rewrites_no_earlier_hour(lake: L
 def test_a_series_that_has_ended_is_not_replayed_again(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.pipeline import chart as charting
+    from llm_monitoring.pipeline.windows import chart as charting
 
     rows = all_windows()
     ended = [row for row in rows if row.model_id is None or row.hour < hour(250)]

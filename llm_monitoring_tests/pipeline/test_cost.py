@@ -7,7 +7,7 @@ import pytest
 from llm_monitoring.incidents.cost import ModelSpend, model_costs
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import measurements_sql
-from llm_monitoring.pipeline.cost import CostReport, cost_report
+from llm_monitoring.pipeline.studies.cost import CostReport, cost_report
 from llm_monitoring.records import Request
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.incidents.examples import CHANGE, CHANGE_HOUR, request

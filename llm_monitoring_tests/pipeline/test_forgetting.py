@@ -12,8 +12,8 @@ from llm_monitoring.adapters.sources import Reading, read_requests, read_signals
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Evidence, Triage, to_json
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline import forgetting
-from llm_monitoring.pipeline.forgetting import Traces
+from llm_monitoring.pipeline.upkeep import forgetting
+from llm_monitoring.pipeline.upkeep.forgetting import Traces
 from llm_monitoring.records import InputFeature, InputReference, SampledRequest
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import PrivacySettings, Redaction

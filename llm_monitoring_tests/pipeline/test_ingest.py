@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_monitoring.pipeline.ingest import hours_to_take_up
+from llm_monitoring.pipeline.requests.ingest import hours_to_take_up
 from llm_monitoring.records import LogFile
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.pipeline.small_product import SmallProduct, request, signal

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from llm_monitoring.lake.erasing import blank_words
-from llm_monitoring.pipeline.late import recompute_late
-from llm_monitoring.pipeline.measure import measure_hours
+from llm_monitoring.pipeline.windows.late import recompute_late
+from llm_monitoring.pipeline.windows.measure import measure_hours
 from llm_monitoring.records import WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.pipeline.small_product import SmallProduct, request, signal

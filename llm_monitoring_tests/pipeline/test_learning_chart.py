@@ -10,7 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 from llm_monitoring.control import replay
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline import chart as charting
+from llm_monitoring.pipeline.windows import chart as charting
 from llm_monitoring.records import Rebaseline, WindowMetric
 from llm_monitoring_tests.lake.examples import FIRST, window
 from llm_monitoring_tests.pipeline.decisions import decision

@@ -16,8 +16,8 @@ import pytest
 from llm_monitoring.adapters.channels import Message, Refusal, deliver
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline import notify as pipeline
-from llm_monitoring.pipeline.notify import is_news_due, notify
+from llm_monitoring.pipeline.alerts import notify as pipeline
+from llm_monitoring.pipeline.alerts.notify import is_news_due, notify
 from llm_monitoring.records import Delivery
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import ChannelSettings

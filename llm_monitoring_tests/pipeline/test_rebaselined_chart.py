@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from llm_monitoring.control import replay
-from llm_monitoring.defs.baselines import recompute_decided
+from llm_monitoring.defs.jobs.baselines import recompute_decided
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import recompute
+from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.records import Rebaseline
 from llm_monitoring_tests.lake.examples import FIRST
 from llm_monitoring_tests.pipeline.decisions import decision
@@ -134,7 +134,7 @@ def test_late_data_before_a_restart_ripple_through_it(lake: Lake) -> None:
 def test_going_on_after_a_restart_needs_no_earlier_window(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.pipeline import chart as charting
+    from llm_monitoring.pipeline.windows import chart as charting
 
     rows = [row for row in all_windows(hours=HOURS) if row.metric == "error_rate"]
     decide(lake, RESTART, OUTSIDE, SKIP)
@@ -147,7 +147,7 @@ def test_going_on_after_a_restart_needs_no_earlier_window(
 def test_learning_after_a_restart_steps_on_the_new_window_alone(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.pipeline import chart as charting
+    from llm_monitoring.pipeline.windows import chart as charting
 
     rows = [row for row in all_windows(hours=HOURS) if row.metric == "error_rate"]
     decide(lake, RESTART)

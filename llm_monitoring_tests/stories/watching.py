@@ -16,8 +16,8 @@ from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring.metrics import Family
-from llm_monitoring.pipeline.chart import recompute
-from llm_monitoring.pipeline.measure import measure
+from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "monitoring.yaml"

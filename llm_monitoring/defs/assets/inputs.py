@@ -7,7 +7,7 @@ import dagster as dg
 from llm_monitoring.defs.assets.requests import sampled_requests
 from llm_monitoring.defs.partitions import HOURS, hours_of
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.pipeline.describe_inputs import describe_inputs
+from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
 
 
 @dg.asset(

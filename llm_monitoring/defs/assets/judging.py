@@ -10,12 +10,12 @@ import dagster as dg
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.alerts import POOLED_HOURS, Counted, DataFinding, find_low_coverage
 from llm_monitoring.defs.assets.requests import sampled_requests
-from llm_monitoring.defs.check_reports import Finding, hourly_check, report
+from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.judges import open_judge
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
-from llm_monitoring.pipeline.judge import Judged, judge_hours
+from llm_monitoring.pipeline.judging.judge import Judged, judge_hours
 from llm_monitoring.records import Judgement
 
 COVERAGE = "judge_coverage_sufficient"

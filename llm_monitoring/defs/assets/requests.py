@@ -7,12 +7,12 @@ import dagster as dg
 
 from llm_monitoring.adapters.sources import read_changes
 from llm_monitoring.alerts import POOLED_HOURS, DataFinding, find_rejects
-from llm_monitoring.defs.check_reports import Finding, hourly_check, report
+from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
-from llm_monitoring.pipeline.ingest import Ingested, ingest_requests, ingest_signals
-from llm_monitoring.pipeline.sample import draw_sample
+from llm_monitoring.pipeline.judging.sample import draw_sample
+from llm_monitoring.pipeline.requests.ingest import Ingested, ingest_requests, ingest_signals
 from llm_monitoring.rebaselines import ledger_entry
 from llm_monitoring.records import SourceRead
 

@@ -11,35 +11,35 @@ from dagster._core.storage.tags import SENSOR_NAME_TAG
 from llm_monitoring import alerts as alerting
 from llm_monitoring.alerts.horizon import is_settled
 from llm_monitoring.control import chart_count
-from llm_monitoring.defs.alert_checks import (
+from llm_monitoring.defs.assets.provider import provider_drift
+from llm_monitoring.defs.assets.requests import changes
+from llm_monitoring.defs.assets.windows import control_charts
+from llm_monitoring.defs.checks.alert_checks import (
     ALERT_CHECKS,
     alerts_table,
     read_incidents,
     report_alerts,
 )
-from llm_monitoring.defs.assets.provider import provider_drift
-from llm_monitoring.defs.assets.requests import changes
-from llm_monitoring.defs.assets.windows import control_charts
-from llm_monitoring.defs.casework import (
+from llm_monitoring.defs.freshness import HOURLY
+from llm_monitoring.defs.partitions import INCIDENTS
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.runs.watching import look, this_run
+from llm_monitoring.hours import HOUR, hour_key
+from llm_monitoring.incidents.grouping import assign
+from llm_monitoring.incidents.steps import open_incident, update_incident
+from llm_monitoring.pipeline.alerts.alert_reading import start_reading
+from llm_monitoring.pipeline.alerts.episodes import read_episodes
+from llm_monitoring.pipeline.alerts.false_alarms import false_alarm_digest
+from llm_monitoring.pipeline.alerts.notify import notify
+from llm_monitoring.pipeline.alerts.watch import Memory, failure_heard, note_failures, recall, vouch
+from llm_monitoring.pipeline.incidents.casework import (
     OF_ALERTS,
     POOL,
     report_metadata,
     work_incident,
     write_cases,
 )
-from llm_monitoring.defs.episodes import read_episodes
-from llm_monitoring.defs.freshness import HOURLY
-from llm_monitoring.defs.lake_state import models_of_feature, newest_hour
-from llm_monitoring.defs.partitions import INCIDENTS
-from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.watching import look, this_run
-from llm_monitoring.hours import HOUR, hour_key
-from llm_monitoring.incidents.grouping import assign
-from llm_monitoring.incidents.steps import open_incident, update_incident
-from llm_monitoring.pipeline.alert_reading import start_reading
-from llm_monitoring.pipeline.false_alarms import false_alarm_digest
-from llm_monitoring.pipeline.notify import notify
-from llm_monitoring.pipeline.watch import Memory, failure_heard, note_failures, recall, vouch
+from llm_monitoring.pipeline.windows.stored import models_of_feature, newest_hour
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.rebaselines import accepted_by
 from llm_monitoring.records import Alert, Heartbeat, Incident

@@ -7,16 +7,16 @@ import dagster as dg
 from llm_monitoring.defs.assets.inputs import input_features
 from llm_monitoring.defs.assets.judging import judgements
 from llm_monitoring.defs.assets.requests import Results, raw_requests, user_signals
-from llm_monitoring.defs.chart_checks import CHART_CHECKS, report_charts
+from llm_monitoring.defs.checks.chart_checks import CHART_CHECKS, report_charts
 from llm_monitoring.defs.freshness import HOURLY
 from llm_monitoring.defs.judges import current_epoch
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
-from llm_monitoring.defs.pictures import sparklines
-from llm_monitoring.defs.power_table import hours_to_detect
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.pipeline.chart import recompute
-from llm_monitoring.pipeline.late import recompute_late
-from llm_monitoring.pipeline.measure import measure_hours
+from llm_monitoring.pipeline.studies.pictures import sparklines
+from llm_monitoring.pipeline.studies.power_table import hours_to_detect
+from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.late import recompute_late
+from llm_monitoring.pipeline.windows.measure import measure_hours
 
 
 @dg.asset(

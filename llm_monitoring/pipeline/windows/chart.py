@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from llm_monitoring.control import Checkpoint, Series, charts_of, concerns, group, replay
 from llm_monitoring.hours import LAST_HOUR
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.pipeline.chart_history import History, read_heads, read_history
+from llm_monitoring.pipeline.windows.chart_history import History, read_heads, read_history
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.settings import Settings
 from llm_monitoring.stats.charts import Chart

@@ -18,7 +18,7 @@ from llm_monitoring.alerts.failures import HOURS_JOB, RunFact, Seen, TickFact
 from llm_monitoring.alerts.sentences import error_text
 from llm_monitoring.defs.partitions import PARTITION, range_of_tags
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.pipeline import watch
+from llm_monitoring.pipeline.alerts import watch
 from llm_monitoring.records import Failure
 
 ALERTS_JOB = "reconcile_alerts"

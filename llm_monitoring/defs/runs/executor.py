@@ -20,7 +20,7 @@ from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.utils import make_new_run_id
 from dagster._utils.interrupts import check_captured_interrupt
 
-from llm_monitoring.defs.liveness import LOCKED, alive
+from llm_monitoring.defs.runs.liveness import LOCKED, alive
 
 CLAIM_SECONDS = 1.0  # how long a run that waits for a pool sleeps before it looks again
 

@@ -9,11 +9,11 @@ from llm_monitoring.alerts.silences import (
     end_silence,
     holds_back,
 )
-from llm_monitoring.defs.baselines import DECISION
-from llm_monitoring.defs.casework import POOL, write_page
+from llm_monitoring.defs.jobs.baselines import DECISION
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.missed import missed_incident
-from llm_monitoring.pipeline.silences import find_silence, known_names
+from llm_monitoring.pipeline.alerts.silences import find_silence, known_names
+from llm_monitoring.pipeline.incidents.casework import POOL, write_page
 from llm_monitoring.records import Silence
 
 # The ids that one op hands the next; elsewhere they would stay in Dagster's storage for ever.

@@ -12,8 +12,8 @@ from llm_monitoring.alerts.sentences import error_text, hour_text
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.notify import failed_deliveries
-from llm_monitoring.pipeline.watch import (
+from llm_monitoring.pipeline.alerts.notify import failed_deliveries
+from llm_monitoring.pipeline.alerts.watch import (
     BREAK,
     due_hour,
     last_heartbeat,

@@ -22,7 +22,7 @@ from llm_monitoring.alerts.notifying import Plan, Planned, plan_channel
 from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.hours import HOUR, hour_start
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.pipeline.letters import Letters
+from llm_monitoring.pipeline.alerts.letters import Letters
 from llm_monitoring.records import Alert, Delivery, Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import ChannelSettings

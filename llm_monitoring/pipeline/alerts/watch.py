@@ -11,8 +11,8 @@ from llm_monitoring.alerts.failures import Seen, last_due, uncharted_hours, upda
 from llm_monitoring.alerts.monitor import Signal, signal_of
 from llm_monitoring.hours import LAST_HOUR, hour_key
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.alert_reading import has_unread_charts
-from llm_monitoring.pipeline.notify import failed_deliveries
+from llm_monitoring.pipeline.alerts.alert_reading import has_unread_charts
+from llm_monitoring.pipeline.alerts.notify import failed_deliveries
 from llm_monitoring.records import Failure, Heartbeat
 from llm_monitoring.settings import Settings
 

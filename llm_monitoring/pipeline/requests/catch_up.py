@@ -17,7 +17,7 @@ from llm_monitoring.hours import (
     shift,
 )
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.ingest import hours_to_take_up
+from llm_monitoring.pipeline.requests.ingest import hours_to_take_up
 from llm_monitoring.records import LogFile
 from llm_monitoring.retries import wait_after
 from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source

@@ -4,9 +4,9 @@ import dagster as dg
 
 from llm_monitoring.alerts.sentences import until_text
 from llm_monitoring.defs.assets.windows import control_charts, window_metrics
-from llm_monitoring.defs.lake_state import newest_hour
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.pipeline.cost import cost_report
+from llm_monitoring.pipeline.studies.cost import cost_report
+from llm_monitoring.pipeline.windows.stored import newest_hour
 
 
 @dg.asset_check(

@@ -21,7 +21,7 @@ from llm_monitoring.alerts.wording import (
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.lake import Lake
 from llm_monitoring.links import report_link, runs_link
-from llm_monitoring.pipeline.false_alarms import false_alarm_digest
+from llm_monitoring.pipeline.alerts.false_alarms import false_alarm_digest
 from llm_monitoring.records import Delivery
 from llm_monitoring.settings import Settings
 

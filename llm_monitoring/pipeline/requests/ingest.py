@@ -21,7 +21,7 @@ from llm_monitoring.adapters.sources import (
 )
 from llm_monitoring.hours import hour_range, ranges, shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.forgetting import memory, note_key, without_forgotten
+from llm_monitoring.pipeline.upkeep.forgetting import memory, note_key, without_forgotten
 from llm_monitoring.records import LogFile, RejectedRow, SourceRead
 from llm_monitoring.settings import Settings, Source
 

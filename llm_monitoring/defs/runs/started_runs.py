@@ -8,16 +8,16 @@ from dagster._core.storage.dagster_run import FINISHED_STATUSES, RunRecord
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
 from llm_monitoring.defs.assets.provider import probe_results, provider_drift
-from llm_monitoring.defs.cost_check import cost_check_job
-from llm_monitoring.defs.jobs import (
+from llm_monitoring.defs.checks.cost_check import cost_check_job
+from llm_monitoring.defs.jobs.jobs import (
     alerts_job,
     incidents_job,
     maintenance,
     weeks_job,
 )
-from llm_monitoring.defs.liveness import mend_dead_runs
 from llm_monitoring.defs.partitions import PARTITION
 from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.defs.runs.liveness import mend_dead_runs
 from llm_monitoring.hours import week_key, week_start
 from llm_monitoring.retries import Attempt, due_again
 

@@ -7,8 +7,16 @@ import dagster as dg
 from pydantic import Field
 
 from llm_monitoring.defs.assets import inputs, judging, provider, requests, response, windows
-from llm_monitoring.defs.baselines import DECISION, rebaseline
-from llm_monitoring.defs.casework import (
+from llm_monitoring.defs.checks.cost_check import spend_within_budget
+from llm_monitoring.defs.jobs.baselines import DECISION, rebaseline
+from llm_monitoring.defs.jobs.silencing import (
+    end_silence_early,
+    name_missed_incident,
+    silence_alerts,
+)
+from llm_monitoring.defs.resources import Monitoring
+from llm_monitoring.incidents import steps
+from llm_monitoring.pipeline.incidents.casework import (
     POOL,
     change_incident,
     find_incident,
@@ -16,15 +24,7 @@ from llm_monitoring.defs.casework import (
     write_page,
     write_report,
 )
-from llm_monitoring.defs.cost_check import spend_within_budget
-from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.defs.silencing import (
-    end_silence_early,
-    name_missed_incident,
-    silence_alerts,
-)
-from llm_monitoring.incidents import steps
-from llm_monitoring.pipeline.retention import delete_cases, expire
+from llm_monitoring.pipeline.upkeep.retention import delete_cases, expire
 from llm_monitoring.records import Incident
 
 HOURLY_ASSETS: tuple[dg.AssetsDefinition, ...] = (
@@ -96,7 +96,7 @@ def maintain_lake(context: dg.OpExecutionContext, monitoring: Monitoring) -> Non
 def forget_old_runs(context: dg.OpExecutionContext, monitoring: Monitoring) -> None:
     """Delete Dagster's runs past their retention, with their events and logs."""
     # Dagster's storage classes take a second to import, and only this op names them.
-    from llm_monitoring.defs.run_retention import delete_old_runs  # noqa: PLC0415
+    from llm_monitoring.defs.runs.run_retention import delete_old_runs  # noqa: PLC0415
 
     oldest = monitoring.now() - timedelta(days=monitoring.settings.retention.runs_days)
     context.log.info(f"runs deleted: {delete_old_runs(context.instance, oldest)}")

@@ -7,7 +7,7 @@ from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.pipeline.cost import read_overspent, read_unpriced
+from llm_monitoring.pipeline.studies.cost import read_overspent, read_unpriced
 from llm_monitoring.records import Baseline, ChartPoint
 from llm_monitoring.settings import Settings
 

@@ -4,10 +4,10 @@ import dagster as dg
 from pydantic import Field
 
 from llm_monitoring.control import charts_of, concerns
-from llm_monitoring.defs.lake_state import known_series, newest_hour
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import Recomputed, recompute
+from llm_monitoring.pipeline.windows.chart import Recomputed, recompute
+from llm_monitoring.pipeline.windows.stored import known_series, newest_hour
 from llm_monitoring.rebaselines import decide, first_changed, ledger_entry
 from llm_monitoring.records import Baseline, Rebaseline
 from llm_monitoring.settings import Settings

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import dagster as dg
 
 from llm_monitoring.alerts import incidents_of, is_accepted, one_to_a_series, point_text
-from llm_monitoring.defs.alert_checks import read_incidents, where_it_stands
-from llm_monitoring.defs.check_reports import Finding, hourly_check, report
-from llm_monitoring.defs.episodes import accepted_shifts
+from llm_monitoring.defs.checks.alert_checks import read_incidents, where_it_stands
+from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import hour_partition, hours_of
-from llm_monitoring.defs.pictures import chart_metadata
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.links import asset_link
 from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.pipeline.alerts.episodes import accepted_shifts
+from llm_monitoring.pipeline.studies.pictures import chart_metadata
 from llm_monitoring.records import Alert, ChartPoint, Incident
 from llm_monitoring.settings import Settings
 

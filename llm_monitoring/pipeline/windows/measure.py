@@ -16,7 +16,7 @@ from llm_monitoring.metrics import (
     measurements_sql,
     silent_windows,
 )
-from llm_monitoring.pipeline.describe_inputs import describe_inputs
+from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
 from llm_monitoring.settings import Settings
 
 WINDOW_METRICS = TABLES["window_metrics"]

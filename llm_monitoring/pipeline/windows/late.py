@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.chart import recompute
-from llm_monitoring.pipeline.measure import names_of, settle_hours
+from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.measure import names_of, settle_hours
 from llm_monitoring.settings import Settings
 
 

@@ -8,8 +8,6 @@ from typing import Any
 import dagster as dg
 
 from llm_monitoring.alerts.silences import silences_of
-from llm_monitoring.defs.lake_state import models_of_feature
-from llm_monitoring.defs.pictures import chart_pictures
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.incidents.evidence import Material, from_json
@@ -19,6 +17,8 @@ from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.links import report_link
+from llm_monitoring.pipeline.studies.pictures import chart_pictures
+from llm_monitoring.pipeline.windows.stored import models_of_feature
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature

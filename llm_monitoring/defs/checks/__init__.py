@@ -1,0 +1,1 @@
+"""Asset checks, and how their results are reported hour by hour."""

@@ -1,0 +1,1 @@
+"""Jobs: the hours, the weeks, the upkeep, and what people decide."""

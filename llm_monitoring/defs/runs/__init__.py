@@ -1,0 +1,1 @@
+"""Runs: their processes, those that failed, and those past their time."""

@@ -1,0 +1,1 @@
+"""Alerts: what the lake says is out of control becomes rows, and messages."""

@@ -1,0 +1,1 @@
+"""Incidents: opened, investigated, worked by people, written down."""

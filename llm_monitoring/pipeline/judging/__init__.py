@@ -1,0 +1,1 @@
+"""The sample, its judge, and what a judge costs."""

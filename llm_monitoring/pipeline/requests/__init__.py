@@ -1,0 +1,1 @@
+"""Requests and signals: from log files to tables, and which hours have to be run."""

@@ -1,0 +1,1 @@
+"""The upkeep: retention, requests to be forgotten, whether the monitor is well."""

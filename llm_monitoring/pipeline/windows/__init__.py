@@ -1,0 +1,1 @@
+"""Windows: what is measured of each hour, its charts, and their baselines."""
