@@ -94,7 +94,7 @@ def _measure(work: Callable[[], object], repeats: int = REPEATS) -> dict[str, fl
 
 def _read_chart(lake: Lake) -> None:
     """All of a chart's points, with the state that the next window replays from."""
-    _check(len(lake.rows("control_charts", "chart_id = $id", id=_chart_id(7))))
+    _check(len(lake.rows("control_charts", chart_id=_chart_id(7))))
 
 
 def _read_picture(lake: Lake) -> None:

@@ -399,7 +399,7 @@ def test_a_window_without_requests_is_a_row_with_n_0_for_every_metric() -> None:
 def test_a_silent_window_can_be_stored_beside_a_measured_one(lake: Lake) -> None:
     rows = silent_windows("requests", [FIRST], ["search"], set(), None)
     store(lake, "window_metrics", rows)
-    read: list[WindowMetric] = lake.rows("window_metrics", "metric = 'error_rate'")
+    read: list[WindowMetric] = lake.rows("window_metrics", metric="error_rate")
     assert [(row.value, row.n) for row in read] == [(None, 0)]
 
 

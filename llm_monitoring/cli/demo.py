@@ -135,7 +135,7 @@ def _weeks_due(start: int, end: int) -> list[str]:
 
 def _investigate(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     """Work the incidents that are new or have grown, as the sensor would; returns which."""
-    names = [row.incident_id for row in lake.rows("incidents", "report_path is null")]
+    names = [row.incident_id for row in lake.rows("incidents", report_path=None)]
     instance.add_dynamic_partitions(INCIDENTS.name or "", names)
     for name in names:
         run_job(instance, "investigate_incident", partition_key=name)
@@ -144,10 +144,12 @@ def _investigate(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
 
 def summarise(lake: Lake, card: Scorecard, wall_seconds: float) -> dict[str, Any]:
     """What `summary.json` holds."""
-    counts = lake.run(
-        "select (select count(*) from raw_requests) as requests, count(*) as judged,"
-        " count(unscored_reason) as unscored from judgements"
-    ).to_pylist()[0]
+    judged = lake.count("judgements")
+    counts = {
+        "requests": lake.count("raw_requests"),
+        "judged": judged,
+        "unscored": judged - lake.count("judgements", unscored_reason=None),
+    }
     return {
         "simulated": True,
         "faults": [

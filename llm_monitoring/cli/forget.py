@@ -1,6 +1,7 @@
 """Forgetting a user, told step by step: what is held, what was removed, what still holds it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,9 +11,9 @@ from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.cli.waiting import wait_for_runs
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
-from llm_monitoring.pipeline.incidents.casework import write_cases, write_report
 from llm_monitoring.pipeline.upkeep import forgetting
 from llm_monitoring.pipeline.upkeep.forgetting import Traces
+from llm_monitoring.pipeline.upkeep.removing import forget
 from llm_monitoring.plain_text import one_line
 
 
@@ -59,36 +60,18 @@ def run_forget(
         click.echo("Nothing was removed (--dry-run).")
     else:
         with open_instance(config) as instance:
-            traces = _remove(monitoring, instance, traces, known)
+            traces = _remove(monitoring, instance, known)
     _tell_logs(logs)
     is_clean = dry_run or _tell_proof(monitoring, forgetting.without_common_words(lake, traces))
     return 0 if is_clean and is_complete else 1
 
 
 def _remove(
-    monitoring: Monitoring,
-    instance: dg.DagsterInstance,
-    traces: Traces,
-    known: Mapping[str, Sequence[str]],
+    monitoring: Monitoring, instance: dg.DagsterInstance, known: Mapping[str, Sequence[str]]
 ) -> Traces:
     """Remove them; returns all that was found of them by then."""
-    lake = monitoring.lake
-    forgetting.remember(lake, traces, monitoring.now())
-    # A run that began before does not know yet who is forgotten.
-    wait_for_runs(instance, say)
-    traces = forgetting.find_traces(lake, monitoring.settings, **known)
-    forgetting.remember(lake, traces, monitoring.now())
-    for incident in traces.incidents:
-        write_report(monitoring, incident, leave_out=traces.cases)
-    changed = ["incidents"] if traces.incidents else []
-    changed += forgetting.remove_traces(lake, traces)
-    if lake.version("regression_cases") is not None:
-        write_cases(monitoring)
-    changed += forgetting.remove_requests(lake, traces)
-    # A run that had read their requests by then may have stored what it made of them.
-    wait_for_runs(instance, say)
-    forgetting.remove_traces(lake, traces)
-    forgetting.purge_tables(lake)
+    wait = partial(wait_for_runs, instance, say)
+    traces, changed = forget(monitoring.lake, monitoring.settings, monitoring.now, known, wait)
     click.echo(f"Removed from {', '.join(changed) or 'no table'}, and every older version deleted.")
     click.echo("Windows, charts and counts that were measured stay as they are: they are numbers.")
     return traces

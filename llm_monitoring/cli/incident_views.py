@@ -15,8 +15,9 @@ from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.lake import Lake
 from llm_monitoring.links import report_link
+from llm_monitoring.pipeline.incidents.casework import members_of
 from llm_monitoring.plain_text import one_line
-from llm_monitoring.records import Alert, Incident
+from llm_monitoring.records import Incident
 from llm_monitoring.reports.incident_page import clocks_of, moment
 from llm_monitoring.settings import Settings
 
@@ -76,10 +77,7 @@ def incident_document(
 ) -> dict[str, Any]:
     """Everything `show` tells, as JSON holds it."""
     found = from_json(incident.evidence)
-    alerts: list[Alert] = lake.rows(
-        "alerts", "incident_id = $id or list_contains($listed, fingerprint)",
-        id=incident.incident_id, listed=incident.alerts,
-    )  # fmt: skip
+    alerts = members_of(lake, incident)
     silences = silences_of(alerts, lake.rows("silences"), now)
     path = None if incident.report_path is None else Path(incident.report_path)
     return {

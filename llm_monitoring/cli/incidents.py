@@ -49,11 +49,13 @@ def list_incidents(config: Path, everything: bool, style: str) -> None:
         most_severe_first,
     )
     from llm_monitoring.cli.query import print_table  # noqa: PLC0415
+    from llm_monitoring.pipeline.incidents.casework import (  # noqa: PLC0415
+        all_incidents,
+        standing_incidents,
+    )
 
     lake, now = read_lake(read_settings(config)), datetime.now(UTC)
-    rows = most_severe_first(
-        lake.rows("incidents", "true" if everything else "status <> 'resolved'")
-    )
+    rows = most_severe_first(all_incidents(lake) if everything else standing_incidents(lake))
     if style != "table":
         print_table(incident_table(rows, now), style)
     elif not rows:
@@ -159,7 +161,8 @@ def learn(config: Path, incident_id: str, request_ids: tuple[str, ...], who: str
         config, "learn_from_incident", "learn",
         incident_id=incident.incident_id, request_ids=list(request_ids), who=who,
     )  # fmt: skip
-    _tell(lake, config, incident, f"{_case_count(lake, incident)} regression cases are kept")
+    kept = _case_count(lake, incident)
+    _tell(lake, config, incident, f"{kept} regression cases are kept")
 
 
 @incidents.command()
@@ -238,5 +241,6 @@ def _tell_next(lake: "Lake", config: Path, incident: "Incident") -> None:
 
 
 def _case_count(lake: "Lake", incident: "Incident") -> int:
-    where = "incident_id = $id"
-    return len(lake.rows("regression_cases", where, id=incident.incident_id))
+    from llm_monitoring.pipeline.incidents.casework import case_count  # noqa: PLC0415
+
+    return case_count(lake, incident.incident_id)

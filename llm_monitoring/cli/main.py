@@ -12,9 +12,9 @@ from llm_monitoring.cli.incidents import incidents
 from llm_monitoring.cli.options import CONFIG, FORMAT, read_settings, told
 from llm_monitoring.cli.silences import silence
 from llm_monitoring.cli.terminal import Refused, say
-from llm_monitoring.cli.times import hour_of
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import Settings
+from llm_monitoring.written import hour_of
 
 FROM = click.option(
     "--from", "first", required=True, help="First hour, UTC: 2026-01-31 or 2026-01-31T05."
@@ -35,9 +35,10 @@ def main() -> None:
 def check(config: Path, offline: bool) -> None:
     """Validate the configuration, look for the sources, and call the judge's endpoint once."""
     settings = read_settings(config)
-    from llm_monitoring.cli.check import findings  # noqa: PLC0415
+    from llm_monitoring.cli.query import open_lake  # noqa: PLC0415
+    from llm_monitoring.pipeline.upkeep.check import findings  # noqa: PLC0415
 
-    results = list(findings(settings, offline=offline))
+    results = list(findings(open_lake, settings, datetime.now(UTC), offline=offline))
     for result in results:
         say(f"{result.mark:<5} {result.text}")
     sys.exit(1 if any(result.mark == "error" for result in results) else 0)
@@ -149,7 +150,8 @@ def backtest(config: Path, style: str, first: str, last: str, **asked: Any) -> N
     CSV has a row for each episode; JSON and the table have the totals too.
     """
     settings = read_settings(config)
-    from llm_monitoring.cli.backtest import Question, run_backtest  # noqa: PLC0415
+    from llm_monitoring.cli.backtest import run_backtest  # noqa: PLC0415
+    from llm_monitoring.pipeline.studies.backtest import Question  # noqa: PLC0415
 
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
     with told():

@@ -1,49 +1,20 @@
 """`llm-monitoring power`: what it takes for a change to be noticed. The lake is only read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
 from rich.table import Column, Table
 
-from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.alerts.sentences import name_text
-from llm_monitoring.backtesting import check_metric
 from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.query import open_lake, print_json, print_table
-from llm_monitoring.control import (
-    OUTAGE_SHARE,
-    Series,
-    charts_of,
-    group,
-    parse_baseline,
-    replay,
-    series_run_length,
-)
-from llm_monitoring.hours import hour_start, shift
-from llm_monitoring.lake import Lake
+from llm_monitoring.hours import hour_start
 from llm_monitoring.metrics import ALL_FEATURES, CHARTED
-from llm_monitoring.power import (
-    Change,
-    Power,
-    Sampling,
-    by_series,
-    in_force,
-    movement_text,
-    power_of,
-    rows_of,
-    verdict_text,
-    waiting,
-)
-from llm_monitoring.records import Baseline, WindowMetric
+from llm_monitoring.pipeline.studies.power import CHART, asked_powers
+from llm_monitoring.power import Change, Power, movement_text, verdict_text
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
-from llm_monitoring.stats.baselines import AnyBaseline, SilenceBaseline
-from llm_monitoring.stats.charts import Chart
-
-RECENT_HOURS = 14 * 24
-CHART = "sr_mixture"  # that the arithmetic was calibrated for
 
 
 def run_power(
@@ -54,20 +25,9 @@ def run_power(
     Raises:
         ValueError: the lake has no windows, or none of that feature or metric.
     """
-    if metric is not None:
-        check_metric(metric)
-    lake = open_lake(settings)
-    newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
-    if newest is None:
-        raise ValueError("the lake has no windows yet: `llm-monitoring backfill` makes them")
-    told = [
-        power
-        for power in powers(lake, settings, change, newest)
-        if feature_id in (None, power.feature_id) and metric in (None, power.metric.name)
-    ]
-    if not told:
-        asked = " and ".join(filter(None, (feature_id, metric)))
-        raise ValueError(f"no charted windows of {asked} in the two weeks up to {newest}")
+    told, newest = asked_powers(
+        open_lake(settings), settings, change, feature_id=feature_id, metric=metric
+    )
     if style == "table":
         _print_report(settings, change, told, newest)
         return
@@ -76,117 +36,6 @@ def run_power(
         print_json(rows)
     else:
         print_table(pa.Table.from_pylist(rows), "csv")
-
-
-def powers(lake: Lake, settings: Settings, change: Change, newest: int) -> Iterator[Power]:
-    """Power of every charted series but those of single models, by metric and feature."""
-    hours = (shift(newest, 1 - RECENT_HOURS), newest)
-    stored = by_series(lake.rows("baselines"))
-    sampling = _samplings(lake, settings, hours)
-    for metric in CHARTED:
-        windows = _windows(lake, metric.name, hours)
-        for series, recent in sorted(_newest_epochs(windows).items(), key=lambda i: str(i[0])):
-            charted = _charted(series, settings)
-            if charted is None:
-                continue
-            status, baseline = _in_force(series, charted, stored, recent)
-            if baseline is None or isinstance(baseline, SilenceBaseline):
-                yield waiting(metric, series.feature_id)
-                continue
-            yield power_of(
-                metric,
-                series.feature_id,
-                baseline,
-                status=status,
-                rows=rows_of(metric, recent),
-                change=change,
-                run_length=_run_length(settings, series.feature_id),
-                sampling=sampling.get(series.feature_id),
-            )
-
-
-def _windows(lake: Lake, metric: str, hours: tuple[int, int]) -> list[WindowMetric]:
-    where = "metric = $metric and model_id is null"
-    windows: list[WindowMetric] = lake.rows("window_metrics", where, hours=hours, metric=metric)
-    return windows
-
-
-def _newest_epochs(windows: Sequence[WindowMetric]) -> dict[Series, list[WindowMetric]]:
-    """Series with their windows; of a feature judged anew, only those of its newest epoch."""
-    newest: dict[str, tuple[Series, list[WindowMetric]]] = {}
-    for series, rows in group(windows).items():
-        known = newest.get(series.feature_id)
-        if known is None or known[1][-1].hour < rows[-1].hour:
-            newest[series.feature_id] = series, rows
-    return dict(newest.values())
-
-
-def _charted(series: Series, settings: Settings) -> Chart | None:
-    """The chart that power is told for, whichever is configured; None: the series has none."""
-    control = settings.control.model_copy(update={"chart": CHART})
-    charts = charts_of(series, settings.model_copy(update={"control": control}))
-    return next((chart for chart in charts if chart.name == CHART), None)
-
-
-def _in_force(
-    series: Series,
-    chart: Chart,
-    stored: Mapping[str, Sequence[Baseline]],
-    recent: Sequence[WindowMetric],
-) -> tuple[str, AnyBaseline | None]:
-    """Status and baseline: the stored one, else what the last two weeks would teach."""
-    name, _, _ = series.chart_id(chart).rpartition("/")
-    known = in_force(stored.get(name) or replay(series, chart, recent).baselines)
-    return ("waiting", None) if known is None else (known.status, parse_baseline(known))
-
-
-def _run_length(settings: Settings, feature_id: str) -> float:
-    return series_run_length(settings, feature_id) / (1 - OUTAGE_SHARE)
-
-
-def _samplings(lake: Lake, settings: Settings, hours: tuple[int, int]) -> dict[str, Sampling]:
-    """How each feature was judged."""
-    prices = _judgement_prices(lake, settings, hours)
-    requests = _newest_epochs(_windows(lake, "request_count", hours))
-    judged = _newest_epochs(_windows(lake, "unscored_rate", hours))
-    asked = {series.feature_id: fmean(row.n for row in rows) for series, rows in requests.items()}
-    free = not isinstance(settings.judge, EndpointJudgeSettings)
-    return {
-        series.feature_id: Sampling(
-            requests_per_hour=asked.get(series.feature_id, 0.0),
-            sampled_per_hour=fmean(row.n for row in rows),
-            usd_per_judgement=0.0 if free else prices.get(series.feature_id),
-        )
-        for series, rows in judged.items()
-    }
-
-
-def _judgement_prices(
-    lake: Lake, settings: Settings, hours: tuple[int, int]
-) -> dict[str, float | None]:
-    """US dollars of a judgement of each feature: as they cost, else what their tokens would."""
-    judge = settings.judge
-    if not isinstance(judge, EndpointJudgeSettings):
-        return {}
-    costs = lake.query(
-        "judge_costs", hours=hours, first=hours[0], last=hours[1], judge=judge.model
-    ).to_pylist()
-    prices = Prices(settings.prices)
-    return {
-        row["feature_id"]: prices.cost(
-            model_id=judge.model,
-            requested_model=None,
-            provider=None,
-            timestamp=hour_start(hours[1]),
-            tokens=TokenCounts(_whole(row["input_tokens"]), _whole(row["output_tokens"])),
-            logged_usd=row["cost_usd"],
-        )[0]
-        for row in costs
-    }
-
-
-def _whole(mean: float | None) -> int | None:
-    return None if mean is None else round(mean)
 
 
 def _row(power: Power) -> dict[str, Any]:

@@ -18,10 +18,9 @@ from llm_monitoring.cli.options import (
     words,
 )
 from llm_monitoring.cli.terminal import say
-from llm_monitoring.cli.times import hours_of
 from llm_monitoring.plain_text import one_line
 from llm_monitoring.settings.models import LAYERS
-from llm_monitoring.written import one_id
+from llm_monitoring.written import hours_of, one_id
 
 if TYPE_CHECKING:
     from llm_monitoring.lake import Lake
@@ -59,10 +58,9 @@ def add(config: Path, duration: str | None, **asked: Any) -> None:
         asked["hours"] = None if duration is None else hours_of(duration)
         decide_silence(known, now, **asked)  # a slip of the pen is told before Dagster is loaded
     decide(config, "silence_alerts", "record_silence", **asked)
-    rows: list[Silence] = lake.rows(
-        "silences", "decided_at >= $since and who = $who", since=now, who=asked["who"]
-    )
-    for row in sorted(rows, key=lambda row: row.decided_at)[-1:]:
+    rows: list[Silence] = lake.rows("silences", who=asked["who"])
+    mine = [row for row in rows if row.decided_at >= now]
+    for row in sorted(mine, key=lambda row: row.decided_at)[-1:]:
         _tell_added(lake, config, row)
 
 
@@ -130,7 +128,7 @@ def _tell_listed(shown: "list[Silence]", in_force: "list[Silence]", *, everythin
 def _tell_added(lake: "Lake", config: Path, row: "Silence") -> None:
     from llm_monitoring.alerts.silences import about, holds_back  # noqa: PLC0415
 
-    firing = [a for a in lake.rows("alerts", "status = 'firing'") if holds_back(row, a)]
+    firing = [a for a in lake.rows("alerts", status="firing") if holds_back(row, a)]
     count = f"{len(firing) or 'none'} of the alerts that are firing now"
     say(f"silence {row.silence_id}: {about(row)}, until {_minute(row.until)} ({count})")
     say(f"to end it: {command(config, 'silence', 'end', row.silence_id)}")

@@ -1,8 +1,8 @@
 """What assets are handed: settings, lake, models."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +12,13 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
+from llm_monitoring.hours import hour_key
+from llm_monitoring.judging import Judge
 from llm_monitoring.lake import Lake
-from llm_monitoring.settings import Settings, load_settings
+from llm_monitoring.pipeline.judging.judges import current_epoch, open_judge
+from llm_monitoring.settings import EndpointJudgeSettings, ModelSettings, Settings, load_settings
+from llm_monitoring.simulation import choose_faults, failing_judge
+from llm_monitoring.simulation.provider import reachable
 
 CLOCK = "LLM_MONITORING_SIMULATED_TIME"  # ISO time with its zone
 
@@ -44,6 +49,24 @@ class Monitoring(dg.ConfigurableResource[Any]):
     def embedder(self) -> Embedder:
         """The configured embedder; its weights are loaded once per process."""
         return _embedder(self.settings.inputs.embedder)
+
+    @property
+    def epoch(self) -> str:
+        """Epoch of the configured judge."""
+        return current_epoch(self.settings, self.embedder)
+
+    @asynccontextmanager
+    async def open_judge(self) -> AsyncIterator[Judge]:
+        """The configured judge; a simulated product's fails when its faults say so."""
+        settings = self.settings
+        async with open_judge(settings, self.embedder, self.now) as judge:
+            is_real = isinstance(settings.judge, EndpointJudgeSettings) or not settings.simulated
+            faults = () if is_real else choose_faults(start=hour_key(settings.start))
+            yield failing_judge(judge, faults)
+
+    def reach(self, model: ModelSettings, week: int) -> AbstractContextManager[ModelSettings]:
+        """A model under probe with an address that answers while the block runs."""
+        return reachable(self.settings, model, week)
 
     def now(self) -> datetime:
         """Wall clock; assets stamp rows with it, decisions never read it themselves.

@@ -15,7 +15,8 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from llm_monitoring.defs.checks.cost_check import cost_check_job, spend_within_budget
-from llm_monitoring.defs.jobs.jobs import hours_job, maintenance, weeks_job
+from llm_monitoring.defs.jobs.jobs import hours_job, weeks_job
+from llm_monitoring.defs.jobs.upkeep import maintenance
 from llm_monitoring.defs.partitions import SETTINGS, WEEKS, range_tags
 from llm_monitoring.defs.runs.started_runs import is_waiting
 from llm_monitoring.hours import HOUR, hour_key

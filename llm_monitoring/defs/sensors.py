@@ -22,6 +22,7 @@ from llm_monitoring.defs.runs.watching import self_check
 from llm_monitoring.defs.schedules import closed_hour
 from llm_monitoring.hours import hour_range, hour_start
 from llm_monitoring.pipeline.alerts.notify import is_news_due
+from llm_monitoring.pipeline.incidents.casework import all_incidents
 from llm_monitoring.pipeline.requests.catch_up import (
     WATCHED_DAYS,
     Due,
@@ -64,7 +65,7 @@ def failed_checks(context: dg.SensorEvaluationContext, monitoring: Monitoring) -
     """New check results, or a message that is due, start the run that reconciles the alerts."""
     seen, cursor = read_evaluations(context.instance, context.cursor)
     failed = sorted(name for name, passed in seen.items() if not passed)
-    firing = bool(monitoring.lake.rows("alerts", "status = 'firing'")) if seen else False
+    firing = bool(seen) and monitoring.lake.count("alerts", status="firing") > 0
     waiting = is_news_due(monitoring.lake, monitoring.settings, monitoring.now())
     if not failed and not (seen and firing) and not waiting:
         return dg.SensorResult(cursor=cursor, skip_reason=dg.SkipReason("nothing to tell"))
@@ -133,7 +134,7 @@ def _read_run(
 )
 def open_alerts(context: dg.SensorEvaluationContext, monitoring: Monitoring) -> dg.SensorResult:
     """Each incident, and each that alerts have joined since, is investigated: its asset is run."""
-    incidents = monitoring.lake.rows("incidents")
+    incidents = all_incidents(monitoring.lake)
     known = set(context.instance.get_dynamic_partitions(INCIDENTS.name or ""))
     new = [row.incident_id for row in incidents if row.incident_id not in known]
     requests = [

@@ -29,6 +29,7 @@ from llm_monitoring.lake.confinement import (
     lock,
 )
 from llm_monitoring.lake.schema import TABLES, Table
+from llm_monitoring.lake.selecting import named, select
 from llm_monitoring.private_files import make_private
 
 QUERIES = Path(__file__).with_name("queries")
@@ -211,8 +212,7 @@ class Lake:
             return (merger.when_matched_update_all(unchanged) if unchanged else merger).execute()
 
         self.change(name, merged)
-        where = " and ".join(f"{column} = ${column}" for column in table.key)
-        stored = self.rows(name, where, **{column: getattr(row, column) for column in table.key})
+        stored = self.rows(name, **{column: getattr(row, column) for column in table.key})
         return bool(stored) and stored[0] == row
 
     def remove(self, name: str, rows: Iterable[Any] | pa.Table) -> int:
@@ -306,25 +306,58 @@ class Lake:
                 return bounded(connection.sql(statement).to_arrow_reader(), largest_bytes)
 
     def rows(
-        self,
-        name: str,
-        where: str = "true",
-        *,
-        hours: tuple[int, int] | None = None,
-        **parameters: Any,
+        self, name: str, /, *, hours: tuple[int, int] | None = None, **wanted: Any
     ) -> list[Any]:
         """Records of a table, in the order of its key.
 
         Args:
-            where: a SQL condition over the table's columns, with `$named` parameters.
             hours: first and last hour wanted, both included.
+            wanted: column=value; a list: any of these; None: null.
+
+        Raises:
+            ValueError: the table has no such column.
         """
         table = TABLES[name]
-        if hours is not None:
-            where = f"({where}) and hour between {int(hours[0])} and {int(hours[1])}"
-        order = ", ".join(f'"{column}"' for column in table.key)
-        statement = f"select * from {name} where {where} order by {order}"
-        return table.to_records(self.run(statement, hours=hours, **parameters))
+        statement, values = select(table, "*", wanted, hours)
+        return table.to_records(
+            self.run(f"{statement} order by {named(table, table.key)}", hours=hours, **values)
+        )
+
+    def columns(
+        self,
+        name: str,
+        columns: Sequence[str],
+        /,
+        *,
+        hours: tuple[int, int] | None = None,
+        **wanted: Any,
+    ) -> pa.Table:
+        """Some columns of a table, in the order of its key; conditions as in `rows`."""
+        table = TABLES[name]
+        statement, values = select(table, named(table, columns), wanted, hours)
+        return self.run(f"{statement} order by {named(table, table.key)}", hours=hours, **values)
+
+    def distinct(
+        self, name: str, column: str, /, *, hours: tuple[int, int] | None = None, **wanted: Any
+    ) -> set[Any]:
+        """Values of a column, each once; conditions as in `rows`."""
+        table = TABLES[name]
+        statement, values = select(table, f"distinct {named(table, [column])}", wanted, hours)
+        return set(self.run(statement, hours=hours, **values)[column].to_pylist())
+
+    def count(self, name: str, /, *, hours: tuple[int, int] | None = None, **wanted: Any) -> int:
+        """How many rows a table has; conditions as in `rows`."""
+        statement, values = select(TABLES[name], "count(*) as n", wanted, hours)
+        return int(self.run(statement, hours=hours, **values)["n"][0].as_py())
+
+    def span(
+        self, name: str, /, *, hours: tuple[int, int] | None = None, **wanted: Any
+    ) -> tuple[int, int] | None:
+        """First and last hour of a table; None: it has no row. Conditions as in `rows`."""
+        ends = "min(hour) as first, max(hour) as last"
+        statement, values = select(TABLES[name], ends, wanted, hours)
+        (row,) = self.run(statement, hours=hours, **values).to_pylist()
+        return None if row["first"] is None else (row["first"], row["last"])
 
     # ------------------------------------------------------------ maintaining
 

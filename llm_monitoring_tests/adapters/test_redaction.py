@@ -217,9 +217,11 @@ def test_presidio_that_is_not_installed_is_told_with_what_to_install(
 def test_check_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, no_engine: None, tmp_path: Path
 ) -> None:
-    from llm_monitoring.cli.check import findings
+    from llm_monitoring.cli.query import open_lake
+    from llm_monitoring.pipeline.upkeep.check import findings
 
     monkeypatch.setitem(sys.modules, "presidio_analyzer", None)
     asked = settings(tmp_path / "log", redaction=[{"presidio": ["PERSON"]}])
-    errors = [found.text for found in findings(asked, offline=True) if found.mark == "error"]
+    told = findings(open_lake, asked, datetime.now(UTC), offline=True)
+    errors = [found.text for found in told if found.mark == "error"]
     assert [text for text in errors if "llm-monitoring[presidio]" in text]

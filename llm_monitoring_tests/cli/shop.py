@@ -41,7 +41,7 @@ class Shop:
     @property
     def incident(self) -> Incident:
         """As it is stored now."""
-        found: list[Incident] = self.lake.rows("incidents", "incident_id = $id", id=self.name)
+        found: list[Incident] = self.lake.rows("incidents", incident_id=self.name)
         return found[0]
 
     def call(self, *words: str) -> Result:

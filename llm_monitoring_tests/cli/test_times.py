@@ -1,6 +1,6 @@
 import pytest
 
-from llm_monitoring.cli.times import hour_of
+from llm_monitoring.written import hour_of
 
 
 @pytest.mark.parametrize(

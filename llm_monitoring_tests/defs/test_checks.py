@@ -93,7 +93,7 @@ def test_a_result_stands_for_one_materialisation_only(product: Product) -> None:
 
 
 def test_too_few_scores_fail_the_hours_that_the_alerts_find(product: Product) -> None:
-    rows = product.monitoring.lake.rows("window_metrics", "metric = 'unscored_rate'")
+    rows = product.monitoring.lake.rows("window_metrics", metric="unscored_rate")
 
     def found(minimum: float) -> list[int]:
         findings = find_low_coverage(unscored_counts(rows), minimum)
@@ -119,7 +119,7 @@ def test_an_earlier_hour_whose_alarms_late_rows_changed_is_reported_again(
 ) -> None:
     late = OUTAGE - 20
     monkeypatch.setattr(windows, "recompute_late", lambda *_: [shift(START, late)])
-    alarms = product.monitoring.lake.rows("control_charts", "alarm and chart = 'sr_mixture'")
+    alarms = product.monitoring.lake.rows("control_charts", alarm=True, chart="sr_mixture")
     changed = replace(alarms[0], hour=shift(START, late))
     product.monitoring.lake.upsert("control_charts", [changed])
     assert product.run_hour(OUTAGE - 1).success

@@ -31,7 +31,7 @@ def of_charts(product: Product) -> dict[str, Episode]:
 
 def test_no_two_episodes_of_one_series_meet(monitored: Product) -> None:
     """Both charts of a series alarm in the outage and with the dear prompt."""
-    rows = monitored.monitoring.lake.rows("control_charts", "alarm")
+    rows = monitored.monitoring.lake.rows("control_charts", alarm=True)
     alarming = {(row.chart_id.rpartition("/")[0], row.chart) for row in rows}
     twice = {series for series, chart in alarming if {(series, c) for c in TWINS} <= alarming}
     assert "support_chat/*/-/error_rate" in twice
@@ -100,11 +100,8 @@ def test_what_is_not_sure_enough_is_a_ticket(
 def test_a_volume_the_policy_accepted_is_told_so(product: Product) -> None:
     lake = product.monitoring.lake
     episode = of_charts(product)["product_search/*/-/avg_input_tokens/sr_mixture"]
-    (last,) = lake.rows(
-        "control_charts", "chart_id = $id", hours=(episode.last_hour, episode.last_hour),
-        id=episode.subject,
-    )  # fmt: skip
-    (baseline,) = lake.rows("baselines", "baseline_id = $id", id=last.baseline_id)
+    (last,) = lake.rows("control_charts", hours=(episode.last_hour, episode.last_hour), chart_id=episode.subject)  # fmt: skip
+    (baseline,) = lake.rows("baselines", baseline_id=last.baseline_id)
     accepted = replace(
         baseline, baseline_id="new", last_hour=last.hour, diagnostics='{"reason": "accepted_shift"}'
     )
@@ -127,7 +124,8 @@ def test_expected_false_alarms_count_charted_windows(monitored: Product) -> None
     generous = settings.model_copy(
         update={"control": settings.control.model_copy(update={"false_alarms_per_week": 168.0})}
     )
-    opinions = len(lake.rows("control_charts", "statistic is not null and chart = 'sr_mixture'"))
+    points = lake.rows("control_charts", chart="sr_mixture")
+    opinions = sum(point.statistic is not None for point in points)
     each = chart_run_length(generous, "support_chat", "sr_mixture")
     assert each is not None
     # Both charts of a series have an opinion wherever one has, and share its budget.

@@ -92,7 +92,7 @@ def test_a_report_is_written_without_the_pictures_that_cannot_be_drawn(
         raise OverflowError("too far")
 
     monkeypatch.setattr(pictures, "_picture", refuses)
-    (point, *_) = monitored.monitoring.lake.rows("control_charts", "alarm")
+    (point, *_) = monitored.monitoring.lake.rows("control_charts", alarm=True)
     shown = pictures.chart_pictures(monitored.monitoring, point)
     assert (shown.light, shown.dark) == (b"", b"")
     assert shown.description == f"{point.chart_id} cannot be drawn: OverflowError: too far"

@@ -49,7 +49,7 @@ def explode(*_: object, **__: object) -> None:
 
 
 def monitor_alerts(product: Product) -> list[Any]:
-    return product.monitoring.lake.rows("alerts", "layer = 'monitor'")
+    return product.monitoring.lake.rows("alerts", layer="monitor")
 
 
 def messages(product: Product) -> list[tuple[str, str]]:

@@ -60,6 +60,6 @@ def test_of_four_at_once_one_gets_it(lake: Lake, is_empty: bool) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    stored = [row.claimed_by for row in lake.rows("deliveries", "delivery_id = 'd'")]
+    stored = [row.claimed_by for row in lake.rows("deliveries", delivery_id="d")]
     assert won == stored
     assert len(won) == 1

@@ -23,7 +23,7 @@ def product(tmp_path: Path) -> SmallProduct:
 
 
 def entry(product: SmallProduct, path: Path) -> LogFile:
-    (row,) = product.lake.rows("log_files", "path = $path", path=str(path))
+    (row,) = product.lake.rows("log_files", path=str(path))
     assert isinstance(row, LogFile)
     return row
 
@@ -41,7 +41,7 @@ def test_rows_that_a_file_no_longer_has_go_and_are_counted_for_good(product: Sma
     for _ in range(2):
         product.ingest(1)
     assert product.ids(1) == ["r10"]
-    (read,) = product.lake.rows("source_reads", "loaded = 1")
+    (read,) = product.lake.rows("source_reads", loaded=1)
     assert (read.hour, read.dropped) == (product.hours(1)[0], 2)
     assert read.dropped_at is not None
 
@@ -128,7 +128,7 @@ def test_an_id_in_a_file_that_is_there_and_in_one_that_is_gone_is_one_row(
     product.ingest(0)
     assert product.ids(0) == ["r00", "r01", "r02"]
     # Of two rows with one id the later file's wins, also once it is gone.
-    (row,) = product.lake.rows("raw_requests", "request_id = 'r00'")
+    (row,) = product.lake.rows("raw_requests", request_id="r00")
     assert row.output_text == "later"
 
 

@@ -96,7 +96,7 @@ class Town:
     now: datetime = MONDAY
 
     def fire(self, name: str = "a", **changes: Any) -> None:
-        known = self.lake.rows("alerts", "fingerprint = $wanted", wanted=name)
+        known = self.lake.rows("alerts", fingerprint=name)
         hour = hour_key(self.now - HOUR)
         if known:
             row = replace(known[0], status="firing", last_hour=hour, **changes)
@@ -106,7 +106,7 @@ class Town:
         self.lake.upsert("alerts", [row])
 
     def end(self, name: str = "a") -> None:
-        (row,) = self.lake.rows("alerts", "fingerprint = $wanted", wanted=name)
+        (row,) = self.lake.rows("alerts", fingerprint=name)
         self.lake.upsert("alerts", [replace(row, status="resolved")])
 
     def tick(self) -> None:

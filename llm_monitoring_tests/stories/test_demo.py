@@ -27,8 +27,8 @@ class Demo:
 
     def incident(self, name: str) -> tuple[Incident, Evidence, set[str]]:
         """The incident, its evidence and the metrics of its alerts."""
-        (found,) = self.lake.rows("incidents", "incident_id = $key", key=name)
-        alerts: list[Alert] = self.lake.rows("alerts", "incident_id = $key", key=name)
+        (found,) = self.lake.rows("incidents", incident_id=name)
+        alerts: list[Alert] = self.lake.rows("alerts", incident_id=name)
         return found, from_json(found.evidence), {alert.metric for alert in alerts}
 
 
@@ -60,7 +60,7 @@ def test_every_fault_is_found_within_its_promised_delay(demo: Demo) -> None:
 def test_false_alarms_stay_in_the_budget_and_the_quiet_feature_is_quiet(demo: Demo) -> None:
     # One a week is allowed, for one monitored week: four or more happen by chance once in fifty.
     assert demo.summary["false_alarms"] <= 3
-    assert demo.lake.rows("incidents", "feature_id = 'order_summary' and severity = 'page'") == []
+    assert demo.lake.rows("incidents", feature_id="order_summary", severity="page") == []
 
 
 def test_the_provider_swap_is_one_incident_that_names_the_provider(demo: Demo) -> None:
@@ -93,7 +93,7 @@ def test_the_failing_judge_is_an_incident_of_its_own(demo: Demo) -> None:
 def test_the_german_users_are_named(demo: Demo) -> None:
     (found,) = (
         incident
-        for incident in demo.lake.rows("incidents", "feature_id = 'support_chat'")
+        for incident in demo.lake.rows("incidents", feature_id="support_chat")
         if incident.incident_id.startswith("2026-10-23")
     )
     evidence = from_json(found.evidence)
@@ -112,7 +112,7 @@ def test_errors_and_silence_are_not_the_judges_doing(demo: Demo) -> None:
     assert evidence.responses[0].action == "route away"
     creeps = [
         from_json(incident.evidence).suspects[0].kind
-        for incident in demo.lake.rows("incidents", "feature_id = 'product_search'")
+        for incident in demo.lake.rows("incidents", feature_id="product_search")
         if incident.incident_id.endswith("infrastructure")
     ]
     assert creeps == ["errors"]

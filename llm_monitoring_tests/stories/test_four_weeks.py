@@ -76,7 +76,7 @@ def test_every_fault_has_a_promise() -> None:
 def test_the_quiet_feature_stays_quiet_for_a_fortnight_after_its_baseline(
     watched: Monitoring,
 ) -> None:
-    windows = watched.lake.rows("window_metrics", f"feature_id = '{QUIET}'")
+    windows = watched.lake.rows("window_metrics", feature_id=QUIET)
     charts = [c for series in group(windows) for c in charts_of(series, watched.settings)]
     # One false alarm a week is shared by every chart of the product; these are this feature's.
     lengths = [chart_run_length(watched.settings, QUIET, chart.name) for chart in charts]
@@ -84,7 +84,7 @@ def test_the_quiet_feature_stays_quiet_for_a_fortnight_after_its_baseline(
     found = alarms(watched, f"feature_id = '{QUIET}' and hour >= {hour_of(PHASE_ONE)}")
     assert 0.2 < expected < 0.6
     assert len(found) <= stats.poisson.ppf(0.95, expected)
-    everything = watched.lake.rows("control_charts", f"feature_id = '{QUIET}'")
+    everything = watched.lake.rows("control_charts", feature_id=QUIET)
     assert "waiting" not in {p.status for p in everything if p.hour >= hour_of(PHASE_ONE)}
 
 

@@ -264,7 +264,7 @@ def is_number(cell: str) -> bool:
 def test_a_window_of_hostile_rows_is_replaced_and_read_by_name(attacked: Product) -> None:
     lake = attacked.monitoring.lake
     for chart_id in islice({row.chart_id for row in lake.rows("control_charts")}, 50):
-        found = lake.rows("control_charts", "chart_id = $id", id=chart_id)
+        found = lake.rows("control_charts", chart_id=chart_id)
         assert {row.chart_id for row in found} == {chart_id}
     before = lake.rows("control_charts")
     last = shift(START, HOURS - 1)

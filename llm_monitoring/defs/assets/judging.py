@@ -2,19 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import dagster as dg
 
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.alerts import POOLED_HOURS, Counted, DataFinding, find_low_coverage
 from llm_monitoring.defs.assets.requests import sampled_requests
 from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
-from llm_monitoring.defs.judges import open_judge
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.hours import shift
+from llm_monitoring.pipeline.judging.coverage import uncovered_hours
 from llm_monitoring.pipeline.judging.judge import Judged, judge_hours
 from llm_monitoring.records import Judgement
 
@@ -61,7 +59,7 @@ def report_coverage(
 
 
 async def _judge(monitoring: Monitoring, first: int, last: int) -> tuple[Judged, str, str]:
-    async with open_judge(monitoring) as judge:
+    async with monitoring.open_judge() as judge:
         settings = monitoring.settings
         judged = await judge_hours(
             monitoring.lake, judge, Redactor(settings.redaction), first, last,
@@ -70,9 +68,10 @@ async def _judge(monitoring: Monitoring, first: int, last: int) -> tuple[Judged,
         return judged, judge.name, judge.epoch
 
 
-def _coverage_finding(monitoring: Monitoring, rows: list[Judgement]) -> Any:
+def _coverage_finding(monitoring: Monitoring, rows: list[Judgement]) -> Callable[[str], Finding]:
     minimum = monitoring.settings.control.minimum_judge_coverage_ratio
-    beyond = {hour_partition(found.hour): found for found in _uncovered(monitoring, rows, minimum)}
+    uncovered = uncovered_hours(monitoring.lake, monitoring.settings, rows)
+    beyond = {hour_partition(found.hour): found for found in uncovered}
     total = Counter(hour_partition(row.hour) for row in rows)
     scored = Counter(hour_partition(row.hour) for row in rows if row.unscored_reason is None)
 
@@ -84,21 +83,3 @@ def _coverage_finding(monitoring: Monitoring, rows: list[Judgement]) -> Any:
         return Finding(found is None, text, {"scored": judged, "sampled": of})
 
     return finding
-
-
-def _uncovered(monitoring: Monitoring, rows: list[Judgement], minimum: float) -> list[DataFinding]:
-    """What the alerts find too: told by the hour and the day up to it."""
-    if not rows:
-        return []
-    first, last = min(row.hour for row in rows), max(row.hour for row in rows)
-    judged: list[Judgement] = monitoring.lake.rows(
-        "judgements",
-        "epoch = $epoch",
-        hours=(shift(first, 1 - POOLED_HOURS), last),
-        epoch=rows[0].epoch,
-    )
-    samples = [
-        Counted(hour=row.hour, place=row.feature_id, bad=row.unscored_reason is not None, rows=1)
-        for row in judged
-    ]
-    return find_low_coverage(samples, minimum)

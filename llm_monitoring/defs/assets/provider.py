@@ -6,25 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from llm_monitoring.adapters.languages import identify_languages
-from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.defs.freshness import WEEKLY
 from llm_monitoring.defs.partitions import WEEKS, weeks_of
-from llm_monitoring.defs.providers import reachable
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.lake import Lake
-from llm_monitoring.probes import (
-    confirmed,
-    frozen_reference,
-    needs_confirmation,
-    run_probes,
-    unpinned_models,
-)
-from llm_monitoring.probes import (
-    provider_drift as compare,
-)
-from llm_monitoring.records import ProbeResult, ProviderDrift
-from llm_monitoring.settings import ModelSettings
+from llm_monitoring.pipeline.provider.drift import compare_weeks
+from llm_monitoring.pipeline.provider.probe import probe_week
+from llm_monitoring.probes import unpinned_models
+from llm_monitoring.records import ProviderDrift
 
 UNCHANGED = "provider_unchanged"
 MEASURED = "probes_measured"
@@ -48,15 +36,19 @@ def probe_results(
     context: dg.AssetExecutionContext, monitoring: Monitoring
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """One row is one probe call. A week whose answers alarm is asked a second time at once."""
-    counts = {week: asyncio.run(_probe_week(monitoring, week)) for week in weeks_of(context)}
+    lake, settings = monitoring.lake, monitoring.settings
+    counts = {
+        week: asyncio.run(probe_week(lake, settings, monitoring.now, monitoring.reach, week))
+        for week in weeks_of(context)
+    }
     yield dg.MaterializeResult(
         metadata={
-            "models": [model.model for model in monitoring.settings.probes.models],
+            "models": [model.model for model in settings.probes.models],
             "calls": sum(counts.values()),
-            "delta_version": monitoring.lake.version("probe_results"),
+            "delta_version": lake.version("probe_results"),
         }
     )
-    unpinned = unpinned_models(monitoring.settings)
+    unpinned = unpinned_models(settings)
     yield dg.AssetCheckResult(
         check_name=PINNED,
         passed=not unpinned,
@@ -85,8 +77,8 @@ def provider_drift(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """One row is one (week, model, test) against the frozen reference run."""
     lake = monitoring.lake
-    rows = [row for week in weeks_of(context) for row in _drift(monitoring, week)]
-    version = lake.upsert("provider_drift", rows) if rows else lake.version("provider_drift")
+    rows = compare_weeks(lake, monitoring.settings, weeks_of(context))
+    version = lake.version("provider_drift")
     yield dg.MaterializeResult(metadata={"tests": len(rows), "delta_version": version})
     yield from report_drift(rows)
 
@@ -107,61 +99,3 @@ def _verdict(name: str, rows: list[ProviderDrift], fine: str) -> dg.AssetCheckRe
         description="; ".join(told.values()) or fine,
         metadata=dict(told),
     )
-
-
-async def _probe_week(monitoring: Monitoring, week: int) -> int:
-    lake, settings = monitoring.lake, monitoring.settings.probes
-    made = 0
-    for model in settings.models:
-        history = lake.rows("probe_results", "requested_model = $model", model=model.model)
-        reference = frozen_reference([row for row in history if row.week < week])
-        repeats = settings.repeats if reference else settings.reference_repeats
-        rows = await _ask(monitoring, model, week, "weekly", repeats)
-        drift = compare(reference, rows, week=week, significance=settings.significance)
-        if needs_confirmation(drift):
-            rows += await _ask(monitoring, model, week, "confirmation", settings.repeats)
-        _replace_week(lake, model, week, rows)
-        made += len(rows)
-    return made
-
-
-async def _ask(
-    monitoring: Monitoring, model: ModelSettings, week: int, run: str, repeats: int
-) -> list[ProbeResult]:
-    with reachable(monitoring.settings, model, week) as reached:
-        async with ChatClient(reached) as client:
-            return await run_probes(
-                client.complete,
-                model,
-                monitoring.settings.probes.probes,
-                week=week,
-                run=run,
-                repeats=repeats,
-                clock=monitoring.now,
-                identify_languages=identify_languages,
-                unavailable=ModelUnavailable,
-            )
-
-
-def _replace_week(lake: Lake, model: ModelSettings, week: int, rows: list[ProbeResult]) -> None:
-    """Make the rows all there is of a model and week, in one commit."""
-    others = lake.rows(
-        "probe_results", "not (requested_model = $model and week = $week)",
-        model=model.model, week=week,
-    )  # fmt: skip
-    lake.replace_all("probe_results", [*others, *rows])
-
-
-def _drift(monitoring: Monitoring, week: int) -> list[ProviderDrift]:
-    history: list[ProbeResult] = monitoring.lake.rows("probe_results", "week <= $week", week=week)
-    significance = monitoring.settings.probes.significance
-    reference = frozen_reference(history)
-    runs = {
-        run: [row for row in history if row.week == week and row.run == run]
-        for run in ("weekly", "confirmation")
-    }
-    first = compare(reference, runs["weekly"], week=week, significance=significance)
-    if not needs_confirmation(first) or not runs["confirmation"]:
-        return first
-    again = compare(reference, runs["confirmation"], week=week, significance=significance)
-    return confirmed(first, again)

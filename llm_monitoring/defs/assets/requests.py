@@ -5,15 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from llm_monitoring.adapters.sources import read_changes
-from llm_monitoring.alerts import POOLED_HOURS, DataFinding, find_rejects
 from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.judging.sample import draw_sample
+from llm_monitoring.pipeline.requests.changes import read_ledger
 from llm_monitoring.pipeline.requests.ingest import Ingested, ingest_requests, ingest_signals
-from llm_monitoring.rebaselines import ledger_entry
+from llm_monitoring.pipeline.requests.rejects import rejected_hours
 from llm_monitoring.records import SourceRead
 
 REJECTS = "rejects_within_limit"
@@ -79,24 +77,14 @@ def changes(monitoring: Monitoring) -> dg.MaterializeResult[Any]:
     Decisions about baselines are entries too; they are kept in the lake, not in a file. While a
     file is missing, what was read of it stays.
     """
-    settings, lake = monitoring.settings, monitoring.lake
-    files = settings.sources.changes
-    missing = [str(file) for file in files if not file.exists()]
-    found = [file for file in files if file.exists()]
-    entries, rejected = read_changes(found, settings.redaction)
-    entries += [ledger_entry(decision) for decision in lake.rows("rebaselines")]
-    if missing:
-        read = {entry.change_id for entry in entries}
-        entries += [row for row in lake.rows("changes") if row.change_id not in read]
-    version = lake.replace_all("changes", entries)
-    problems = {f"{row.file}:{row.line}": row.reason for row in rejected}
+    ledger = read_ledger(monitoring.lake, monitoring.settings)
     return dg.MaterializeResult(
         metadata={
-            "dagster/row_count": len(entries),
-            "delta_version": version,
-            "rejected": len(rejected),
-            **({"missing_files": missing} if missing else {}),
-            **problems,
+            "dagster/row_count": ledger.entries,
+            "delta_version": ledger.version,
+            "rejected": len(ledger.rejected),
+            **({"missing_files": ledger.missing} if ledger.missing else {}),
+            **ledger.rejected,
         }
     )
 
@@ -138,7 +126,8 @@ def report_rows(
 ) -> Iterator[dg.AssetCheckResult]:
     """Results about rows that were rejected, and about rows that were dropped."""
     limit = monitoring.settings.control.maximum_reject_ratio
-    beyond = {hour_partition(found.hour): found for found in _rejects(monitoring, reads, limit)}
+    rejects = rejected_hours(monitoring.lake, monitoring.settings, reads)
+    beyond = {hour_partition(found.hour): found for found in rejects}
     rejected, loaded = _by_partition(reads, "rejected"), _by_partition(reads, "loaded")
     dropped = _by_partition(reads, "dropped")
 
@@ -156,20 +145,6 @@ def report_rows(
 
     yield from report(context, REJECTS, few_rejected)
     yield from report(context, KEPT, none_dropped)
-
-
-def _rejects(monitoring: Monitoring, reads: list[SourceRead], limit: float) -> list[DataFinding]:
-    """What the alerts find too: told by the hour and the day up to it."""
-    if not reads:
-        return []
-    first, last = min(read.hour for read in reads), max(read.hour for read in reads)
-    counted: list[SourceRead] = monitoring.lake.rows(
-        "source_reads",
-        '"table" = $table',
-        hours=(shift(first, 1 - POOLED_HOURS), last),
-        table=reads[0].table,
-    )
-    return find_rejects(counted, limit)
 
 
 def report_prices(

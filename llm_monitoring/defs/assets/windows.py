@@ -9,11 +9,10 @@ from llm_monitoring.defs.assets.judging import judgements
 from llm_monitoring.defs.assets.requests import Results, raw_requests, user_signals
 from llm_monitoring.defs.checks.chart_checks import CHART_CHECKS, report_charts
 from llm_monitoring.defs.freshness import HOURLY
-from llm_monitoring.defs.judges import current_epoch
+from llm_monitoring.defs.metadata import drawn, hours_to_detect
 from llm_monitoring.defs.partitions import HOURS, hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.pipeline.studies.pictures import sparklines
-from llm_monitoring.pipeline.studies.power_table import hours_to_detect
+from llm_monitoring.pipeline.studies.pictures import draw_sparklines
 from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.pipeline.windows.late import recompute_late
 from llm_monitoring.pipeline.windows.measure import measure_hours
@@ -40,7 +39,7 @@ def window_metrics(
         monitoring.lake,
         monitoring.settings,
         monitoring.embedder,
-        current_epoch(monitoring),
+        monitoring.epoch,
         hours=hours_of(context),
     )
     return dg.MaterializeResult(
@@ -79,7 +78,7 @@ def control_charts(context: dg.AssetExecutionContext, monitoring: Monitoring) ->
             "windows_replayed_until": recomputed.last,
             "baselines_learned": recomputed.baselines,
             **hours_to_detect(monitoring.lake, monitoring.settings),
-            **sparklines(monitoring, last),
+            **drawn(draw_sparklines(monitoring.lake, last)),
         },
         partition_key=hour_partition(last),
     )

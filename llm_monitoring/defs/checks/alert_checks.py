@@ -8,10 +8,9 @@ import dagster as dg
 
 from llm_monitoring.alerts.causes import Cause, causes_of
 from llm_monitoring.alerts.sentences import hour_text
+from llm_monitoring.defs.metadata import link_of, where_it_stands
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.steps import overdue_steps
-from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.links import incident_link
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.records import Alert, Incident
 from llm_monitoring.settings import Settings
@@ -37,15 +36,6 @@ ALERT_CHECKS = (
         ON_TIME, asset="alerts", description="No clock of an incident's step has run out."
     ),
 )
-
-
-def read_incidents(lake: Lake, firing: Iterable[Alert]) -> list[Incident]:
-    """Incidents that are not resolved, and those of firing alerts; without their evidence."""
-    named = sorted({alert.incident_id for alert in firing if alert.incident_id})
-    rows: list[Incident] = TABLES["incidents"].to_records(
-        lake.query("incidents_in_short", everything=False, named=named)
-    )
-    return rows
 
 
 def report_alerts(
@@ -120,19 +110,8 @@ def _line(settings: Settings, cause: Cause, known: Mapping[str, Incident]) -> st
 
 
 def _linked(settings: Settings, incident: Incident) -> str:
-    name, link = markdown(incident.incident_id), _link(settings, incident)
+    name, link = markdown(incident.incident_id), link_of(settings, incident)
     return f"[{name}]({link})" if link else name
-
-
-def where_it_stands(settings: Settings, incident: Incident) -> dg.MetadataValue[Any]:
-    """Address of an incident; its id where nobody says how people reach one."""
-    link = _link(settings, incident)
-    return dg.MetadataValue.url(link) if link else dg.MetadataValue.text(incident.incident_id)
-
-
-def _link(settings: Settings, incident: Incident) -> str | None:
-    has_report = incident.report_path is not None
-    return incident_link(settings, incident.incident_id, has_report=has_report)
 
 
 def _by_name(incidents: Iterable[Incident]) -> dict[str, Incident]:

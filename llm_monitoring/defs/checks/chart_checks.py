@@ -1,20 +1,20 @@
 """The checks of control_charts: for each layer, for silence, for drawn lines, for what failed."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
 from llm_monitoring.alerts import incidents_of, is_accepted, one_to_a_series, point_text
-from llm_monitoring.defs.checks.alert_checks import read_incidents, where_it_stands
 from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
+from llm_monitoring.defs.metadata import drawn, where_it_stands
 from llm_monitoring.defs.partitions import hour_partition, hours_of
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.links import asset_link
 from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.pipeline.alerts.episodes import accepted_shifts
-from llm_monitoring.pipeline.studies.pictures import chart_metadata
-from llm_monitoring.records import Alert, ChartPoint, Incident
+from llm_monitoring.pipeline.alerts.episodes import WrongPoints, read_wrong_points
+from llm_monitoring.pipeline.studies.pictures import draw_chart
+from llm_monitoring.records import ChartPoint
 from llm_monitoring.settings import Settings
 
 Belongs = Callable[[ChartPoint], bool]
@@ -71,21 +71,14 @@ def report_charts(
     """
     first, last = hours_of(context)
     hours = (min([first, *late]), last)
-    wrong = "alarm or failure is not null"
-    points = monitoring.lake.rows("control_charts", wrong, hours=hours)
+    wrong = read_wrong_points(monitoring.lake, hours)
     also = [hour_partition(hour) for hour in late]
-    accepted = accepted_shifts(monitoring.lake) if points else {}
-    alerts = monitoring.lake.rows("alerts", "incident_id is not null") if points else []
-    incidents = read_incidents(monitoring.lake, alerts) if alerts else []
     single = len(list(context.partition_keys)) == 1
     for name, (text, belongs) in _CHECKS.items():
         by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
-        for point in filter(belongs, points):
+        for point in filter(belongs, wrong.points):
             by_partition[hour_partition(point.hour)].append(point)
-        finding = _finding(
-            monitoring, text, by_partition, accepted=accepted, alerts=alerts,
-            incidents=incidents, pictures=single,
-        )  # fmt: skip
+        finding = _finding(monitoring, text, by_partition, wrong, pictures=single)
         yield from report(context, name, finding, also=also)
 
 
@@ -93,10 +86,8 @@ def _finding(
     monitoring: Monitoring,
     text: str,
     by_partition: dict[str, list[ChartPoint]],
+    wrong: WrongPoints,
     *,
-    accepted: Mapping[str, int],
-    alerts: Sequence[Alert],
-    incidents: Sequence[Incident],
     pictures: bool,
 ) -> Callable[[str], Finding]:
     def finding(partition: str) -> Finding:
@@ -106,29 +97,26 @@ def _finding(
             return Finding(True, text)
         texts = {
             point.chart_id: point_text(
-                point, BY_NAME[point.metric].unit, accepted=is_accepted(point, accepted)
+                point, BY_NAME[point.metric].unit, accepted=is_accepted(point, wrong.accepted)
             )
             for point in points
         }
         metadata: dict[str, object] = dict(texts)
         if pictures:
-            for point in points[:SHOWN]:
-                metadata |= chart_metadata(monitoring, point)
-        links = _homes(monitoring.settings, found, alerts, incidents)
+            lake, settings = monitoring.lake, monitoring.settings
+            metadata |= drawn(draw_chart(lake, settings, point) for point in points[:SHOWN])
+        links = _homes(monitoring.settings, found, wrong)
         return Finding(False, "; ".join(texts.values()), metadata, links)
 
     return finding
 
 
 def _homes(
-    settings: Settings,
-    points: Sequence[ChartPoint],
-    alerts: Sequence[Alert],
-    incidents: Sequence[Incident],
+    settings: Settings, points: Sequence[ChartPoint], wrong: WrongPoints
 ) -> dict[str, object]:
     """Where people go on from a failed check: the incident, or the page where it will stand."""
-    names = incidents_of(points, alerts)
-    known = {i.incident_id: where_it_stands(settings, i) for i in incidents}
+    names = incidents_of(points, wrong.alerts)
+    known = {i.incident_id: where_it_stands(settings, i) for i in wrong.incidents}
     if names:
         return {f"incident {name}": known[name] for name in names if name in known}
     link = asset_link(settings, "alerts")

@@ -3,17 +3,10 @@
 import dagster as dg
 from pydantic import Field
 
-from llm_monitoring.control import charts_of, concerns
+from llm_monitoring.defs.jobs.deciding import DECISION
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.windows.chart import Recomputed, recompute
-from llm_monitoring.pipeline.windows.stored import known_series, newest_hour
-from llm_monitoring.rebaselines import decide, first_changed, ledger_entry
-from llm_monitoring.records import Baseline, Rebaseline
-from llm_monitoring.settings import Settings
-
-# A decision that was refused or that failed is people's to take again, never Dagster's.
-DECISION = {"dagster/max_retries": "0"}
+from llm_monitoring.pipeline.windows import rebaseline as pipeline
+from llm_monitoring.rebaselines import ledger_entry
 
 
 class Decision(dg.Config):
@@ -37,31 +30,10 @@ def rebaseline_charts(
     context: dg.OpExecutionContext, config: Decision, monitoring: Monitoring
 ) -> None:
     """Store the decision and its ledger entry, then replay the charts it is about anew."""
-    lake, settings = monitoring.lake, monitoring.settings
-    entry = decide(known_series(lake), settings, monitoring.now(), **config.model_dump())
-    lake.upsert("rebaselines", [entry])
-    lake.upsert("changes", [ledger_entry(entry)])
-    recomputed = recompute_decided(lake, settings, entry)
+    entry, recomputed = pipeline.rebaseline(
+        monitoring.lake, monitoring.settings, monitoring.now(), **config.model_dump()
+    )
     context.log.info(f"{ledger_entry(entry).description}; {recomputed or 'no chart changes yet'}")
-
-
-def recompute_decided(lake: Lake, settings: Settings, entry: Rebaseline) -> Recomputed | None:
-    """Replay the charts of a stored decision from the first window it changes; None: there is none.
-
-    A run that died before this is made good by the next one, of this job or of the hours.
-    """
-    charts = {
-        series.chart_id(chart)
-        for series in known_series(lake)
-        if concerns(entry, series)
-        for chart in charts_of(series, settings)
-    }
-    learned: list[Baseline] = lake.rows("baselines")
-    first = first_changed(entry, (row for row in learned if row.chart_id in charts))
-    newest = newest_hour(lake)
-    if not charts or first is None or newest is None or first > newest:
-        return None
-    return recompute(lake, settings, first, newest, only=entry)
 
 
 @dg.job(

@@ -3,18 +3,12 @@
 import dagster as dg
 from pydantic import Field
 
-from llm_monitoring.alerts.silences import (
-    about,
-    decide_silence,
-    end_silence,
-    holds_back,
-)
-from llm_monitoring.defs.jobs.baselines import DECISION
+from llm_monitoring.alerts.silences import about
+from llm_monitoring.defs.jobs.deciding import DECISION, POOL
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.incidents.missed import missed_incident
-from llm_monitoring.pipeline.alerts.silences import find_silence, known_names
-from llm_monitoring.pipeline.incidents.casework import POOL, write_page
-from llm_monitoring.records import Silence
+from llm_monitoring.pipeline.alerts.silences import add_silence, end_early, silenced_incidents
+from llm_monitoring.pipeline.incidents.decisions import name_missed
+from llm_monitoring.pipeline.incidents.pages import write_page
 
 # The ids that one op hands the next; elsewhere they would stay in Dagster's storage for ever.
 IN_MEMORY = "in_memory"
@@ -57,35 +51,31 @@ def record_silence(
     context: dg.OpExecutionContext, config: SilenceDecision, monitoring: Monitoring
 ) -> list[str]:
     """Store the silence; returns the incidents whose pages tell of it."""
-    known = known_names(monitoring.lake, monitoring.settings)
-    entry = decide_silence(known, monitoring.now(), **config.model_dump())
-    monitoring.lake.upsert("silences", [entry])
+    entry = add_silence(
+        monitoring.lake, monitoring.settings, monitoring.now(), **config.model_dump()
+    )
     context.log.info(f"{entry.silence_id}: {about(entry)} is silent until {entry.until}")
-    return _incidents(monitoring, entry)
+    return silenced_incidents(monitoring.lake, entry)
 
 
 @dg.op(out=dg.Out(io_manager_key=IN_MEMORY))
 def record_end(config: EndDecision, monitoring: Monitoring) -> list[str]:
     """End a silence now; returns the incidents whose pages tell of it."""
-    entry = find_silence(monitoring.lake, config.silence_id)
-    ended = end_silence(entry, config.who, monitoring.now())
-    monitoring.lake.update("silences", [ended], ["until", "why"])
-    return _incidents(monitoring, entry)
+    entry = end_early(monitoring.lake, monitoring.now(), config.silence_id, config.who)
+    return silenced_incidents(monitoring.lake, entry)
 
 
 @dg.op
 def record_missed(config: MissedDecision, monitoring: Monitoring) -> None:
     """Store a fault that the monitor missed."""
-    features = known_names(monitoring.lake, monitoring.settings).features
-    entry = missed_incident(features, monitoring.now(), **config.model_dump())
-    monitoring.lake.upsert("missed_incidents", [entry])
+    name_missed(monitoring.lake, monitoring.settings, monitoring.now(), **config.model_dump())
 
 
 @dg.op(pool=POOL)
 def rewrite_pages(monitoring: Monitoring, incident_ids: list[str]) -> None:
     """Write the reports of these incidents anew."""
     for incident_id in incident_ids:
-        write_page(monitoring, incident_id)
+        write_page(monitoring.lake, monitoring.settings, monitoring.now(), incident_id)
 
 
 @dg.job(
@@ -111,11 +101,3 @@ def end_silence_early() -> None:
 def name_missed_incident() -> None:
     """Missed."""
     record_missed()
-
-
-def _incidents(monitoring: Monitoring, entry: Silence) -> list[str]:
-    """Incidents that are not resolved and have a report, of whose alerts it holds some back."""
-    lake = monitoring.lake
-    silenced = {a.incident_id for a in lake.rows("alerts") if holds_back(entry, a)}
-    worked = lake.rows("incidents", "status <> 'resolved' and report_path is not null")
-    return [row.incident_id for row in worked if row.incident_id in silenced]

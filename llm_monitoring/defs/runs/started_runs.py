@@ -9,12 +9,8 @@ from dagster._core.storage.tags import SCHEDULE_NAME_TAG, SENSOR_NAME_TAG
 
 from llm_monitoring.defs.assets.provider import probe_results, provider_drift
 from llm_monitoring.defs.checks.cost_check import cost_check_job
-from llm_monitoring.defs.jobs.jobs import (
-    alerts_job,
-    incidents_job,
-    maintenance,
-    weeks_job,
-)
+from llm_monitoring.defs.jobs.jobs import alerts_job, incidents_job, weeks_job
+from llm_monitoring.defs.jobs.upkeep import maintenance
 from llm_monitoring.defs.partitions import PARTITION
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.defs.runs.liveness import mend_dead_runs

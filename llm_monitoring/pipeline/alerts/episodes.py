@@ -1,15 +1,48 @@
 """What the lake says is out of control, as episodes."""
 
-import json
+from dataclasses import dataclass, field
 
 from llm_monitoring import alerts as alerting
 from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.pipeline.incidents.casework import standing_incidents
 from llm_monitoring.pipeline.studies.cost import read_overspent, read_unpriced
-from llm_monitoring.records import Baseline, ChartPoint
+from llm_monitoring.records import Alert, Baseline, ChartPoint, Incident
 from llm_monitoring.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongPoints:
+    """Chart points that alarm or could not be computed, and what is known of them.
+
+    Args:
+        accepted: baselines made of a shift that stayed -> the hour in which it did.
+        alerts: that have an incident.
+        incidents: theirs, and those that are not resolved; without their evidence.
+    """
+
+    points: list[ChartPoint] = field(default_factory=list)
+    accepted: dict[str, int] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+
+
+def read_wrong_points(lake: Lake, hours: tuple[int, int]) -> WrongPoints:
+    """Points of some hours, first and last, that are not in control."""
+    points: list[ChartPoint] = TABLES["control_charts"].to_records(
+        lake.query("wrong_points", hours=hours, first=hours[0], last=hours[1])
+    )
+    if not points:
+        return WrongPoints()
+    alerts = [alert for alert in lake.rows("alerts") if alert.incident_id is not None]
+    return WrongPoints(
+        points=points,
+        accepted=accepted_shifts(lake),
+        alerts=alerts,
+        incidents=standing_incidents(lake, alerts) if alerts else [],
+    )
 
 
 def read_episodes(
@@ -60,15 +93,11 @@ def _judges(lake: Lake, points: list[ChartPoint]) -> dict[str, str]:
         for point in sorted(points, key=lambda point: point.hour)
         if point.epoch is not None and point.n > 0
     }
-    found = [
-        lake.run(
-            "select distinct epoch, judge from judgements where epoch = $epoch",
-            hours=(hour, hour),
-            epoch=epoch,
-        ).to_pylist()
+    return {
+        epoch: judge
         for epoch, hour in newest.items()
-    ]
-    return {row["epoch"]: row["judge"] for rows in found for row in rows}
+        for judge in lake.distinct("judgements", "judge", hours=(hour, hour), epoch=epoch)
+    }
 
 
 def _data_findings(
@@ -78,7 +107,7 @@ def _data_findings(
     # What is too many is told by the hour and the day up to it.
     counted = (_a_day_before(hours[0]), hours[1])
     reads = lake.rows("source_reads", hours=counted)
-    unscored = lake.rows("window_metrics", "metric = 'unscored_rate'", hours=counted)
+    unscored = lake.rows("window_metrics", hours=counted, metric="unscored_rate")
     control = settings.control
     shares = [
         *alerting.find_rejects(reads, control.maximum_reject_ratio),
@@ -87,7 +116,7 @@ def _data_findings(
         ),
     ]
     # Told in the hour they were seen to go, however old they are.
-    dropped = lake.rows("source_reads", "dropped is not null")
+    dropped = TABLES["source_reads"].to_records(lake.query("dropped_reads"))
     failed = lake.query("failed_points", hours=hours, since=hours[0]).to_pylist()
     return [
         *alerting.find_failed_charts(alerting.FailedCharts(**row) for row in failed),
@@ -106,9 +135,5 @@ def _a_day_before(hour: int) -> int:
 
 def accepted_shifts(lake: Lake) -> dict[str, int]:
     """Baselines the policy made of a shift that stayed -> the hour in which it did."""
-    likely: list[Baseline] = lake.rows("baselines", "diagnostics like '%accepted_shift%'")
-    return {
-        row.baseline_id: row.last_hour
-        for row in likely
-        if json.loads(row.diagnostics)["reason"] == "accepted_shift"
-    }
+    rows: list[Baseline] = TABLES["baselines"].to_records(lake.query("accepted_baselines"))
+    return {row.baseline_id: row.last_hour for row in rows}

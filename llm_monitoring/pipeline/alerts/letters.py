@@ -104,10 +104,6 @@ class Letters:
     def _week(self, delivery: Delivery) -> Week:
         settings, situation = self.settings, self.situation
         until = digest_moment(settings.notifications, situation.now)
-        newest = hour_key(situation.newest_hour_end - HOUR) if situation.newest_hour_end else None
-        judged = "nothing was measured"
-        if newest is not None:
-            judged = false_alarm_digest(self.lake, settings, newest)
         mine = [row for row in situation.deliveries if row.channel == delivery.channel]
         return Week(
             product=settings.product,
@@ -119,7 +115,7 @@ class Letters:
             deliveries=mine,
             silences=situation.silences,
             spend_usd=_spends(self.lake, until),
-            false_alarms=judged,
+            false_alarms=false_alarm_digest(self.lake, settings),
             quiet=settings.notifications.quiet_hours,
             reports=self.place.reports,
         )

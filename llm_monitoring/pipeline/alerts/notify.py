@@ -23,11 +23,11 @@ from llm_monitoring.alerts.topics import topics_of
 from llm_monitoring.hours import HOUR, hour_start
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.alerts.letters import Letters
+from llm_monitoring.pipeline.windows.stored import newest_hour
 from llm_monitoring.records import Alert, Delivery, Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import ChannelSettings
 
-OURS = "due_at is not null"  # rows of an earlier version say nothing of topics
 TURN_SECONDS = 60  # a slow channel leaves the rest to the next run
 REFRESHED = ("alertmanager",)  # kinds that forget what they are not told again
 
@@ -84,11 +84,11 @@ def read_situation(lake: Lake, now: datetime) -> Situation:
     incidents: list[Incident] = TABLES["incidents"].to_records(
         lake.query("incidents_in_short", everything=True, named=[])
     )
-    newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
+    newest = newest_hour(lake)
     return Situation(
         topics=topics_of(alerts, incidents),
         silences=lake.rows("silences"),
-        deliveries=lake.rows("deliveries", OURS),
+        deliveries=_deliveries(lake),
         newest_hour_end=None if newest is None else hour_start(newest) + HOUR,
         now=now,
     )
@@ -96,8 +96,13 @@ def read_situation(lake: Lake, now: datetime) -> Situation:
 
 def failed_deliveries(lake: Lake) -> list[Delivery]:
     """Messages that were not taken and are tried again."""
-    rows: list[Delivery] = lake.rows("deliveries", f"status = 'failed' and {OURS}")
-    return rows
+    return [row for row in _deliveries(lake) if row.status == "failed"]
+
+
+def _deliveries(lake: Lake) -> list[Delivery]:
+    """Rows of an earlier version say nothing of topics: they are left out."""
+    rows: list[Delivery] = lake.rows("deliveries")
+    return [row for row in rows if row.due_at is not None]
 
 
 def _of_gone_channels(settings: Settings, situation: Situation) -> list[Delivery]:

@@ -10,7 +10,7 @@ from llm_monitoring.alerts.deliveries import failing_channels
 from llm_monitoring.alerts.failures import Seen, last_due, uncharted_hours, update_failures
 from llm_monitoring.alerts.monitor import Signal, signal_of
 from llm_monitoring.hours import LAST_HOUR, hour_key
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.alerts.alert_reading import has_unread_charts
 from llm_monitoring.pipeline.alerts.notify import failed_deliveries
 from llm_monitoring.records import Failure, Heartbeat
@@ -43,15 +43,15 @@ def last_heartbeat(lake: Lake) -> Heartbeat | None:
 
 def known_failures(lake: Lake, now: datetime) -> list[Failure]:
     """Failures that are open, and those that a look at the runs would find again."""
-    rows: list[Failure] = lake.rows(
-        "failures", "mended_at is null or failed_at >= $since", since=now - LOOKED_BACK
+    rows: list[Failure] = TABLES["failures"].to_records(
+        lake.query("known_failures", since=now - LOOKED_BACK)
     )
     return rows
 
 
 def open_failures(lake: Lake) -> list[Failure]:
     """Failures that are not made good."""
-    rows: list[Failure] = lake.rows("failures", "mended_at is null")
+    rows: list[Failure] = lake.rows("failures", mended_at=None)
     return rows
 
 
@@ -61,7 +61,7 @@ def missing_hours(lake: Lake, settings: Settings, now: datetime, memory: Memory)
     Before the first hour is charted, those since the monitor is on duty: of what lies before, none
     may be wanted.
     """
-    charted = set(lake.query("charted_hours")["hour"].to_pylist())
+    charted = lake.distinct("control_charts", "hour")
     return uncharted_hours(charted, due_hour(settings, now), first_expected(settings, now, memory))
 
 
@@ -79,11 +79,8 @@ def due_hour(settings: Settings, now: datetime) -> int:
 
 def newest_charted(lake: Lake, since: int = 0) -> int | None:
     """Newest hour that has charts; None: none from `since` on has."""
-    newest = lake.run(
-        "select max(hour) as hour from control_charts where hour >= $since",
-        hours=(since, LAST_HOUR), since=since,
-    )["hour"][0].as_py()  # fmt: skip
-    return None if newest is None else int(newest)
+    span = lake.span("control_charts", hours=(since, LAST_HOUR))
+    return None if span is None else span[1]
 
 
 def note_failures(

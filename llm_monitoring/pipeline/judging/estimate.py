@@ -71,7 +71,7 @@ def _sizes(
     """Characters of each call that an hour would take."""
     requests = {row.request_id: row for row in read_requests(settings, hour, hour).rows}
     epoch = endpoint_epoch(judge, settings.rubric)
-    judged = lake.rows("judgements", "epoch = $epoch", hours=(hour, hour), epoch=epoch)
+    judged = lake.rows("judgements", hours=(hour, hour), epoch=epoch)
     known = {row.request_id for row in judged}
     for item in _items(settings, requests, known):
         if verdict_without_judge(item) is None:

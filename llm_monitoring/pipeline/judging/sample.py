@@ -26,13 +26,7 @@ class Drawn:
 
 def draw_sample(lake: Lake, settings: Settings, first: int, last: int) -> Drawn:
     """Store the sample of hours `first` to `last`; a hash of the id decides, so runs agree."""
-    requests = lake.run(
-        f"select {', '.join(_Candidate._fields)} from raw_requests"
-        " where hour between $first and $last order by hour, request_id",
-        hours=(first, last),
-        first=first,
-        last=last,
-    )
+    requests = lake.columns("raw_requests", _Candidate._fields, hours=(first, last))
     candidates = map(_Candidate, *(column.to_pylist() for column in requests.columns))
     rows = sample(candidates, settings.sample_rate, settings.sampling.salt)
     version = lake.replace_hours("sampled_requests", rows, first, last)

@@ -81,7 +81,7 @@ def due_hours(
     if closed is None:
         return Due()
     first, last = closed
-    measured = set(lake.run("select distinct hour from window_metrics")["hour"].to_pylist())
+    measured = lake.distinct("window_metrics", "hour")
     monitored = set(hour_range(first, last))
     missing = monitored - measured
     # Before the clock has run any, the hour that closes is the first that a paid judge may see.
@@ -90,7 +90,9 @@ def due_hours(
     waiting = {hour for hour in missing if is_paid and hour < border}
     undone = {hour for hour in failed if first <= hour <= shift(last, 1)}
     watched = max(first, shift(last, 1 - 24 * WATCHED_DAYS)), last
-    uncharted = measured & set(hour_range(*watched)) - _charted(lake, watched)
+    uncharted = measured & set(hour_range(*watched)) - lake.distinct(
+        "control_charts", "hour", hours=watched
+    )
     return Due(
         missing=frozenset(missing - waiting),
         changed=frozenset(_changed(lake, settings, watched) & measured),
@@ -153,16 +155,6 @@ def shorter_where_failed(failures: Mapping[int, Sequence[HoursRun]]) -> Callable
     return lambda hour: min(LONGEST_RUN, max(1, quarters.get(hour, LONGEST_RUN)))
 
 
-def _charted(lake: Lake, hours: tuple[int, int]) -> set[int]:
-    first, last = hours
-    return set(
-        lake.run(
-            "select distinct hour from control_charts where hour between $first and $last",
-            hours=hours, first=first, last=last,
-        )["hour"].to_pylist()
-    )  # fmt: skip
-
-
 def _changed(lake: Lake, settings: Settings, hours: tuple[int, int]) -> set[int]:
     """Hours for which files that are there hold other rows than were stored of them."""
     redactor = Redactor(settings.redaction, settings.privacy)
@@ -187,7 +179,7 @@ def _known_files(
     return {
         (row.source, row.path): row
         for span in spans
-        for row in lake.rows("log_files", '"table" = $table', hours=span, table=table)
+        for row in lake.rows("log_files", hours=span, table=table)
     }
 
 

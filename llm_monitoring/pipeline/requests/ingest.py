@@ -20,7 +20,7 @@ from llm_monitoring.adapters.sources import (
     signal_id,
 )
 from llm_monitoring.hours import hour_range, ranges, shift
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.upkeep.forgetting import memory, note_key, without_forgotten
 from llm_monitoring.records import LogFile, RejectedRow, SourceRead
 from llm_monitoring.settings import Settings, Source
@@ -50,7 +50,7 @@ class _Kind:
     """A table that is filled from logs."""
 
     table: str
-    key: str  # columns that identify a row
+    key: Sequence[str]  # columns that identify a row
     read: Callable[..., Reading[Any]]
     id_of: Callable[[Any], Hashable]
     sources: Sequence[Source]
@@ -75,7 +75,9 @@ def ingest_requests(
     lake: Lake, settings: Settings, first: int, last: int, now: datetime
 ) -> Ingested:
     """Store the requests of hours `first` to `last`."""
-    kind = _Kind("raw_requests", "request_id", read_requests, request_id, settings.sources.requests)
+    kind = _Kind(
+        "raw_requests", ["request_id"], read_requests, request_id, settings.sources.requests
+    )
     return _ingest(lake, settings, kind, (first, last), until=last, now=now)
 
 
@@ -89,7 +91,7 @@ def ingest_signals(
     """
     kind = _Kind(
         "user_signals",
-        "request_id, signal_type, timestamp",
+        ["request_id", "signal_type", "timestamp"],
         read_signals,
         signal_id,
         settings.sources.signals,
@@ -120,12 +122,13 @@ def _ingest(
     first, last = hours
 
     def unread(paths: Sequence[str]) -> list[Any]:
-        return lake.rows(
-            kind.table,
-            "file is null or not list_contains($paths, file)",
-            hours=(first, shift(until, kind.late_hours)),
-            paths=["", *paths],
-        )
+        late = shift(until, kind.late_hours)
+        return TABLES[kind.table].to_records(
+            lake.query(
+                "rows_of_other_files", hours=(first, late), fragments={"logged": kind.table},
+                first=first, last=late, paths=["", *paths],
+            )
+        )  # fmt: skip
 
     before = _ids(lake, kind, first, until)
     note_key(lake, settings, now)
@@ -149,13 +152,8 @@ def _ingest(
 
 def _ids(lake: Lake, kind: _Kind, first: int, last: int) -> list[tuple[tuple[int, str], Hashable]]:
     """(hour, source) and id of every stored row of the range."""
-    columns = lake.run(
-        f"select hour, source, {kind.key} from {kind.table} where hour between $first and $last",
-        hours=(first, last),
-        first=first,
-        last=last,
-    ).to_pydict()
-    hour, source, *key = columns.values()
+    columns = lake.columns(kind.table, ["hour", "source", *kind.key], hours=(first, last))
+    hour, source, *key = columns.to_pydict().values()
     ids: Iterable[Hashable] = key[0] if len(key) == 1 else zip(*key, strict=True)
     return list(zip(zip(hour, source, strict=True), ids, strict=True))
 
@@ -169,7 +167,7 @@ def _reads(
 ) -> Iterator[SourceRead]:
     """The counts, with what is still known of files that are gone and of rows that were dropped."""
     table = ledger.kind.table
-    stored = lake.rows("source_reads", '"table" = $table', hours=ledger.hours, table=table)
+    stored = lake.rows("source_reads", hours=ledger.hours, table=table)
     known = {(read.hour, read.source): read for read in stored}
     for read in reads:
         place = (read.hour, read.source)
@@ -194,7 +192,7 @@ def _rejected_before(
     """Stored rejections of files that were not read, but for those that were renamed."""
     read = {contents.name for contents in reading.files}
     again = {_likeness(row) for row in reading.rejected}
-    stored = lake.rows("rejected_rows", '"table" = $table', hours=hours, table=kind.table)
+    stored = lake.rows("rejected_rows", hours=hours, table=kind.table)
     return [row for row in stored if row.file not in read and _likeness(row) not in again]
 
 
@@ -208,9 +206,7 @@ def _came_late(lake: Lake, kind: _Kind, files: Iterable[LogFile], first: int) ->
     wanted = {hour for file in files for hour in hours_to_take_up(file) if since <= hour < first}
     if not wanted:
         return set()
-    reads = lake.rows(
-        "source_reads", '"table" = $table', hours=(min(wanted), max(wanted)), table=kind.table
-    )
+    reads = lake.rows("source_reads", hours=(min(wanted), max(wanted)), table=kind.table)
     return wanted & {read.hour for read in reads}
 
 
@@ -231,7 +227,7 @@ class _Ledger:
         known: list[LogFile] = [
             row
             for span in self.spans
-            for row in lake.rows("log_files", '"table" = $table', hours=span, table=kind.table)
+            for row in lake.rows("log_files", hours=span, table=kind.table)
         ]
         self.known = {(row.source, row.path): row for row in known}
         read = {(contents.source, contents.name) for contents in files}

@@ -87,10 +87,7 @@ def cost_report(lake: Lake, settings: Settings, newest: int) -> CostReport:
     after = _spends(lake, shift(newest, 1 - DAY), newest)
     before = _spends(lake, shift(newest, 1 - DAY - WEEK), shift(newest, -WEEK))
     features = sorted({spend.feature_id for spend in after})
-    alarms = lake.rows(
-        "control_charts", "alarm and list_contains($metrics, metric)",
-        hours=(newest, newest), metrics=list(COST_METRICS),
-    )  # fmt: skip
+    alarms = lake.rows("control_charts", hours=(newest, newest), alarm=True, metric=COST_METRICS)
     return CostReport(
         costs=[_feature_cost(settings, name, before, after) for name in features],
         overspent=read_overspent(lake, settings, newest, newest),

@@ -1,24 +1,19 @@
-"""How long a change would go unnoticed, as metadata: a small table beside the charts."""
+"""How long a change would go unnoticed, from stored baselines alone."""
 
 import math
 from collections.abc import Iterator
-from typing import Any
-
-import dagster as dg
 
 from llm_monitoring.control import OUTAGE_SHARE, parse_baseline, series_run_length
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME, Metric
 from llm_monitoring.power import (
     Change,
     Power,
     by_series,
     in_force,
-    movement_text,
     of_feature,
     power_of,
     typical_rows,
-    verdict_text,
 )
 from llm_monitoring.records import Baseline
 from llm_monitoring.settings import Settings
@@ -26,24 +21,17 @@ from llm_monitoring.stats.baselines import SilenceBaseline
 
 MAIN = ("quality_mean", "error_rate", "avg_cost_per_request_usd")  # of each feature
 CHANGE = Change()
-SHOWN = 12  # rows: the event log keeps a copy with every window
 
 
-def hours_to_detect(lake: Lake, settings: Settings) -> dict[str, Any]:
-    """What would go unnoticed longest, from stored baselines alone; nothing if none is learned."""
-    stored = lake.rows(
-        "baselines",
-        "contains(chart_id, '/*/') and list_contains($metrics, split_part(chart_id, '/', -2))",
-        metrics=list(MAIN),
+def typical_powers(lake: Lake, settings: Settings) -> list[Power]:
+    """Power of the main series, those first that would go unnoticed longest; none if none learned.
+
+    The rows of a window are those that the baseline was learned of.
+    """
+    stored: list[Baseline] = TABLES["baselines"].to_records(
+        lake.query("baselines_of_metrics", metrics=list(MAIN))
     )
-    try:
-        told = sorted(_powers(settings, stored), key=_unnoticed, reverse=True)
-    except Exception as error:  # noqa: BLE001 - told in the table's place: the charts are stored
-        return {"hours_to_detect": f"cannot be computed: {type(error).__name__}: {error}"}
-    if not told:
-        return {}
-    records = [dg.TableRecord(_record(power)) for power in told[:SHOWN]]
-    return {"hours_to_detect": dg.MetadataValue.table(records)}
+    return sorted(_powers(settings, stored), key=_unnoticed, reverse=True)
 
 
 def _powers(settings: Settings, stored: list[Baseline]) -> Iterator[Power]:
@@ -73,15 +61,3 @@ def _power(settings: Settings, feature_id: str, metric: Metric, known: Baseline)
 
 def _unnoticed(power: Power) -> float:
     return math.inf if power.hours is None else power.hours
-
-
-def _record(power: Power) -> dict[str, str | int | float]:
-    return {
-        "feature": power.feature_id,
-        "metric": power.metric.name,
-        "change": movement_text(power),
-        "rows_per_hour": round(power.rows_per_hour),
-        "hours": "" if power.hours is None else round(power.hours, 1),
-        "within_a_day": verdict_text(power),
-        "baseline": power.status,
-    }

@@ -106,7 +106,7 @@ def _with_rows(lake: Lake, traces: Traces) -> Traces:
         for table in existing_tables(lake)
         if table.request
     }
-    cases = lake.rows("regression_cases", "list_contains($ids, request_id)", ids=requests)
+    cases = lake.rows("regression_cases", request_id=requests)
     learned = {case.incident_id for case in cases}
     incidents = tuple(
         changed or incident
@@ -158,7 +158,7 @@ def note_key(lake: Lake, settings: Settings, now: datetime) -> None:
     if settings.privacy.key_env is None:
         return
     mark = _mark(settings)
-    known = {row.digest: row.forgotten_at for row in lake.rows("forgotten", "kind = 'key'")}
+    known = {row.digest: row.forgotten_at for row in lake.rows("forgotten", kind="key")}
     if mark not in known or known[mark] < now - timedelta(days=1):
         row = Forgotten(kind="key", digest=mark, salt="", forgotten_at=now)
         lake.upsert("forgotten", [row])
@@ -169,7 +169,7 @@ def other_key_used(lake: Lake, settings: Settings, now: datetime) -> datetime | 
     oldest = now - timedelta(days=settings.retention.words_days + 1)  # noted once a day
     used = [
         row.forgotten_at
-        for row in lake.rows("forgotten", "kind = 'key'")
+        for row in lake.rows("forgotten", kind="key")
         if row.digest != _mark(settings) and row.forgotten_at > oldest
     ]
     return max(used, default=None)

@@ -76,4 +76,4 @@ def _old_cases(lake: Lake, retention: RetentionSettings, now: datetime) -> list[
     if retention.regression_case_days is None:
         return []
     before = now - timedelta(days=retention.regression_case_days)
-    return lake.rows("regression_cases", "created_at < $before", before=before)
+    return [case for case in lake.rows("regression_cases") if case.created_at < before]

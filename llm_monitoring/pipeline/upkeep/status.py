@@ -22,6 +22,7 @@ from llm_monitoring.pipeline.alerts.watch import (
     open_failures,
     recall,
 )
+from llm_monitoring.pipeline.windows.stored import newest_hour
 from llm_monitoring.plain_text import one_line
 from llm_monitoring.records import Failure
 from llm_monitoring.settings import Settings
@@ -54,8 +55,7 @@ def _told(subject: str, look: Look, lake: Lake, settings: Settings, now: datetim
 
 
 def _measured(lake: Lake, settings: Settings, now: datetime) -> Told:
-    newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
-    return _newest(newest, settings, now)
+    return _newest(newest_hour(lake), settings, now)
 
 
 def _charted(lake: Lake, settings: Settings, now: datetime) -> Told:
@@ -83,7 +83,7 @@ def _missing(lake: Lake, settings: Settings, now: datetime) -> Told:
 
 def _alerts(lake: Lake, settings: Settings, now: datetime) -> Told:
     del settings
-    counts = Counter(alert.severity for alert in lake.rows("alerts", "status = 'firing'"))
+    counts = Counter(alert.severity for alert in lake.rows("alerts", status="firing"))
     named = [f"{counts[severity]} {severity}" for severity in ("page", "ticket", "info")]
     last = last_heartbeat(lake)
     if last is None:

@@ -118,12 +118,8 @@ def recompute(
 
 def _later(lake: Lake, first: int, only: Rebaseline | None) -> list[WindowMetric]:
     """Windows from `first` on."""
-    return lake.rows(
-        "window_metrics",
-        "true" if only is None else "feature_id = $feature_id",
-        hours=(first, LAST_HOUR),
-        feature_id=only.feature_id if only else None,
-    )
+    own = {} if only is None else {"feature_id": only.feature_id}
+    return lake.rows("window_metrics", hours=(first, LAST_HOUR), **own)
 
 
 def _plan(history: History, series: Series, chart: Chart, later: int) -> _Plan:

@@ -12,7 +12,7 @@ from llm_monitoring.adapters.embedders import Embedder
 from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.hours import hour_key, ranges
 from llm_monitoring.inputs import build_reference, input_features
-from llm_monitoring.lake import Lake
+from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.records import InputFeature, InputReference, Request
 from llm_monitoring.sampling import is_sampled
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
@@ -30,11 +30,7 @@ def describe_inputs(
     """
     wanted = _sampled(lake, first, last)
     build_references(lake, settings, embedder, {feature for _, feature in wanted})
-    learned = lake.run(
-        "select feature_id, max(hour) as last from input_references"
-        " where embedder = $embedder group by feature_id",
-        embedder=embedder.name,
-    ).to_pylist()
+    learned = lake.query("reference_ends", embedder=embedder.name).to_pylist()
     last_hours = {row["feature_id"]: row["last"] for row in learned}
     known: dict[_Group, list[InputFeature]] = defaultdict(list)
     for row in lake.rows("input_features", hours=(first, last)):
@@ -74,11 +70,8 @@ def build_references(
     lake: Lake, settings: Settings, embedder: Embedder, features: Iterable[str]
 ) -> None:
     """Make the references that these features lack, as far as their hours are there."""
-    known = lake.run(
-        "select distinct feature_id from input_references where embedder = $embedder",
-        embedder=embedder.name,
-    )["feature_id"].to_pylist()
-    missing = sorted(set(features) - set(known))
+    known = lake.distinct("input_references", "feature_id", embedder=embedder.name)
+    missing = sorted(set(features) - known)
     until = complete_until(lake, settings) if missing else None
     if until is None:
         return
@@ -94,9 +87,9 @@ def complete_until(lake: Lake, settings: Settings) -> int | None:
     With a judge that is paid, hours before the first ingested one wait for a word that may never
     come: there the first ingested hour is the first one.
     """
-    reads = lake.run("select distinct hour from source_reads where \"table\" = 'raw_requests'")
     start = hour_key(settings.start)
-    ingested = [hour for hour in reads["hour"].to_pylist() if hour >= start]
+    reads = lake.distinct("source_reads", "hour", table="raw_requests")
+    ingested = [hour for hour in reads if hour >= start]
     if not ingested:
         return None
     first, last = next(ranges(ingested))
@@ -108,13 +101,7 @@ def _build(
 ) -> list[InputReference] | None:
     inputs, rate = settings.inputs, settings.sample_rate(feature_id)
     wanted = inputs.reference_queries + inputs.calibration_queries
-    sampled = lake.run(
-        "select count(*) as n from sampled_requests"
-        " where feature_id = $feature_id and hour <= $until",
-        feature_id=feature_id,
-        until=until,
-    )
-    if sampled["n"][0].as_py() < wanted:
+    if lake.count("sampled_requests", hours=(0, until), feature_id=feature_id) < wanted:
         return None
     # An hour may be ingested and its sample not yet drawn: the rule itself says what it will be.
     ids = lake.query("queries_in_order", feature_id=feature_id, until=until)
@@ -125,12 +112,7 @@ def _build(
     ][:wanted]
     if len(drawn) < wanted:
         return None
-    requests = lake.rows(
-        "raw_requests",
-        "hour <= $until and list_contains($ids, request_id)",
-        until=until,
-        ids=drawn,
-    )
+    requests = lake.rows("raw_requests", hours=(0, until), request_id=drawn)
     vectors = embedder.embed([request.input_text or "" for request in requests])
     return build_reference(
         feature_id,
@@ -175,13 +157,8 @@ def _described(
     if not groups:
         return []
     hours = min(hour for hour, _ in groups), max(hour for hour, _ in groups)
-    requests = lake.rows(
-        "raw_requests",
-        "input_text is not null and request_id in"
-        " (select request_id from sampled_requests where hour between $first and $last)",
-        hours=hours,
-        first=hours[0],
-        last=hours[1],
+    requests: list[Request] = TABLES["raw_requests"].to_records(
+        lake.query("requests_to_describe", hours=hours, first=hours[0], last=hours[1])
     )
     by_feature: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
@@ -200,10 +177,7 @@ def _describe(
     texts = [request.input_text or "" for request in requests]
     expected = settings.feature(feature_id).languages
     reference: list[InputReference] = lake.rows(
-        "input_references",
-        "feature_id = $feature_id and embedder = $embedder",
-        feature_id=feature_id,
-        embedder=embedder.name,
+        "input_references", feature_id=feature_id, embedder=embedder.name
     )
     return input_features(
         requests,

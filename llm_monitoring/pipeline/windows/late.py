@@ -38,12 +38,8 @@ def _stale(lake: Lake, metrics: Sequence[str], since: int, until: int) -> list[t
 
 
 def _alarms(lake: Lake, metrics: Sequence[str], since: int, until: int) -> set[tuple[int, str]]:
-    rows = lake.run(
-        "select hour, chart_id from control_charts"
-        " where alarm and list_contains($metrics, metric) and hour >= $since and hour < $until",
-        hours=(since, until),
-        metrics=metrics,
-        since=since,
-        until=until,
-    ).to_pylist()
+    rows = lake.columns(
+        "control_charts", ["hour", "chart_id"], hours=(since, shift(until, -1)),
+        alarm=True, metric=metrics,
+    ).to_pylist()  # fmt: skip
     return {(row["hour"], row["chart_id"]) for row in rows}

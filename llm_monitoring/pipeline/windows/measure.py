@@ -69,13 +69,8 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
         (shift(last, 1), shift(last, late)),
     ):
         stored = _values(
-            lake.run(
-                "select * from window_metrics"
-                " where list_contains($names, metric) and hour between $start and $end",
-                hours=(start, end),
-                names=names,
-                start=start,
-                end=end,
+            lake.columns(
+                "window_metrics", WINDOW_METRICS.schema.names, hours=(start, end), metric=names
             )
         )
         for hour in _expired(lake, start, end):

@@ -9,8 +9,8 @@ RECENT_HOURS = 14 * 24
 
 def newest_hour(lake: Lake) -> int | None:
     """Newest window that has metrics; None: the lake is empty."""
-    newest = lake.run("select max(hour) as hour from window_metrics")["hour"][0].as_py()
-    return None if newest is None else int(newest)
+    span = lake.span("window_metrics")
+    return None if span is None else span[1]
 
 
 def known_series(lake: Lake) -> dict[Series, int]:

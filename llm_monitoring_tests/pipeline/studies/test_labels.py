@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from llm_monitoring.backtesting import LabelledIncident
-from llm_monitoring.cli.labels import LabelError, read_incidents
+from llm_monitoring.pipeline.studies.labels import LabelError, read_incidents
 
 FEATURES = {"search", "chat"}
 CHAT = "- feature_id: chat\n  from: 2026-10-20\n"

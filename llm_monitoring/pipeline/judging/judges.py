@@ -1,13 +1,13 @@
 """The configured judge, with the adapters it needs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
+from llm_monitoring.adapters.embedders import Embedder
 from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.adapters.models import ChatClient
 from llm_monitoring.adapters.prices import Prices, TokenCounts
-from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.hours import hour_key
 from llm_monitoring.judging import (
     EndpointJudge,
     HeuristicJudge,
@@ -16,65 +16,57 @@ from llm_monitoring.judging import (
     heuristic_epoch,
 )
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
-from llm_monitoring.simulation import Fault, choose_faults, failing_judge
+
+Clock = Callable[[], datetime]
 
 
 @asynccontextmanager
-async def open_judge(monitoring: Monitoring) -> AsyncIterator[Judge]:
-    """The judge monitoring.yaml names; a simulated product's judge fails when it is told to."""
-    settings = monitoring.settings
+async def open_judge(settings: Settings, embedder: Embedder, clock: Clock) -> AsyncIterator[Judge]:
+    """The judge monitoring.yaml names."""
     if isinstance(settings.judge, EndpointJudgeSettings):
         async with ChatClient(settings.judge) as client:
-            yield _endpoint_judge(monitoring, settings.judge, client)
+            yield _endpoint_judge(settings, settings.judge, client, clock)
     else:
-        judge = _heuristic_judge(monitoring)
-        yield failing_judge(judge, _faults(settings)) if settings.simulated else judge
+        yield _heuristic_judge(settings, embedder, clock)
 
 
-def current_epoch(monitoring: Monitoring) -> str:
+def current_epoch(settings: Settings, embedder: Embedder) -> str:
     """Epoch of the configured judge."""
-    settings = monitoring.settings
     if isinstance(settings.judge, EndpointJudgeSettings):
         return endpoint_epoch(settings.judge, settings.rubric)
-    return heuristic_epoch(monitoring.embedder.name, _usual_characters(settings))
+    return heuristic_epoch(embedder.name, _usual_characters(settings))
 
 
-def _faults(settings: Settings) -> tuple[Fault, ...]:
-    return choose_faults(start=hour_key(settings.start))
-
-
-def _heuristic_judge(monitoring: Monitoring) -> HeuristicJudge:
-    settings = monitoring.settings
+def _heuristic_judge(settings: Settings, embedder: Embedder, clock: Clock) -> HeuristicJudge:
     return HeuristicJudge(
-        embed=monitoring.embedder.embed,
-        embedder=monitoring.embedder.name,
+        embed=embedder.embed,
+        embedder=embedder.name,
         identify_languages=identify_languages,
         languages_of=lambda feature_id: settings.feature(feature_id).languages,
-        clock=monitoring.now,
+        clock=clock,
         usual_output_characters=_usual_characters(settings),
     )
 
 
 def _endpoint_judge(
-    monitoring: Monitoring, judge: EndpointJudgeSettings, client: ChatClient
+    settings: Settings, judge: EndpointJudgeSettings, client: ChatClient, clock: Clock
 ) -> EndpointJudge:
-    prices = Prices(monitoring.settings.prices)
+    prices = Prices(settings.prices)
 
     def price_of(input_tokens: int | None, output_tokens: int | None) -> float | None:
-        tokens = TokenCounts(input_tokens, output_tokens)
         return prices.cost(
             model_id=judge.model,
             requested_model=None,
             provider=None,
-            timestamp=monitoring.now(),
-            tokens=tokens,
+            timestamp=clock(),
+            tokens=TokenCounts(input_tokens, output_tokens),
         )[0]
 
     return EndpointJudge(
         complete=client.complete,
         settings=judge,
-        rubric=monitoring.settings.rubric,
-        clock=monitoring.now,
+        rubric=settings.rubric,
+        clock=clock,
         price_of=price_of,
     )
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 import yaml
 
 from llm_monitoring.backtesting import LabelledIncident, check_metric
-from llm_monitoring.cli.times import hour_of
 from llm_monitoring.metrics import ALL_FEATURES
+from llm_monitoring.written import hour_of
 
 FIELDS = ("feature_id", "metric", "from", "to", "name")
 REQUIRED = ("feature_id", "from")

@@ -1,18 +1,18 @@
-"""What `llm-monitoring check` looks at."""
+"""What can be said before the first run: configuration, sources, lake, judge, channels."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from llm_monitoring.adapters.channels import mistake_in
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files
-from llm_monitoring.cli.query import open_lake
 from llm_monitoring.control import chart_count, series_run_length
 from llm_monitoring.hours import HOUR, hour_key
+from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.probes import unpinned_models, validate_probes
 from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source, Threshold
@@ -27,12 +27,14 @@ class Result:
     text: str
 
 
-def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
-    """Everything that can be said before the first run."""
+def findings(
+    open_lake: Callable[[Settings], Lake], settings: Settings, now: datetime, *, offline: bool
+) -> Iterator[Result]:
+    """Everything that can be said before the first run; a lake that cannot be opened, too."""
     yield Result("ok", f"configuration of {settings.product}: {len(settings.features)} features")
     yield from _metrics(settings)
-    yield from _sources(settings)
-    yield from _lake(settings)
+    yield from _sources(settings, now)
+    yield from _lake(open_lake, settings)
     yield from _judge(settings, offline)
     yield from _probes(settings)
     yield from _channels(settings)
@@ -66,10 +68,10 @@ def _side(line: Threshold) -> str:
     return f"below {line.below:g}" if line.above is None else f"above {line.above:g}"
 
 
-def _sources(settings: Settings) -> Iterator[Result]:
+def _sources(settings: Settings, now: datetime) -> Iterator[Result]:
     if not settings.sources.requests:
         yield Result("error", "sources.requests is empty: there is nothing to monitor")
-    end = min(filter(None, (settings.end, datetime.now(UTC)))) - HOUR
+    end = min(filter(None, (settings.end, now))) - HOUR
     first, last = hour_key(settings.start), hour_key(end)
     for source in (*settings.sources.requests, *settings.sources.signals):
         yield _source(source, first, last)
@@ -91,7 +93,7 @@ def _source(source: Source, first: int, last: int) -> Result:
     return Result("ok", f"source {source.name}: {len(files)} files")
 
 
-def _lake(settings: Settings) -> Iterator[Result]:
+def _lake(open_lake: Callable[[Settings], Lake], settings: Settings) -> Iterator[Result]:
     try:
         versions = open_lake(settings).version("raw_requests")
     except Exception as error:  # noqa: BLE001 - whatever the store says is the finding

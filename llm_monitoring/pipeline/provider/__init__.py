@@ -1,0 +1,1 @@
+"""Canaries: the same questions every week, and whether the answers changed."""
