@@ -95,7 +95,8 @@ def _backfill(config: Path, days: int, profile: bool) -> dict[str, Any]:
     from llm_monitoring.cli.backfill import run_backfill
 
     cost, profiler = Cost(), cProfile.Profile(time.process_time)
-    with patch("llm_monitoring.defs.assets.judging.open_judge", _open_stand_in), cost.measured():
+    judge = "llm_monitoring.defs.resources.Monitoring.open_judge"
+    with patch(judge, _open_stand_in), cost.measured():
         if profile:
             profiler.enable()
         run_backfill(config, FIRST, shift(FIRST, days * DAY - 1))
@@ -120,9 +121,7 @@ def _by_asset(config: Path) -> dict[str, float]:
 
 @asynccontextmanager
 async def _open_stand_in(monitoring: Any) -> AsyncIterator[Any]:
-    from llm_monitoring.defs.judges import current_epoch
-
-    yield _StandIn(current_epoch(monitoring))
+    yield _StandIn(monitoring.epoch)
 
 
 class _StandIn:

@@ -34,7 +34,8 @@ def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Product"]:
     """Every hour in one run, then the alerts. Read it only; `product` is yours to change."""
     from llm_monitoring.alerts.news import REPORT_WAIT
     from llm_monitoring.defs.resources import CLOCK
-    from llm_monitoring_tests.product import HOURS, new_product, open_product
+    from llm_monitoring_tests.product import open_product
+    from llm_monitoring_tests.simulated import HOURS, new_product
 
     folder = tmp_path_factory.mktemp("product")
     new_product(folder)

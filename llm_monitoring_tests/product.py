@@ -1,8 +1,4 @@
-"""A small simulated product in a folder of its own, run through a real Dagster instance.
-
-Two and a half days: 48 quiet hours for provisional baselines, then two faults. Few requests are
-sampled, because embedding them is what takes the time.
-"""
+"""The small simulated product, run through a real Dagster instance."""
 
 import logging
 import shutil
@@ -24,26 +20,7 @@ from llm_monitoring.defs.partitions import hour_partition, range_tags
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
-from llm_monitoring.simulation import choose_faults, write_logs
-
-DEMO = Path(__file__).resolve().parents[1] / "demo" / "monitoring.yaml"
-START = 2026100500  # the demo's
-HOURS = 60
-OUTAGE, BLOAT = 52, 54  # hours from the start in which the faults begin
-SETTINGS: dict[str, Any] = {
-    "extends": str(DEMO),
-    "lake": {"uri": "lake"},
-    "reports": "reports",
-    "features": [
-        {"feature_id": name, "sample_rate": 0.015, "budget_usd_per_day": 5}
-        for name in ("support_chat", "product_search", "order_summary")
-    ],
-    "sources": {
-        "requests": [{"name": "requests", "path": "logs/requests-{date}-{hour}.jsonl*"}],
-        "signals": [{"name": "signals", "path": "logs/signals-{date}-{hour}.jsonl*"}],
-        "changes": ["logs/changes.yaml"],
-    },
-}
+from llm_monitoring_tests.simulated import START
 
 
 class Clocked(Monitoring):
@@ -117,21 +94,6 @@ class Product:
 def partition(hour: int) -> str:
     """Partition key of an hour, counted from the start."""
     return hour_partition(shift(START, hour))
-
-
-def new_product(folder: Path) -> None:
-    """Write logs and monitoring.yaml."""
-    write_logs(folder / "logs", START, HOURS, seed=7, faults=faults())
-    (folder / "monitoring.yaml").write_text(yaml.safe_dump(SETTINGS))
-
-
-def faults() -> list[Any]:
-    """An outage of support_chat, and a prompt that makes product_search dear."""
-    outage, bloat = choose_faults("outage", "prompt_bloat", start=START)
-    return [
-        replace(outage, start_offset=OUTAGE, end_offset=OUTAGE + 3),
-        replace(bloat, start_offset=BLOAT, end_offset=HOURS),
-    ]
 
 
 def copy_product(source: Path, target: Path, *, only_logs: bool = False) -> None:

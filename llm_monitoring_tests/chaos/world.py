@@ -22,7 +22,7 @@ from llm_monitoring.hours import HOUR, hour_key, hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.alerts.alert_reading import has_unread_charts
 from llm_monitoring.simulation import choose_faults, write_logs
-from llm_monitoring_tests.product import SETTINGS
+from llm_monitoring_tests.simulated import SETTINGS
 
 HOURS = 60
 OUTAGE = 52  # hours from the start

@@ -15,7 +15,7 @@ from llm_monitoring.defs.jobs.silencing import IN_MEMORY
 from llm_monitoring.defs.resources import monitoring_resource
 from llm_monitoring.defs.runs.executor import watched_executor
 from llm_monitoring.lake import Lake
-from llm_monitoring.pipeline.incidents import casework
+from llm_monitoring.pipeline.incidents import pages
 from llm_monitoring.records import Incident
 from llm_monitoring_tests.reports.examples import sample
 
@@ -65,5 +65,5 @@ def open_shop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     monkeypatch.setenv("LLM_MONITORING_CONFIG", "")  # the commands set both
     monkeypatch.setenv("DAGSTER_HOME", str(folder / "home"))
     monkeypatch.setattr(backfill, "defs", shop.definitions())
-    monkeypatch.setattr(casework, "_pictures", lambda *_: [])  # they take the time
+    monkeypatch.setattr(pages, "_pictures", lambda *_: [])  # they take the time
     return shop

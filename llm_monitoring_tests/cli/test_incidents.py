@@ -19,9 +19,10 @@ import pytest
 from llm_monitoring.cli import backfill, incidents, waiting
 from llm_monitoring.cli.incident_views import next_step
 from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.defs.jobs.deciding import POOL
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.evidence import from_json
-from llm_monitoring.pipeline.incidents import casework
+from llm_monitoring.pipeline.incidents import investigate, pages
 from llm_monitoring.plain_text import UNSAFE
 from llm_monitoring_tests.cli.shop import Shop, open_shop
 from llm_monitoring_tests.incidents.examples import NOW
@@ -206,9 +207,9 @@ def test_a_decision_waits_for_an_investigation_and_neither_is_lost(
         assert waited.wait(60)
         return replace(found, scope=None)
 
-    @dg.op(pool=casework.POOL)
+    @dg.op(pool=POOL)
     def gather(monitoring: Monitoring) -> None:
-        casework.work_incident(monitoring, shop.name)
+        pages.work_incident(monitoring.lake, monitoring.settings, monitoring.now(), shop.name)
 
     @dg.job
     def investigation() -> None:
@@ -221,7 +222,7 @@ def test_a_decision_waits_for_an_investigation_and_neither_is_lost(
     told: list[str] = []
     monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr("llm_monitoring.cli.deciding._tell", tell)
-    monkeypatch.setattr(casework, "investigate", slowly)
+    monkeypatch.setattr(investigate, "investigate", slowly)
     monkeypatch.setattr(backfill, "defs", shop.definitions(investigation))
     home = shop.config.parent / "home"
     with (

@@ -14,7 +14,8 @@ import pytest
 
 from llm_monitoring.defs.resources import monitoring_resource
 from llm_monitoring.lake import TABLES
-from llm_monitoring_tests.product import PLACES, WALL_CLOCK, new_product
+from llm_monitoring_tests.product import PLACES, WALL_CLOCK
+from llm_monitoring_tests.simulated import new_product
 
 COMMAND = Path(sys.executable).with_name("llm-monitoring")
 RANGE = ("--from", "2026-10-05", "--to", "2026-10-05T11")

@@ -17,12 +17,12 @@ from llm_monitoring.defs.checks.alert_checks import (
     ON_TIME,
     UNBROKEN,
     alerts_table,
-    read_incidents,
     report_alerts,
 )
 from llm_monitoring.incidents.evidence import Evidence, Scope, to_json
 from llm_monitoring.incidents.steps import complete_step, open_incident, record_verdict
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.incidents.casework import standing_incidents
 from llm_monitoring.records import Alert, Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_point
@@ -131,7 +131,7 @@ def test_the_lake_tells_the_steps_that_are_done_without_the_evidence(tmp_path: P
     closed = replace(INCIDENT, incident_id="closed", status="resolved")
     older = replace(closed, incident_id="older")
     lake.upsert("incidents", [working, untouched, closed, older])
-    found = read_incidents(lake, [alert("a", incident_id="closed")])
+    found = standing_incidents(lake, [alert("a", incident_id="closed")])
     assert [row.incident_id for row in found] == [NAME, "closed", "untouched"]
     assert "reading" not in found[0].evidence
     late = results([], found, NOW + timedelta(hours=3))[ON_TIME]
@@ -148,7 +148,7 @@ def test_the_lake_tells_the_steps_that_are_done_without_the_evidence(tmp_path: P
 def test_a_failed_hour_of_a_chart_leads_to_its_incident(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool, address: str
 ) -> None:
-    monkeypatch.setattr(chart_checks, "chart_metadata", lambda *_: {})
+    monkeypatch.setattr(chart_checks, "drawn", lambda _: {})
     lake = Lake(str(tmp_path))
     point = chart_point(NOON, alarm=True)
     lake.replace_hours("control_charts", [point], NOON, NOON)
@@ -166,7 +166,7 @@ def test_a_failed_hour_of_a_chart_leads_to_its_incident(
 def test_where_nobody_says_how_reports_are_reached_a_failed_hour_still_names_its_incident(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chart_checks, "chart_metadata", lambda *_: {})
+    monkeypatch.setattr(chart_checks, "drawn", lambda _: {})
     lake, point = Lake(str(tmp_path)), chart_point(NOON, alarm=True)
     lake.replace_hours("control_charts", [point], NOON, NOON)
     told = alert("a", incident_id=NAME, subject=point.chart_id, first_hour=NOON)

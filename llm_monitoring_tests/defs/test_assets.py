@@ -9,7 +9,8 @@ import pytest
 from llm_monitoring.defs.assets.requests import KEPT
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import TABLES
-from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
+from llm_monitoring_tests.product import Product, partition
+from llm_monitoring_tests.simulated import HOURS, OUTAGE, START
 
 NOON = 12
 HOURLY = (

@@ -8,7 +8,8 @@ import yaml
 
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring_tests.pipeline.replays import Table, stored
-from llm_monitoring_tests.product import BLOAT, HOURS, START, Product
+from llm_monitoring_tests.product import Product
+from llm_monitoring_tests.simulated import BLOAT, HOURS, START
 
 COST = "avg_cost_per_request_usd"
 ACCEPTED = {

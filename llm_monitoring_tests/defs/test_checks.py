@@ -13,7 +13,8 @@ from llm_monitoring.defs.assets.requests import KEPT, PRICES, REJECTS
 from llm_monitoring.defs.checks.chart_checks import CHART_CHECKS
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.metrics import BY_NAME
-from llm_monitoring_tests.product import BLOAT, HOURS, OUTAGE, START, Product, partition
+from llm_monitoring_tests.product import Product, partition
+from llm_monitoring_tests.simulated import BLOAT, HOURS, OUTAGE, START
 
 CHARTS = [check.name for check in CHART_CHECKS]
 HOURLY_CHECKS = [

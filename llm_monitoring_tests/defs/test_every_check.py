@@ -17,7 +17,6 @@ from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets.judging import report_coverage
 from llm_monitoring.defs.assets.provider import report_drift
 from llm_monitoring.defs.assets.requests import report_prices, report_rows
-from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
 from llm_monitoring.defs.checks import cost_check
 from llm_monitoring.defs.checks.chart_checks import report_charts
 from llm_monitoring.defs.partitions import hour_partition
@@ -26,6 +25,8 @@ from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import BY_NAME, CHARTED
 from llm_monitoring.pipeline.alerts.episodes import read_episodes
 from llm_monitoring.pipeline.alerts.notify import notify
+from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
+from llm_monitoring.pipeline.incidents.assign import assign_incidents
 from llm_monitoring.records import ProviderDrift, SourceRead
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_point
@@ -237,8 +238,8 @@ def test_a_check_that_fails_makes_an_alert_that_people_hear(
     (result,) = (r for r in story.report(monitoring) if r.check_name == asset_check)
     assert not result.passed
     assert story.subject in {episode.subject for episode in episodes(lake)}
-    reconcile_alerts(monitoring)
-    assign_incidents(monitoring)
+    reconcile_alerts(lake, SETTINGS, NOW)
+    assign_incidents(lake, SETTINGS, NOW)
     messages: list[Message] = []
     # Messages of a new incident wait ten minutes for its page.
     notify(lake, SETTINGS, NOW + timedelta(minutes=11), lambda _, message: messages.append(message))

@@ -9,7 +9,8 @@ from llm_monitoring.control import replay
 from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.studies import pictures, power_table
 from llm_monitoring.pipeline.windows import chart as charting
-from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
+from llm_monitoring_tests.product import Product, partition
+from llm_monitoring_tests.simulated import HOURS, OUTAGE, START
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +75,7 @@ def test_what_cannot_be_drawn_or_estimated_is_told_in_its_place(
     def refuses(*_: Any, **__: Any) -> Any:
         raise OverflowError("too far")
 
-    monkeypatch.setattr(pictures, "_picture", refuses)
+    monkeypatch.setattr(pictures, "_pictures", refuses)
     monkeypatch.setattr(pictures, "sparkline", refuses)
     monkeypatch.setattr(power_table, "power_of", refuses)
     result = product.run_hour(OUTAGE)
@@ -91,9 +92,10 @@ def test_a_report_is_written_without_the_pictures_that_cannot_be_drawn(
     def refuses(*_: Any, **__: Any) -> Any:
         raise OverflowError("too far")
 
-    monkeypatch.setattr(pictures, "_picture", refuses)
-    (point, *_) = monitored.monitoring.lake.rows("control_charts", alarm=True)
-    shown = pictures.chart_pictures(monitored.monitoring, point)
+    monkeypatch.setattr(pictures, "_pictures", refuses)
+    lake = monitored.monitoring.lake
+    (point, *_) = lake.rows("control_charts", alarm=True)
+    shown = pictures.chart_pictures(lake, monitored.monitoring.settings, point)
     assert (shown.light, shown.dark) == (b"", b"")
     assert shown.description == f"{point.chart_id} cannot be drawn: OverflowError: too far"
 

@@ -4,8 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from llm_monitoring.defs.jobs.jobs import DECISIONS
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.incidents.steps import IncidentError
 from llm_monitoring.lake.scanning import scan
-from llm_monitoring.pipeline.incidents import casework
+from llm_monitoring.pipeline.incidents import pages
 from llm_monitoring.records import Incident
 from llm_monitoring.written import MistakeError
 from llm_monitoring_tests.product import Product, copy_product, open_product
@@ -45,7 +44,7 @@ def investigated(
 @pytest.fixture
 def worked(investigated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
     """A copy of it, for people to work in; its reports go without pictures, which take the time."""
-    monkeypatch.setattr(casework, "_pictures", lambda *_: [])
+    monkeypatch.setattr(pages, "_pictures", lambda *_: [])
     copy_product(investigated[0].folder, tmp_path / "worked")
     with open_product(tmp_path / "worked") as product:
         yield product
@@ -70,20 +69,6 @@ def metadata_of(run: dg.ExecuteInProcessResult) -> Any:
     return made.metadata
 
 
-def test_alerts_of_one_cause_are_one_incident(monitored: Product) -> None:
-    outage, cost = (incident(monitored, word) for word in ("infrastructure", "cost"))
-    assert len(monitored.table("incidents")) == 2
-    members = {row["fingerprint"]: row for row in monitored.table("alerts")}
-    assert {members[f]["feature_id"] for f in outage.alerts} == {"support_chat"}
-    assert {members[f]["feature_id"] for f in cost.alerts} == {"product_search"}
-    assert len(outage.alerts) > 1
-    assert len(cost.alerts) > 1
-    # What only informs joins where it fits, and opens nothing.
-    assert {*outage.alerts, *cost.alerts} >= {
-        f for f, row in members.items() if row["severity"] != "info"
-    }
-
-
 def test_an_investigated_incident_has_a_report_that_dagster_links(investigated: Any) -> None:
     product, runs = investigated
     for name, run in runs.items():
@@ -98,89 +83,12 @@ def test_an_investigated_incident_has_a_report_that_dagster_links(investigated: 
         assert "http://127.0.0.1:3001" not in page  # the page needs nothing but itself
 
 
-def test_the_report_of_the_dear_prompt_suspects_the_ledger_entry(investigated: Any) -> None:
-    product, _ = investigated
-    cost = incident(product, "cost")
-    assert cost.report_path is not None
-    assert "Prompt search-v13" in Path(cost.report_path).read_text()
-    assert "product_search" in cost.title
-
-
 def test_without_an_address_the_path_stands_alone(worked: Product) -> None:
     bare = worked.with_settings("bare", {"reports_url": None})
     name = incident(bare, "cost").incident_id
     run = bare.run("investigate_incident", partition_key=name)
     assert "report_link" not in metadata_of(run)
     assert "report" in metadata_of(run)
-
-
-def test_investigating_again_keeps_what_people_recorded(worked: Product) -> None:
-    step(worked, "acknowledge_incident", "acknowledge", "cost")
-    before = incident(worked, "cost")
-    worked.run("investigate_incident", partition_key=before.incident_id)
-    after = incident(worked, "cost")
-    assert (after.acknowledged_by, after.opened_at) == ("Ada", before.opened_at)
-    assert after.status == "acknowledged"
-
-
-def test_who_takes_an_incident_while_it_is_investigated_has_taken_it(
-    worked: Product, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = incident(worked, "cost")
-    gather = casework.investigate
-
-    def slowly(*args: Any, **how: Any) -> Any:
-        if incident(worked, "cost").acknowledged_by is None:
-            step(worked, "acknowledge_incident", "acknowledge", "cost")
-        return gather(*args, **how)
-
-    monkeypatch.setattr(casework, "investigate", slowly)
-    worked.run("investigate_incident", partition_key=before.incident_id)
-    after = incident(worked, "cost")
-    assert (after.acknowledged_by, after.status) == ("Ada", "acknowledged")
-    assert after.report_path is not None
-
-
-@pytest.mark.parametrize("decides", [True, False])
-def test_an_incident_that_alerts_join_while_its_page_is_drawn_has_no_report_yet(
-    worked: Product, monkeypatch: pytest.MonkeyPatch, decides: bool
-) -> None:
-    lake, before = worked.monitoring.lake, incident(worked, "cost")
-    grown = sorted([*before.alerts, "one more"])
-
-    def joined(*_: object) -> list[Any]:
-        lake.upsert("incidents", [replace(incident(worked, "cost"), alerts=grown,
-                                          report_path=None)])  # fmt: skip
-        return []
-
-    monkeypatch.setattr(casework, "_pictures", joined)
-    if decides:
-        step(worked, "acknowledge_incident", "acknowledge", "cost")
-    else:
-        worked.run("investigate_incident", partition_key=before.incident_id)
-    after = incident(worked, "cost")
-    assert (after.alerts, after.report_path) == (grown, None)
-    assert after.acknowledged_by == ("Ada" if decides else None)
-
-
-def test_who_takes_an_incident_while_alerts_join_it_has_taken_it(
-    worked: Product, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake, before = worked.monitoring.lake, incident(worked, "cost")
-    (member, *_) = lake.rows("alerts", incident_id=before.incident_id)
-    late = replace(member, fingerprint="late", incident_id=None)
-    lake.upsert("alerts", [late])
-    decide = response.assign
-
-    def slowly(*args: Any) -> Any:
-        step(worked, "acknowledge_incident", "acknowledge", "cost")
-        return decide(*args)
-
-    monkeypatch.setattr(response, "assign", slowly)
-    assert response.assign_incidents(worked.monitoring) == [before.incident_id]
-    after = incident(worked, "cost")
-    assert ("late" in after.alerts, after.report_path) == (True, None)
-    assert (after.acknowledged_by, after.status) == ("Ada", "acknowledged")
 
 
 def test_decisions_and_investigations_of_incidents_come_one_at_a_time() -> None:
@@ -235,15 +143,6 @@ def test_a_refused_step_is_a_failed_run_that_says_why(worked: Product) -> None:
     assert "record one first" in str(failure.step_failure_data.error.cause)
 
 
-def test_a_false_positive_is_closed_without_cases(worked: Product) -> None:
-    step(
-        worked, "record_incident_verdict", "record_verdict", "cost",
-        verdict="false_positive", note="planned",
-    )  # fmt: skip
-    step(worked, "resolve_incident", "resolve", "cost")
-    assert incident(worked, "cost").status == "resolved"
-
-
 def test_an_unknown_incident_is_named_with_those_there_are(worked: Product) -> None:
     config = {"ops": {"acknowledge": {"config": {"incident_id": "nope", "who": "Ada"}}}}
     with pytest.raises(dg.Failure, match="no incident 'nope'; there are: 2026-10-07T"):
@@ -275,22 +174,6 @@ def test_a_silence_that_is_refused_is_a_failed_run_that_says_why(worked: Product
     assert worked.table("silences") == []
 
 
-def test_a_fault_that_the_monitor_missed_is_kept(worked: Product) -> None:
-    config = {"feature_id": "support_chat", "since": "2026-10-06T03", "what": "rude", "who": "Ada"}
-    worked.run("name_missed_incident", run_config={"ops": {"record_missed": {"config": config}}})
-    (row,) = worked.table("missed_incidents")
-    assert (row["hour"], row["what"], row["who"]) == (2026100603, "rude", "Ada")
-
-
-def test_upkeep_keeps_every_row_and_compacts_files(worked: Product) -> None:
-    tables = ("window_metrics", "control_charts", "alerts", "incidents")
-    before = {name: worked.table(name) for name in tables}
-    # The demo's days are long past; what is older than 90 days would go.
-    worked.at(worked.monitoring.settings.start).run("maintenance")
-    assert {name: worked.table(name) for name in tables} == before
-    assert worked.table("raw_requests")
-
-
 def test_upkeep_deletes_what_is_past_its_retention(worked: Product) -> None:
     start = worked.monitoring.settings.start
     worked.at(start + timedelta(days=91)).run("maintenance")
@@ -311,11 +194,6 @@ def test_regression_cases_are_written_out_as_json_lines(worked: Product) -> None
     assert {json.loads(line)["case_id"] for line in lines} == stored
 
 
-def close(product: Product, what: str) -> None:
-    step(product, "record_incident_verdict", "record_verdict", what, verdict="accepted_shift")
-    step(product, "resolve_incident", "resolve", what)
-
-
 def quoted(product: Product, what: str) -> list[dict[str, Any]]:
     triage = json.loads(incident(product, what).evidence)["triage"]
     items: list[dict[str, Any]] = triage["items"]
@@ -326,16 +204,6 @@ def page(product: Product, what: str) -> str:
     path = incident(product, what).report_path
     assert path is not None
     return html.unescape(Path(path).read_text())
-
-
-def test_a_closed_incident_loses_its_quotes_in_the_lake_and_in_its_report(worked: Product) -> None:
-    close(worked, "cost")
-    said = quoted(worked, "cost")[0]["input_text"]
-    assert said in page(worked, "cost")
-    worked.at(datetime.now(UTC) + timedelta(days=91)).run("maintenance")
-    assert {item["input_text"] for item in quoted(worked, "cost")} == {None}
-    assert said not in page(worked, "cost")
-    assert quoted(worked, "infrastructure")[0]["input_text"] is not None  # it is open
 
 
 @pytest.mark.slow

@@ -11,8 +11,9 @@ from llm_monitoring.defs.assets.requests import raw_requests, sampled_requests
 from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.judging import judge as judging
-from llm_monitoring_tests.product import START, Product, copy_product, open_product
+from llm_monitoring_tests.product import Product, copy_product, open_product
 from llm_monitoring_tests.scripted_server import ScriptedServer
+from llm_monitoring_tests.simulated import START
 
 FIRST, LAST = 13, 14  # hours from the start
 KEY = "key-of-the-judge"

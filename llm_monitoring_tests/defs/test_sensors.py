@@ -32,7 +32,8 @@ from llm_monitoring.defs.sensors import (
 )
 from llm_monitoring.hours import HOUR, hour_key, hour_start, hours_between, shift
 from llm_monitoring.pipeline.requests.ingest import ingest_requests, ingest_signals
-from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product, partition
+from llm_monitoring_tests.product import Product, partition
+from llm_monitoring_tests.simulated import HOURS, OUTAGE, START
 
 
 def evaluate(sensor: dg.SensorDefinition, product: Product, cursor: str | None = None) -> Any:
@@ -227,7 +228,9 @@ def test_a_message_to_a_channel_that_was_down_is_delivered_once(
 ) -> None:
     hooked = _with_old_incidents(product)
     hooked.at(NOON).run("reconcile_alerts")
-    (waiting,) = (d for d in hooked.monitoring.lake.rows("deliveries", channel="hook") if d.attempts)
+    (waiting,) = (
+        d for d in hooked.monitoring.lake.rows("deliveries", channel="hook") if d.attempts
+    )
     assert (waiting.status, waiting.attempts) == ("failed", 1)
     assert receiver.delivered == []
 

@@ -31,8 +31,9 @@ from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.defs.runs.watching import AGAIN_AFTER, look, self_check
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.pipeline.alerts.watch import recall
-from llm_monitoring_tests.product import START, Product
+from llm_monitoring_tests.product import Product
 from llm_monitoring_tests.receiver import Receiver
+from llm_monitoring_tests.simulated import START
 
 pytestmark = pytest.mark.slow
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import hashlib
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.hours import hour_start, shift
@@ -26,26 +26,22 @@ from llm_monitoring.pipeline.windows.late import recompute_late
 from llm_monitoring.pipeline.windows.measure import measure_hours
 from llm_monitoring.records import Judgement
 from llm_monitoring.settings import Settings
+from llm_monitoring_tests.simulated import Letters
 
 START = 2026100500
 NOW = datetime(2026, 10, 9, tzinfo=UTC)
 WALL_CLOCK = {"judged_at", "read_at", "modified_ns", "dropped_at", "file", "path"}
 
 
-class Embedder:
-    """Vectors that follow from the text alone."""
-
-    name = "letters-1"
+class Embedder(Letters):
+    """Remembers what it embedded."""
 
     def __init__(self) -> None:
         self.embedded: list[str] = []
 
-    def embed(self, texts: Sequence[str]) -> Any:
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.embedded += texts
-        seeds = [int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) for text in texts]
-        vectors = [np.random.default_rng(seed).normal(size=8) for seed in seeds]
-        array = np.array(vectors, dtype=np.float32).reshape(-1, 8)
-        return array / np.linalg.norm(array, axis=1, keepdims=True)
+        return super().embed(texts)
 
 
 class Judge:

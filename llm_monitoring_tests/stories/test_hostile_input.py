@@ -20,7 +20,8 @@ from llm_monitoring.cli import main
 from llm_monitoring.hours import shift
 from llm_monitoring.plain_text import UNSAFE, is_formula
 from llm_monitoring_tests.chromium import needs_chromium, opened
-from llm_monitoring_tests.product import HOURS, SETTINGS, START, Product, faults, open_product
+from llm_monitoring_tests.product import Product, open_product
+from llm_monitoring_tests.simulated import HOURS, SETTINGS, START, faults
 
 pytestmark = pytest.mark.slow
 

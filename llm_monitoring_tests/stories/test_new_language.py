@@ -10,7 +10,7 @@ from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_range
 from llm_monitoring.incidents.evidence import from_json
 from llm_monitoring.inputs import input_features
-from llm_monitoring.pipeline.incidents.casework import investigate_incident
+from llm_monitoring.pipeline.incidents.investigate import investigate_incident
 from llm_monitoring.records import Incident, InputFeature, Request
 from llm_monitoring.sampling import sample
 from llm_monitoring.settings import load_settings
@@ -87,7 +87,7 @@ def watched(
 
 
 def test_german_users_at_20_percent_are_caught_within_two_hours(watched: Monitoring) -> None:
-    found = alarms(watched, f"feature_id = '{FEATURE}'")
+    found = alarms(watched, feature_id=FEATURE)
     assert [point.metric for point in found] == ["unexpected_language_rate"]
     assert 0 < delay_hours(germans().first_hour, found[0].hour) <= 2
     assert found[0].direction == "up"

@@ -11,11 +11,11 @@ import pyarrow as pa
 import yaml
 
 import llm_monitoring.definitions  # noqa: F401 - loads the assets without Dagster's warnings
-from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import hours_between, shift
-from llm_monitoring.lake import TABLES
 from llm_monitoring.metrics import Family
+from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
+from llm_monitoring.pipeline.incidents.assign import assign_incidents
 from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.pipeline.windows.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
@@ -61,18 +61,16 @@ def window(hour: int, feature_id: str, errors: int, n: int) -> WindowMetric:
 
 def raise_alerts(monitoring: Monitoring) -> list[Alert]:
     """Alerts and incidents brought up to date."""
-    reconcile_alerts(monitoring)
-    assign_incidents(monitoring)
+    lake, settings, now = monitoring.lake, monitoring.settings, monitoring.now()
+    reconcile_alerts(lake, settings, now)
+    assign_incidents(lake, settings, now)
     alerts: list[Alert] = monitoring.lake.rows("alerts")
     return alerts
 
 
-def alarms(monitoring: Monitoring, where: str = "true") -> list[ChartPoint]:
+def alarms(monitoring: Monitoring, **wanted: Any) -> list[ChartPoint]:
     """Chart points that open an episode, oldest first."""
-    table = monitoring.lake.run(
-        f"select * from control_charts where alarm_started and ({where}) order by hour, chart_id"
-    )
-    points: list[ChartPoint] = TABLES["control_charts"].to_records(table)
+    points: list[ChartPoint] = monitoring.lake.rows("control_charts", alarm_started=True, **wanted)
     return points
 
 

@@ -21,7 +21,7 @@ from llm_monitoring_tests.adapters.source_examples import HOUR, settings, write
 from llm_monitoring_tests.adapters.source_examples import request as line
 from llm_monitoring_tests.incidents.test_quotes import incident, item
 from llm_monitoring_tests.lake.examples import judgement, signal, window
-from llm_monitoring_tests.pipeline.test_retention import case, rejected
+from llm_monitoring_tests.pipeline.upkeep.test_retention import case, rejected
 
 NOW = hour_start(HOUR) + timedelta(days=1)
 PARCEL = "My name is Jane, where is my parcel?"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from llm_monitoring.control import replay
-from llm_monitoring.defs.jobs.baselines import recompute_decided
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.rebaseline import recompute_decided
 from llm_monitoring.records import Rebaseline
 from llm_monitoring_tests.lake.examples import FIRST
 from llm_monitoring_tests.pipeline.decisions import decision

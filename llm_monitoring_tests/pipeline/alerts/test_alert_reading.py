@@ -3,15 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from llm_monitoring.defs.assets.response import reconcile_alerts
 from llm_monitoring.hours import hour_at, hour_index, hour_start, shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.alerts.alert_reading import start_reading
+from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_points
@@ -44,10 +43,7 @@ def write(lake: Lake, points: list[ChartPoint], first: int, last: int) -> None:
 
 
 def reconcile(lake: Lake, newest: int) -> Any:
-    monitoring: Any = SimpleNamespace(
-        lake=lake, settings=SETTINGS, now=lambda: hour_start(shift(newest, 1))
-    )
-    return reconcile_alerts(monitoring)
+    return reconcile_alerts(lake, SETTINGS, hour_start(shift(newest, 1)))
 
 
 def told(lake: Lake) -> list[Any]:
