@@ -225,8 +225,13 @@ class Lake:
 
     def delete(self, name: str, predicate: str) -> int:
         """Delete the rows a SQL predicate names; returns the Delta version."""
-
         return self.change(name, lambda table: table.delete(predicate))
+
+    def delete_before(self, name: str, hour: int) -> int:
+        """Delete the rows of hours before this one; returns the Delta version."""
+        by_month = TABLES[name].partition == "month"
+        months = f" and month <= {int(hour) // 10000}" if by_month else ""
+        return self.delete(name, f"hour < {int(hour)}{months}")
 
     def change(self, name: str, operation: Callable[[DeltaTable], object]) -> int:
         """One Delta operation, done again on top of whoever got there first; returns the version.
@@ -371,7 +376,7 @@ class Lake:
             Table -> Delta version after the deletion.
         """
         names = [name for name, table in TABLES.items() if table.partition == "hour"]
-        return {name: self.delete(name, f"hour < {before}") for name in names if self._open(name)}
+        return {name: self.delete_before(name, before) for name in names if self._open(name)}
 
     def maintain(self, keep_hours: int = 168) -> dict[str, dict[str, Any]]:
         """Compact small files, checkpoint the log and delete files no version needs any more.

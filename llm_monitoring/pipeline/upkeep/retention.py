@@ -42,10 +42,7 @@ def expire(lake: Lake, retention: RetentionSettings, now: datetime) -> Expired:
         if table.kept == "raw" and table.words:
             blanked[table.name] = blank_words(lake, table.name, hour_key(words_before))
         elif table.kept == "words":
-            last = hour_key(words_before)
-            versions[table.name] = lake.delete(
-                table.name, f"hour < {last} and month <= {last // 10000}"
-            )
+            versions[table.name] = lake.delete_before(table.name, hour_key(words_before))
     cases = _old_cases(lake, retention, now)
     return Expired(
         versions,
