@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 
@@ -83,3 +83,21 @@ def one_id(asked: str, ids: Collection[str], what: str) -> str:
             f"{len(begin_so)} {what}s begin with {asked!r}: {nearest_first(asked, begin_so)}"
         )
     raise MistakeError(f"no {what} {asked[:80]!r}; there are: {nearest_first(asked, ids)}")
+
+
+def segment_asked(parts: Iterable[str]) -> dict[str, str]:
+    """Attributes that people wrote as `name=value`.
+
+    Raises:
+        MistakeError: one has no `=`, an empty side, or a name comes twice.
+    """
+    asked: dict[str, str] = {}
+    for part in parts:
+        name, _, value = part.partition("=")
+        refuse_unless(
+            bool(name.strip() and value.strip()),
+            f"segment: expected name=value such as category=returns, got {part[:80]!r}",
+        )
+        refuse_unless(name not in asked, f"segment: {name[:80]} is named twice")
+        asked[name] = value
+    return asked

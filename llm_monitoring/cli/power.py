@@ -106,7 +106,7 @@ def powers(lake: Lake, settings: Settings, change: Change, newest: int) -> Itera
 
 
 def _windows(lake: Lake, metric: str, hours: tuple[int, int]) -> list[WindowMetric]:
-    where = "metric = $metric and model_id is null"
+    where = "metric = $metric and segment = '{}'"
     windows: list[WindowMetric] = lake.rows("window_metrics", where, hours=hours, metric=metric)
     return windows
 

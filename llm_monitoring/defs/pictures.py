@@ -14,6 +14,7 @@ from llm_monitoring.records import ChartPoint
 from llm_monitoring.reports.incident_page import Picture
 from llm_monitoring.reports.inline import markdown_image
 from llm_monitoring.reports.sparklines import sparkline
+from llm_monitoring.segments import segment_text
 
 SHOWN_HOURS = 14 * 24
 SPARKLINES = 8
@@ -106,8 +107,7 @@ def _labels(monitoring: Monitoring, point: ChartPoint) -> dict[str, Any]:
 
 
 def _title(point: ChartPoint) -> str:
-    model = f" ({point.model_id})" if point.model_id else ""
-    return f"{BY_NAME[point.metric].title} of {point.feature_id}{model}"
+    return f"{BY_NAME[point.metric].title} of {point.feature_id}{segment_text(point.segment)}"
 
 
 def judge_name(monitoring: Monitoring, point: ChartPoint) -> str | None:

@@ -200,7 +200,7 @@ _TABLES = (
     Table(
         "window_metrics",
         records.WindowMetric,
-        ("hour", "feature_id", "model_id", "epoch", "metric"),
+        ("hour", "feature_id", "segment", "epoch", "metric"),
         "month",
     ),
     Table("baselines", records.Baseline, ("chart_id", "baseline_id")),

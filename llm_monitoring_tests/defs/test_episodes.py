@@ -13,6 +13,7 @@ from llm_monitoring.defs.episodes import accepted_shifts, read_episodes
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.false_alarms import false_alarm_digest
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product
 
 NEWEST = shift(START, HOURS - 1)
@@ -86,7 +87,9 @@ def test_what_is_not_sure_enough_is_a_ticket(
     monitored: Product, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def severities() -> dict[str, str]:
-        return {e.metric: e.severity for e in of_charts(monitored).values() if e.model_id is None}
+        return {
+            e.metric: e.severity for e in of_charts(monitored).values() if e.segment == EVERYTHING
+        }
 
     pages = {metric for metric, severity in severities().items() if severity == "page"}
     assert {"error_rate", "avg_input_tokens"} <= pages

@@ -34,7 +34,7 @@ def dislike(product: SmallProduct) -> None:
 
 
 def windows(product: SmallProduct, hour: int) -> dict[str, WindowMetric]:
-    rows = product.lake.rows("window_metrics", "model_id is null", hours=product.hours(hour))
+    rows = product.lake.rows("window_metrics", "segment = '{}'", hours=product.hours(hour))
     return {row.metric: row for row in rows if row.feature_id == "search"}
 
 

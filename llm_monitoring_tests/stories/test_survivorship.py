@@ -29,7 +29,7 @@ def measured(folder: Path, *, up: int, down: int, left: int, of: int = 400) -> d
     monitoring.lake.replace_hours("user_signals", rows, START, START)
     watch(monitoring, (START, START), ["signals"])
     windows = monitoring.lake.rows(
-        "window_metrics", "feature_id = 'support_chat' and model_id is null"
+        "window_metrics", "feature_id = 'support_chat' and segment = '{}'"
     )
     return {row.metric: row.value for row in windows}
 
