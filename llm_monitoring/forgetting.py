@@ -35,9 +35,7 @@ class Memory:
             return False
         return any((kind, _digest(salt, kind, value)) in self._known for salt in self._salts)
 
-    def is_about(
-        self, request_id: str, session_id: str | None, user_id: str | None = None
-    ) -> bool:
+    def is_about(self, request_id: str, session_id: str | None, user_id: str | None = None) -> bool:
         """A row with these ids is about somebody forgotten."""
         return (
             self.knows("user", user_id)

@@ -1,11 +1,9 @@
 """Who is forgotten is recognised again, and nobody else is."""
 
-from dataclasses import replace
-
 from llm_monitoring.forgetting import Memory, beginnings
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Forgotten
-from llm_monitoring_tests.lake.examples import FIRST, request, signal
+from llm_monitoring_tests.lake.examples import FIRST
 
 NOW = hour_start(FIRST)
 

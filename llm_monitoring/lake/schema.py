@@ -92,9 +92,7 @@ class Table:
 
     def from_columns(self, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
         """Lists of values by the record's names, in its schema."""
-        values = {
-            column.name: _stored(columns[column.name], column.type) for column in self.schema
-        }
+        values = {column.name: _stored(columns[column.name], column.type) for column in self.schema}
         return pa.table(values, schema=self.schema)
 
     def to_records(self, table: pa.Table) -> list[Any]:
@@ -112,9 +110,8 @@ def _stored(values: Sequence[Any], kind: pa.DataType) -> Sequence[Any]:
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
-    if pa.types.is_map(column.type):
-        return [value or {} for value in column.to_pylist(maps_as_pydicts="strict")]
-    return column.to_pylist()
+    values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
+    return [value or {} for value in values] if pa.types.is_map(column.type) else values
 
 
 def column_documents(record: type) -> Sequence[tuple[str, str, str]]:

@@ -266,12 +266,12 @@ def without_forgotten(lake: Lake, reading: Reading[Any]) -> Reading[Any]:
     if not known:
         return reading
     columns = reading.columns
-    requests = columns["request_id"]
-    users = columns.get("user_id", [None] * len(requests))
-    ids = zip(reading.keys, requests, columns["session_id"], users, strict=True)
+    stored = columns["request_id"]
+    users = columns.get("user_id", [None] * len(stored))
+    ids = zip(reading.keys, stored, columns["session_id"], users, strict=True)
     theirs = [key in reading.unwanted or known.is_about(*row) for key, *row in ids]
     keys = set(compress(reading.keys, theirs))
-    requests = {*compress(requests, theirs)} | {
+    requests = {*compress(stored, theirs)} | {
         request for key, request in reading.unwanted.items() if key in keys
     }
     if new := known.new("request", requests):

@@ -57,11 +57,7 @@ TEXTS = (pa.string(), pa.list_(pa.string()), pa.map_(pa.string(), pa.string()))
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_every_text_column_is_declared(table: Table) -> None:
-    texts = {
-        column.name
-        for column in table.schema
-        if column.type in TEXTS
-    }
+    texts = {column.name for column in table.schema if column.type in TEXTS}
     declared = {*table.words, *table.people, *table.mentions, table.request} - {None}
     names = set(NAMES[table.name].split())
     assert declared | names == texts

@@ -40,8 +40,10 @@ def stored_attributes(
     stored: dict[str, str] = {}
     cut = 0
     for key, value in logged.items():
-        text = _text(value, redactor)
-        text = redactor.user_id(text) if key in people else text
+        if key in people:  # its digest is of the id as it was logged
+            text = redactor.user_id(value if isinstance(value, str) else _text(value, redactor))
+        else:
+            text = _text(value, redactor)
         if not text:
             continue
         name = redactor.name(key)

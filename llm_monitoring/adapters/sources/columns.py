@@ -1,27 +1,26 @@
 """Lines of a log as columns of a table: redacted, priced, in UTC; no object is made of a row."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
 from llm_monitoring.adapters.prices import Cost, Prices, TokenCounts
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources.attributes import stored_attributes
-from llm_monitoring.adapters.sources.jsonl import Line, RequestLine, SignalLine, finish_reason
+from llm_monitoring.adapters.sources.jsonl import RequestLine, SignalLine, finish_reason
 from llm_monitoring.adapters.sources.otlp.attributes import WORDS
 from llm_monitoring.records import Request, UserSignal
 from llm_monitoring.settings import Settings, Source
 
-LineT = TypeVar("LineT", bound=Line)
 Columns = dict[str, list[Any]]  # by the names of a record; every list has an entry a row
 
 
-class Rows(Protocol[LineT]):
+class Rows(Protocol):
     """What the lines of a table become.
 
     Args:
@@ -32,12 +31,12 @@ class Rows(Protocol[LineT]):
     record: type[Any]
     cut: Counter[tuple[int, str]]
 
-    def key(self, line: LineT) -> Hashable:
+    def key(self, line: Any) -> Hashable:
         """What makes a row one and the same, as it is stored."""
 
     def columns(
         self,
-        lines: Sequence[LineT],
+        lines: Sequence[Any],
         keys: Sequence[Any],
         hours: Sequence[int],
         source: Source,
@@ -46,9 +45,6 @@ class Rows(Protocol[LineT]):
 
     def key_of(self, row: Any) -> Hashable:
         """The same of a stored row."""
-
-    def unpriced(self, columns: Columns) -> Iterable[tuple[int, str]]:
-        """(hour, source) of every row of unknown cost."""
 
 
 class RequestRows:
@@ -126,19 +122,6 @@ class RequestRows:
                 self.cut[hour, source.name] += cut
         return found
 
-    def unpriced(self, columns: Columns) -> Iterable[tuple[int, str]]:
-        """A request that failed before a token was counted cost nothing to know.
-
-        Every product has such requests every hour: a warning about them would always be on.
-        """
-        known = ("hour", "source", "cost_usd", "error", "input_tokens", "output_tokens")
-        for hour, source, cost, error, tokens_in, tokens_out in zip(
-            *(columns[name] for name in known), strict=True
-        ):
-            failed_uncounted = error is not None and tokens_in is None and tokens_out is None
-            if cost is None and not failed_uncounted:
-                yield hour, source
-
 
 class SignalRows:
     """User signals: ids and metadata redacted."""
@@ -177,14 +160,24 @@ class SignalRows:
             "source": [source.name] * len(lines),
         }
 
-    def unpriced(self, columns: Columns) -> Iterable[tuple[int, str]]:
-        """A signal costs nothing."""
-        return ()
-
 
 def columns_of(rows: Sequence[Any], record: type[Any]) -> Columns:
     """Records as columns."""
     return {field.name: [getattr(row, field.name) for row in rows] for field in fields(record)}
+
+
+def unpriced(columns: Columns) -> Iterator[tuple[int, str]]:
+    """(hour, source) of each request of unknown cost.
+
+    One that failed before a token was counted cost nothing to know, and every product has such
+    requests every hour: a warning about them would always be on.
+    """
+    known = ("hour", "source", "cost_usd", "error", "input_tokens", "output_tokens")
+    rows = zip(*(columns[name] for name in known), strict=True)
+    for hour, source, cost, error, tokens_in, tokens_out in rows:
+        failed_uncounted = error is not None and tokens_in is None and tokens_out is None
+        if cost is None and not failed_uncounted:
+            yield hour, source
 
 
 def _utc(moments: Iterable[datetime]) -> list[datetime]:

@@ -6,7 +6,7 @@ their file stood.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import compress
 from pathlib import Path
@@ -20,6 +20,7 @@ from llm_monitoring.adapters.sources.columns import (
     Rows,
     SignalRows,
     columns_of,
+    unpriced,
 )
 from llm_monitoring.adapters.sources.files import (
     SourceFile,
@@ -53,9 +54,7 @@ Parse = Callable[[SourceFile, Source], Iterator[Outcome[Any]]]
 class Unwanted(Protocol):
     """Knows whose rows must not be stored, by their ids as the logs write them."""
 
-    def is_about(
-        self, request_id: str, session_id: str | None, user_id: str | None = None
-    ) -> bool:
+    def is_about(self, request_id: str, session_id: str | None, user_id: str | None = None) -> bool:
         """A row with these ids is one of theirs."""
 
     def is_in(self, text: str) -> bool:
@@ -115,7 +114,7 @@ def read_requests(
     Raises:
         OSError: a file cannot be read; the caller may retry.
     """
-    rows: Rows[Any] = RequestRows(settings)
+    rows = RequestRows(settings)
     reader = _Reader("raw_requests", settings, rows, (first, last), unwanted=unwanted)
     return reader.read(settings.sources.requests, _parse_requests, unread)
 
@@ -135,7 +134,7 @@ def read_signals(
     Raises:
         OSError: a file cannot be read; the caller may retry.
     """
-    rows: Rows[Any] = SignalRows(settings)
+    rows = SignalRows(settings)
     reader = _Reader("user_signals", settings, rows, (first, last), unwanted=unwanted)
     return reader.read(settings.sources.signals, _parse_signals, unread)
 
@@ -147,7 +146,7 @@ class _Reader:
         self,
         table: str,
         settings: Settings,
-        rows: Rows[Any],
+        rows: Rows,
         hours: tuple[int, int],
         *,
         unwanted: Unwanted | None,
@@ -177,9 +176,7 @@ class _Reader:
             self.rows.record, columns, keys, self.rejected, reads, self.files, ids, self.named
         )
 
-    def _read_file(
-        self, file: SourceFile, number: int, source: Source, parse: Parse
-    ) -> FileRows:
+    def _read_file(self, file: SourceFile, number: int, source: Source, parse: Parse) -> FileRows:
         name = stored_name(file, self.redactor)
         rows = FileRows((number, *file.place), file)
         batch: list[tuple[Line, Hashable, int]] = []
@@ -293,7 +290,8 @@ class _Reader:
 
     def _count(self, columns: Columns) -> None:
         self.counts["loaded"] = Counter(zip(columns["hour"], columns["source"], strict=True))
-        self.counts["unpriced"] = Counter(self.rows.unpriced(columns))
+        if "cost_usd" in columns:
+            self.counts["unpriced"] = Counter(unpriced(columns))
         self.counts["attributes_cut"] = self.rows.cut
 
     def _reads(self, sources: Sequence[Source]) -> list[SourceRead]:
