@@ -6,7 +6,7 @@ This file is the schema. `lake/schema.py` derives every table from these annotat
 partition key yyyymmddhh of the window a row belongs to, `week` the Monday of its week, yyyymmdd.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -49,6 +49,9 @@ class Request:
     output_text: Annotated[str | None, "what the model answered, redacted"]
     source: Annotated[str, "name of the source in monitoring.yaml"]
     file: Annotated[str | None, "file it was read from; None: an earlier version read it"] = None
+    attributes: Annotated[
+        dict[str, str], "what else the source says of it, by name: category, tenant; redacted"
+    ] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,9 @@ class SourceRead:
         int | None, "rows lost when a file was last read again and had fewer; None: never"
     ] = None
     dropped_at: Annotated[datetime | None, "when that was seen; None: never"] = None
+    attributes_cut: Annotated[
+        int | None, "attributes cut short or left out by a bound; None: not counted yet"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

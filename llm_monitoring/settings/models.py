@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 Attribute = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
@@ -108,6 +109,13 @@ class Source(Strict):
     late_hours: int = Field(1, ge=0, le=48)  # a row may stand in a file this much later
     feature_attribute: str = "service.name"  # otlp: attribute that names the feature
     feature_id: Name | None = None  # otlp: the feature where the attribute is missing
+    # Attribute of a request -> key it is read from: of a span or resource, or of the line.
+    attributes: dict[AttributeName, AttributeName] = {}
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _listed_attributes_keep_their_names(cls, value: Any) -> Any:
+        return {name: name for name in value} if isinstance(value, list) else value
 
     @field_validator("path")
     @classmethod
