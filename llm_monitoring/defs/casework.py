@@ -92,6 +92,7 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
         recent=_material(lake, recent, features).requests,
         triage_sample=settings.triage_sample,
         suspect_hours=settings.suspect_hours,
+        attributes=sorted({n for each in monitoring.settings.breakdowns for n in each.attributes}),
     )
     models = shared_models(members, models_of_feature(lake, after.last))
     named = title(incident, members, evidence, models)
