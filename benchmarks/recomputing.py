@@ -28,6 +28,7 @@ from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME, CHARTED
 from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.records import Baseline, WindowMetric
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings import Settings
 
 FIRST = 2026080300
@@ -100,7 +101,7 @@ def _windows(random: np.random.Generator, hours: int) -> list[WindowMetric]:
         _window(random, metric.name, model, hour)
         for hour in hour_range(FIRST, shift(FIRST, hours - 1))
         for metric in CHARTED
-        for model in ((None, "model") if metric.by_model else (None,))
+        for model in ((None, "model") if metric.name == "avg_cost_per_request_usd" else (None,))
     ]
 
 
@@ -114,7 +115,7 @@ def _window(random: np.random.Generator, metric: str, model: str | None, hour: i
     return WindowMetric(
         hour=hour,
         feature_id=_name(0),
-        model_id=model,
+        segment=segment_of_model(model),
         epoch=None,
         metric=metric,
         value=value,

@@ -50,7 +50,8 @@ COMPARISON = """
     from read_parquet($ours) as ours
     full join read_parquet($theirs) as theirs
         on ours.hour = theirs.hour and ours.feature_id = theirs.feature_id
-        and ours.model_id is not distinct from theirs.model_id and ours.metric = theirs.metric
+        and json_extract_string(ours.segment, '$.model') is not distinct from theirs.model_id
+        and ours.metric = theirs.metric
 """
 
 

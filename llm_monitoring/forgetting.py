@@ -4,21 +4,8 @@ import hmac
 import secrets
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from llm_monitoring.records import Forgotten
-
-
-class Named(Protocol):
-    """A row of a log, or of the lake; it may have a `user_id` too."""
-
-    @property
-    def request_id(self) -> str:
-        """The request it is about."""
-
-    @property
-    def session_id(self) -> str | None:
-        """The session it belongs to."""
 
 
 class Memory:
@@ -48,12 +35,12 @@ class Memory:
             return False
         return any((kind, _digest(salt, kind, value)) in self._known for salt in self._salts)
 
-    def is_about(self, row: Named) -> bool:
-        """The row is about somebody forgotten."""
+    def is_about(self, request_id: str, session_id: str | None, user_id: str | None = None) -> bool:
+        """A row with these ids is about somebody forgotten."""
         return (
-            self.knows("user", getattr(row, "user_id", None))
-            or self.knows("session", row.session_id)
-            or self.knows("request", row.request_id)
+            self.knows("user", user_id)
+            or self.knows("session", session_id)
+            or self.knows("request", request_id)
         )
 
     def is_in(self, text: str) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llm_monitoring.records import WindowMetric
+from llm_monitoring.segments import EVERYTHING
 
 Layer = Literal["infrastructure", "cost", "quality", "satisfaction", "inputs"]
 Kind = Literal["proportion", "mean", "positive", "count", "flag"]
@@ -35,7 +36,6 @@ class Metric:
         n: SQL count of the rows behind the value.
         stddev: SQL standard deviation of those rows.
         bad: directions that are trouble; empty: not charted.
-        by_model: charted for each model of a feature too.
         minimum_n: rows below which a window says too little to be charted.
         is_volume: it moves in steps by itself: a shift that stays a day is taken as normal.
         is_share: so many of n rows, each counted once at most: chance is the binomial's.
@@ -50,7 +50,6 @@ class Metric:
     n: str
     stddev: str
     bad: tuple[Direction, ...] = ()
-    by_model: bool = False
     minimum_n: int = 1
     is_volume: bool = False
     is_share: bool = False
@@ -104,7 +103,6 @@ def _average(
     column: str,
     *bad: Direction,
     kind: Kind = "positive",
-    by_model: bool = False,
 ) -> Metric:
     return Metric(
         name=name,
@@ -116,7 +114,6 @@ def _average(
         n=f"count({column})",
         stddev=f"stddev_samp({column})",
         bad=bad,
-        by_model=by_model,
     )
 
 
@@ -220,9 +217,7 @@ METRICS: tuple[Metric, ...] = (
         stddev="stddev_samp(cost_usd)",
         bad=("up",),
     ),
-    _average(
-        "avg_cost_per_request_usd", "cost", "usd", "requests", "cost_usd", "up", by_model=True
-    ),
+    _average("avg_cost_per_request_usd", "cost", "usd", "requests", "cost_usd", "up"),
     _average("avg_input_tokens", "cost", "tokens", "requests", "input_tokens", "up", "down"),
     _average("avg_output_tokens", "cost", "tokens", "requests", "output_tokens", "up", "down"),
     Metric(
@@ -306,7 +301,7 @@ def silent_windows(
         WindowMetric(
             hour=hour,
             feature_id=feature_id,
-            model_id=None,
+            segment=EVERYTHING,
             epoch=epoch,
             metric=metric.name,
             value=0.0 if metric.name == "request_count" else None,

@@ -9,6 +9,7 @@ from llm_monitoring.control import Series, charts_of, concerns, phase_one_hours
 from llm_monitoring.hours import hour_key, hour_start
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME
 from llm_monitoring.records import Alert, Baseline, Change, Rebaseline
+from llm_monitoring.segments import EVERYTHING, model_of, segment_of, segment_text
 from llm_monitoring.settings import Settings
 
 
@@ -23,7 +24,7 @@ def decide(
     *,
     feature_id: str,
     metric: str | None = None,
-    model_id: str | None = None,
+    segment: Mapping[str, str] | None = None,
     from_hour: str | None = None,
     skip_from: str | None = None,
     skip_to: str | None = None,
@@ -48,7 +49,8 @@ def decide(
     """
     _refuse_unless(bool(reason.strip()), "reason: say why")
     _refuse_unless(bool(who.strip()), "who: say who decides it")
-    charted = _charted(known, settings, feature_id, metric, model_id)
+    part = None if segment is None else segment_of(segment)
+    charted = _charted(known, settings, feature_id, metric, part)
     start = _hour("from_hour", from_hour, now)
     skip = _hour("skip_from", skip_from, now), _hour("skip_to", skip_to, now)
     _refuse_unless((skip[0] is None) == (skip[1] is None), "skip_from and skip_to go together")
@@ -63,12 +65,12 @@ def decide(
         f"from_hour {from_hour} is not after the first window, {_written(first)}: "
         "nothing was learned before it",
     )
-    parts = (feature_id, metric, model_id, start, *skip)
+    parts = (feature_id, metric, part, start, *skip)
     return Rebaseline(
         rebaseline_id=hashlib.sha256(repr(parts).encode()).hexdigest()[:16],
         feature_id=feature_id,
         metric=metric,
-        model_id=model_id,
+        segment=part,
         from_hour=start,
         skip_from=skip[0],
         skip_to=skip[1],
@@ -98,7 +100,7 @@ def ledger_entry(entry: Rebaseline) -> Change:
     It takes effect where Phase I begins anew; one that only leaves hours out, when it was made.
     """
     what = (entry.metric or "every metric").replace("_", " ")
-    model = f" on {entry.model_id}" if entry.model_id else ""
+    part = segment_text(entry.segment or EVERYTHING)
     deeds = []
     if entry.from_hour:
         deeds.append(f"learned anew from {_written(entry.from_hour)} on")
@@ -109,8 +111,8 @@ def ledger_entry(entry: Rebaseline) -> Change:
         changed_at=hour_start(entry.from_hour) if entry.from_hour else entry.decided_at,
         kind="baseline",
         feature_id=None if entry.feature_id == ALL_FEATURES else entry.feature_id,
-        model_id=entry.model_id,
-        description=f"baseline of {what} of {entry.feature_id}{model} {', '.join(deeds)}: "
+        model_id=model_of(entry.segment or EVERYTHING),
+        description=f"baseline of {what} of {entry.feature_id}{part} {', '.join(deeds)}: "
         f"{entry.reason}",
         author=entry.author,
     )
@@ -132,7 +134,7 @@ def accepted_by(alerts: Iterable[Alert], rebaselines: Iterable[Rebaseline]) -> d
 
 
 def _series(alert: Alert) -> Series:
-    return Series(alert.feature_id or "", alert.model_id, None, alert.metric)
+    return Series(alert.feature_id or "", alert.segment, None, alert.metric)
 
 
 def _charted(
@@ -140,7 +142,7 @@ def _charted(
     settings: Settings,
     feature_id: str,
     metric: str | None,
-    model_id: str | None,
+    segment: str | None,
 ) -> list[Series]:
     """Series with a chart that learns a baseline, of what was named."""
     of_feature = [series for series in known if series.feature_id == feature_id]
@@ -153,18 +155,18 @@ def _charted(
         metric is None or metric in BY_NAME,
         f"metric {metric!r} is unknown; there are: {_listed(sorted(BY_NAME))}",
     )
-    models = sorted({series.model_id for series in of_feature if series.model_id})
+    segments = sorted({series.segment for series in of_feature})
     _refuse_unless(
-        model_id is None or model_id in models,
-        f"model_id {model_id!r} has no windows of {feature_id}; there are: {_listed(models)}",
+        segment is None or segment in segments,
+        f"segment {segment} has no windows of {feature_id}; there are: {_listed(segments)}",
     )
     charted = [
         series
         for series in of_feature
-        if metric in (None, series.metric) and model_id in (None, series.model_id)
+        if metric in (None, series.metric) and segment in (None, series.segment)
         if any(chart.learn for chart in charts_of(series, settings))
     ]
-    what = f"{metric or 'any metric'} of {feature_id}" + (f" on {model_id}" if model_id else "")
+    what = f"{metric or 'any metric'} of {feature_id}{segment_text(segment or EVERYTHING)}"
     _refuse_unless(bool(charted), f"no chart with a baseline watches {what}")
     return charted
 

@@ -6,9 +6,11 @@ This file is the schema. `lake/schema.py` derives every table from these annotat
 partition key yyyymmddhh of the window a row belongs to, `week` the Monday of its week, yyyymmdd.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
+
+from llm_monitoring.segments import model_of
 
 Hour = Annotated[int, "window the row belongs to, UTC, yyyymmddhh"]
 Week = Annotated[int, "Monday the week starts on, UTC, yyyymmdd"]
@@ -47,6 +49,9 @@ class Request:
     output_text: Annotated[str | None, "what the model answered, redacted"]
     source: Annotated[str, "name of the source in monitoring.yaml"]
     file: Annotated[str | None, "file it was read from; None: an earlier version read it"] = None
+    attributes: Annotated[
+        dict[str, str], "what else the source says of it, by name: category, tenant; redacted"
+    ] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,9 @@ class SourceRead:
         int | None, "rows lost when a file was last read again and had fewer; None: never"
     ] = None
     dropped_at: Annotated[datetime | None, "when that was seen; None: never"] = None
+    attributes_cut: Annotated[
+        int | None, "attributes cut short or left out by a bound; None: not counted yet"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +212,7 @@ class WindowMetric:
 
     hour: Hour
     feature_id: Annotated[str, "the feature"]
-    model_id: Annotated[str | None, "the model; None: all models of the feature"]
+    segment: Annotated[str, "part of its traffic, a JSON object of attributes; {}: all of it"]
     epoch: Annotated[str | None, "judge epoch of a quality metric; None: not a judged metric"]
     metric: Annotated[str, "name in the catalogue of metrics"]
     value: Annotated[
@@ -235,7 +243,9 @@ class Rebaseline:
     rebaseline_id: Annotated[str, "unique"]
     feature_id: Annotated[str, "feature it concerns"]
     metric: Annotated[str | None, "metric it concerns; None: every metric of the feature"]
-    model_id: Annotated[str | None, "model it concerns; None: every model, and all together"]
+    segment: Annotated[
+        str | None, "segment it concerns, {} is everything together; None: every segment"
+    ]
     from_hour: Annotated[int | None, "Phase I begins anew here, yyyymmddhh; None: it does not"]
     skip_from: Annotated[int | None, "first hour that Phase I leaves out; None: none is left out"]
     skip_to: Annotated[int | None, "last hour that Phase I leaves out"]
@@ -249,9 +259,9 @@ class ChartPoint:
     """One (window, chart): state after the window, statistic, limit, alarm or not."""
 
     hour: Hour
-    chart_id: Annotated[str, "feature/model/epoch/metric/chart"]
+    chart_id: Annotated[str, "feature/segment/epoch/metric/chart"]
     feature_id: Annotated[str, "the feature"]
-    model_id: Annotated[str | None, "the model; None: all models of the feature"]
+    segment: Annotated[str, "part of its traffic, a JSON object of attributes; {}: all of it"]
     epoch: Annotated[str | None, "judge epoch; None: not a judged metric"]
     metric: Annotated[str, "what is charted"]
     chart: Annotated[str, "name in the catalogue of charts"]
@@ -329,7 +339,7 @@ class Alert:
     ]
     subject: Annotated[str, "chart_id or test that fired"]
     feature_id: Annotated[str | None, "feature concerned; None: not about one"]
-    model_id: Annotated[str | None, "model concerned; None: not about one"]
+    segment: Annotated[str, "part concerned, a JSON object of attributes; {}: not about a part"]
     metric: Annotated[str, "what is out of control"]
     severity: Annotated[str, "page, ticket or info"]
     status: Annotated[str, "firing or resolved"]
@@ -363,6 +373,11 @@ class Alert:
     proposal: Annotated[
         str | None, "how to make its level the new normal, in words; None: not proposed (yet)"
     ] = None
+
+    @property
+    def model_id(self) -> str | None:
+        """The model of its segment; None: not about one."""
+        return model_of(self.segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,7 +423,7 @@ class Silence:
     silence_id: Annotated[str, "unique"]
     incident_id: Annotated[str | None, "incident whose alerts are silent; None: any"]
     feature_id: Annotated[str | None, "feature whose alerts are silent; None: any"]
-    model_id: Annotated[str | None, "model whose alerts are silent; None: any"]
+    segment: Annotated[str, "part whose alerts are silent, a JSON object of attributes; {}: any"]
     metric: Annotated[str | None, "metric whose alerts are silent; None: any"]
     layer: Annotated[str | None, "layer whose alerts are silent; None: any"]
     starts_at: Annotated[datetime, "from when on"]
@@ -474,7 +489,7 @@ class Incident:
     status: Annotated[str, "open, acknowledged or resolved"]
     step: Annotated[str, "triage, scope, isolate, respond, learn or closed"]
     feature_id: Annotated[str | None, "feature concerned; None: more than one"]
-    model_id: Annotated[str | None, "model concerned; None: not about one"]
+    segment: Annotated[str, "part concerned, a JSON object of attributes; {}: not about one"]
     change_hour: Annotated[int, "estimated first window of the change, yyyymmddhh"]
     first_hour: Annotated[int, "first window out of control, yyyymmddhh"]
     last_hour: Annotated[int, "latest window out of control, yyyymmddhh"]
@@ -492,6 +507,11 @@ class Incident:
     resolved_by: Annotated[str | None, "who closed it"]
     evidence: Annotated[str, "triage sample, scope, suspects and response, a JSON object"]
     report_path: Annotated[str | None, "self-contained HTML report"]
+
+    @property
+    def model_id(self) -> str | None:
+        """The model of its segment; None: not about one."""
+        return model_of(self.segment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

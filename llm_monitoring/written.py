@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from llm_monitoring.hours import HOUR, hour_key
@@ -118,3 +118,21 @@ def hours_of(text: str) -> float:
         raise ValueError(f"{text[:80]!r} is no duration such as 30m, 4h or 2d")
     days, hours, minutes = (int(part or 0) for part in found.groups())
     return days * 24 + hours + minutes / 60
+
+
+def segment_asked(parts: Iterable[str]) -> dict[str, str]:
+    """Attributes that people wrote as `name=value`.
+
+    Raises:
+        MistakeError: one has no `=`, an empty side, or a name comes twice.
+    """
+    asked: dict[str, str] = {}
+    for part in parts:
+        name, _, value = part.partition("=")
+        refuse_unless(
+            bool(name.strip() and value.strip()),
+            f"segment: expected name=value such as category=returns, got {part[:80]!r}",
+        )
+        refuse_unless(name not in asked, f"segment: {name[:80]} is named twice")
+        asked[name] = value
+    return asked

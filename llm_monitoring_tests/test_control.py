@@ -10,7 +10,6 @@ import pytest
 
 from llm_monitoring.control import (
     ACCEPT_WINDOWS,
-    MODELS_PER_FEATURE,
     NAMED,
     OUTAGE_SHARE,
     RELEVEL_WINDOWS,
@@ -33,6 +32,7 @@ from llm_monitoring.control import (
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME, CHARTED, FLEET_FEATURES
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
+from llm_monitoring.segments import EVERYTHING, segment_of_model
 from llm_monitoring.settings import Settings
 from llm_monitoring.stats.baselines import (
     LevelBaseline,
@@ -60,7 +60,7 @@ def names(series: Series, chosen: Settings) -> list[str]:
 
 
 def series(metric: str, model_id: str | None = None, epoch: str | None = None) -> Series:
-    return Series("search", model_id, epoch, metric)
+    return Series("search", segment_of_model(model_id), epoch, metric)
 
 
 # --------------------------------------------------------------------- budget
@@ -68,8 +68,7 @@ def series(metric: str, model_id: str | None = None, epoch: str | None = None) -
 
 def test_the_budget_is_shared_by_every_series_there_can_be() -> None:
     """Those of each feature, and of one more for all that monitoring.yaml does not name."""
-    by_model = sum(metric.by_model for metric in CHARTED)
-    each = len(CHARTED) + MODELS_PER_FEATURE * by_model
+    each = len(CHARTED) + 4  # the cost per request of four models
     assert chart_count(settings(1)) == 2 * each
     assert chart_count(settings(3)) == 4 * each
 
@@ -145,7 +144,7 @@ def test_metrics_without_a_bad_side_and_unknown_ones_are_not_charted() -> None:
     assert names(series("a_metric_of_last_year"), settings()) == []
 
 
-def test_a_model_has_charts_of_the_metrics_that_are_charted_by_model_only() -> None:
+def test_a_segment_has_charts_of_the_metrics_that_its_breakdown_names_only() -> None:
     by_model = series("avg_cost_per_request_usd", "model-a")
     assert names(by_model, settings()) == ["sr_mixture", "outage"]
     assert names(series("error_rate", "model-a"), settings()) == []
@@ -154,7 +153,7 @@ def test_a_model_has_charts_of_the_metrics_that_are_charted_by_model_only() -> N
 
 def test_silence_is_watched_on_the_request_count_of_a_feature() -> None:
     assert names(series("request_count"), settings()) == ["sr_mixture", "outage", "missing"]
-    together = Series(ALL_FEATURES, None, None, "request_count")
+    together = Series(ALL_FEATURES, EVERYTHING, None, "request_count")
     assert names(together, settings(FLEET_FEATURES)) == ["sr_mixture", "outage"]
 
 
@@ -188,7 +187,7 @@ def test_drawn_lines_apply_to_their_metric_and_feature() -> None:
     chosen = settings(thresholds=lines)
     usual = ["sr_mixture", "outage"]
     assert names(series("error_rate"), chosen) == [*usual, "static_threshold:above_0.05"]
-    chat = Series("chat", None, None, "error_rate")
+    chat = Series("chat", "{}", None, "error_rate")
     assert names(chat, chosen)[2:] == ["static_threshold:above_0.05", "static_threshold:above_0.2"]
     assert names(series("refusal_rate"), chosen) == usual
 
@@ -399,7 +398,7 @@ def decision(**known: Any) -> Rebaseline:
         "rebaseline_id": "r1",
         "feature_id": "search",
         "metric": None,
-        "model_id": None,
+        "segment": None,
         "from_hour": None,
         "skip_from": None,
         "skip_to": None,
@@ -416,8 +415,8 @@ def test_a_decision_concerns_its_feature_metric_and_model_or_all_of_them() -> No
         ({}, True),
         ({"metric": "error_rate"}, True),
         ({"metric": "refusal_rate"}, False),
-        ({"model_id": "model-a"}, True),
-        ({"model_id": "model-b"}, False),
+        ({"segment": segment_of_model("model-a")}, True),
+        ({"segment": segment_of_model("model-b")}, False),
         ({"feature_id": "chat"}, False),
     ):
         assert concerns(decision(**known), mine) == concerned

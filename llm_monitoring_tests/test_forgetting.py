@@ -1,11 +1,9 @@
 """Who is forgotten is recognised again, and nobody else is."""
 
-from dataclasses import replace
-
 from llm_monitoring.forgetting import Memory, beginnings
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Forgotten
-from llm_monitoring_tests.lake.examples import FIRST, request, signal
+from llm_monitoring_tests.lake.examples import FIRST
 
 NOW = hour_start(FIRST)
 
@@ -22,13 +20,13 @@ def test_what_is_stored_does_not_tell_who() -> None:
 
 def test_a_row_about_a_forgotten_user_session_or_request_is_recognised() -> None:
     users = Memory(remembered("user", "jane"))
-    assert users.is_about(request("r1", user_id="jane"))
-    assert not users.is_about(request("r1", user_id="joe"))
-    assert not users.is_about(request("jane", session_id="jane"))
-    assert not users.is_about(request("r1"))
+    assert users.is_about("r1", None, "jane")
+    assert not users.is_about("r1", None, "joe")
+    assert not users.is_about("jane", "jane")
+    assert not users.is_about("r1", None)
     sessions = Memory(remembered("session", "s1"))
-    assert sessions.is_about(replace(signal("r1", "thumbs_up"), session_id="s1"))
-    assert Memory(remembered("request", "r1")).is_about(signal("r1", "thumbs_up"))
+    assert sessions.is_about("r1", "s1")
+    assert Memory(remembered("request", "r1")).is_about("r1", None)
 
 
 def test_a_line_that_names_the_user_is_recognised() -> None:

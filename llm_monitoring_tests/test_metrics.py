@@ -20,11 +20,16 @@ from llm_monitoring.metrics import (
     measurements_sql,
     silent_windows,
 )
+from llm_monitoring.pipeline.windows.measure import measure_rows
 from llm_monitoring.records import Request, UserSignal, WindowMetric
+from llm_monitoring.segments import EVERYTHING, model_of, segment_of_model
+from llm_monitoring.settings.models import Breakdown
 from llm_monitoring_tests.lake.examples import FIRST, judgement, request, signal
 
-DAY_US = 24 * 3_600_000_000
 SIGNAL_TYPES = ("thumbs_up", "thumbs_down", "correction", "follow_up", "abandoned")
+
+
+BREAKDOWNS = [Breakdown(attributes=["model"])]
 
 
 @pytest.fixture
@@ -40,20 +45,13 @@ def store(lake: Lake, table: str, rows: Sequence[Any]) -> None:
 def measure(
     lake: Lake, family: Family, first: int = FIRST, last: int = FIRST
 ) -> list[dict[str, Any]]:
-    table = lake.query(
-        f"window_{family}",
-        hours=(first, shift(last, 24)),
-        fragments={"measurements": measurements_sql(family)},
-        first=first,
-        last=last,
-        settle_us=DAY_US,
-    )
+    table = measure_rows(lake, family, BREAKDOWNS, (first, last), settle_hours=24)
     rows: list[dict[str, Any]] = table.to_pylist()
     return rows
 
 
 def measured(rows: Iterable[dict[str, Any]], **where: Any) -> dict[str, float | None]:
-    where = {"model_id": None} | where
+    where = {"segment": EVERYTHING} | where
     return {
         row["metric"]: row["value"]
         for row in rows
@@ -151,7 +149,7 @@ def test_percentiles_take_the_references_index_in_a_thousand_windows(lake: Lake)
     found = {
         (row["hour"], row["metric"]): row["value"]
         for row in measurements
-        if row["model_id"] is None and row["metric"].startswith("latency")
+        if row["segment"] == EVERYTHING and row["metric"].startswith("latency")
     }
     assert len(expected) == 3000
     mismatches = {key for key in expected if found.get(key) != expected[key]}
@@ -169,10 +167,10 @@ def test_requests_are_measured_for_each_model_and_for_the_feature(lake: Lake) ->
     requests = random_requests(np.random.default_rng(5), 200)
     store(lake, "raw_requests", requests)
     rows = measure(lake, "requests")
-    assert {row["model_id"] for row in rows} == {None, "model-a", "model-b"}
+    assert {model_of(row["segment"]) for row in rows} == {None, "model-a", "model-b"}
     for model in ("model-a", "model-b"):
         mine = [r for r in requests if r.model_id == model]
-        agree(measured(rows, model_id=model), expected_of_requests(mine))
+        agree(measured(rows, segment=segment_of_model(model)), expected_of_requests(mine))
 
 
 def test_hours_and_features_do_not_leak_into_each_other(lake: Lake) -> None:
@@ -194,7 +192,7 @@ def test_what_was_not_logged_does_not_count(lake: Lake) -> None:
     known = {"latency_ms": 300.0, "cost_usd": 0.5, "input_tokens": 7}
     unknown = dict.fromkeys(known)
     store(lake, "raw_requests", [request("a", **known), request("b", **unknown)])
-    rows = [row for row in measure(lake, "requests") if row["model_id"] is None]
+    rows = [row for row in measure(lake, "requests") if row["segment"] == EVERYTHING]
     found = {row["metric"]: (row["value"], row["n"]) for row in rows}
     assert found["latency_p95_ms"] == (300.0, 1)
     assert found["total_cost_usd"] == (0.5, 1)
@@ -205,7 +203,7 @@ def test_what_was_not_logged_does_not_count(lake: Lake) -> None:
 
 def test_nothing_known_is_null_and_never_zero(lake: Lake) -> None:
     store(lake, "raw_requests", [request("a", latency_ms=None, cost_usd=None, finish_reason=None)])
-    rows = [row for row in measure(lake, "requests") if row["model_id"] is None]
+    rows = [row for row in measure(lake, "requests") if row["segment"] == EVERYTHING]
     found = {row["metric"]: (row["value"], row["n"]) for row in rows}
     for name in ("latency_p50_ms", "total_cost_usd", "avg_cost_per_request_usd"):
         assert found[name] == (None, 0)
@@ -227,7 +225,7 @@ def test_the_standard_error_of_a_percentile_is_how_it_scatters(
     found = [
         row
         for row in measure(lake, "requests", FIRST, hours[-1])
-        if row["metric"] == f"latency_p{percent}_ms" and row["model_id"] is None
+        if row["metric"] == f"latency_p{percent}_ms" and row["segment"] == EVERYTHING
     ]
     scatter = np.std([row["value"] for row in found], ddof=1)
     told = np.median([row["stddev"] / np.sqrt(row["n"]) for row in found])
@@ -255,7 +253,9 @@ def test_the_standard_deviation_is_of_the_rows_and_unknown_for_one_row(lake: Lak
     ]
     store(lake, "raw_requests", [*requests, request("alone", feature_id="chat")])
     rows = {
-        (r["feature_id"], r["metric"]): r for r in measure(lake, "requests") if not r["model_id"]
+        (r["feature_id"], r["metric"]): r
+        for r in measure(lake, "requests")
+        if r["segment"] == EVERYTHING
     }
     tokens = rows["search", "avg_input_tokens"]
     assert tokens["stddev"] == pytest.approx(np.std([3, 5, 11, 2, 90], ddof=1))
@@ -363,7 +363,7 @@ def test_mean_scores_are_weighted_by_what_each_request_stands_for(lake: Lake) ->
         judgement("lost", None, inclusion_probability=0.1),
     ]
     store(lake, "judgements", rows)
-    found = {r["metric"]: r for r in measure(lake, "judgements") if r["model_id"] is None}
+    found = {r["metric"]: r for r in measure(lake, "judgements") if r["segment"] == EVERYTHING}
     assert found["quality_mean"]["value"] == pytest.approx((4.0 * 10 + 1.0) / 11)
     assert found["quality_mean"]["n"] == 2
     assert found["unscored_rate"]["value"] == pytest.approx(1 / 3)
@@ -372,7 +372,7 @@ def test_mean_scores_are_weighted_by_what_each_request_stands_for(lake: Lake) ->
 
 def test_a_window_in_which_nothing_could_be_scored_has_no_mean(lake: Lake) -> None:
     store(lake, "judgements", [judgement("a", None)])
-    found = {r["metric"]: r for r in measure(lake, "judgements") if r["model_id"] is None}
+    found = {r["metric"]: r for r in measure(lake, "judgements") if r["segment"] == EVERYTHING}
     assert found["quality_mean"]["value"] is None
     assert found["quality_mean"]["n"] == 0
     assert found["unscored_rate"]["value"] == 1.0

@@ -113,7 +113,7 @@ def by_window(
 
 
 def metric(lake: Lake, name: str) -> dict[tuple[int, str], tuple[float | None, int]]:
-    rows = lake.rows("window_metrics", metric=name, model_id=None)
+    rows = lake.rows("window_metrics", metric=name, segment="{}")
     return {(row.hour, row.feature_id): (row.value, row.n) for row in rows}
 
 

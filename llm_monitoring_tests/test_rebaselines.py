@@ -16,17 +16,18 @@ from llm_monitoring.rebaselines import (
     ledger_entry,
 )
 from llm_monitoring.records import Baseline, Rebaseline
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.incidents.examples import alert
 
 NOW = datetime(2026, 11, 1, 9, 30, tzinfo=UTC)
 FIRST = 2026100500
 KNOWN = {
-    Series("search", None, None, "error_rate"): FIRST,
-    Series("search", None, None, "latency_p50_ms"): FIRST,
-    Series("search", "m-1", None, "avg_cost_per_request_usd"): FIRST,
-    Series("search", "m-1", None, "error_rate"): FIRST,
-    Series("chat", None, "e1", "quality_mean"): 2026101000,
+    Series("search", "{}", None, "error_rate"): FIRST,
+    Series("search", "{}", None, "latency_p50_ms"): FIRST,
+    Series("search", segment_of_model("m-1"), None, "avg_cost_per_request_usd"): FIRST,
+    Series("search", segment_of_model("m-1"), None, "error_rate"): FIRST,
+    Series("chat", "{}", "e1", "quality_mean"): 2026101000,
 }
 SETTINGS = Settings.model_validate(
     {
@@ -49,7 +50,7 @@ def decided(**changes: Any) -> Rebaseline:
 
 def test_a_restart_is_a_decision_about_one_feature() -> None:
     entry = decided()
-    assert (entry.feature_id, entry.metric, entry.model_id) == ("search", None, None)
+    assert (entry.feature_id, entry.metric, entry.segment) == ("search", None, None)
     assert (entry.from_hour, entry.skip_from, entry.skip_to) == (2026102014, None, None)
     assert (entry.reason, entry.author) == ("the new prompt is longer", "Ada")
     assert entry.decided_at == NOW
@@ -90,9 +91,12 @@ def test_anything_but_a_whole_hour_is_refused(text: str) -> None:
     [
         ({"feature_id": "sarch"}, "feature_id 'sarch' has no windows; there are: chat, search"),
         ({"metric": "eror_rate"}, "metric 'eror_rate' is unknown; there are: abandonment_rate"),
-        ({"model_id": "m-2"}, "model_id 'm-2' has no windows of search; there are: m-1"),
+        ({"segment": {"model": "m-2"}}, 'segment {"model":"m-2"} has no windows of search'),
         ({"metric": "latency_p50_ms"}, "no chart with a baseline watches latency_p50_ms of search"),
-        ({"metric": "error_rate", "model_id": "m-1"}, "watches error_rate of search on m-1"),
+        (
+            {"metric": "error_rate", "segment": {"model": "m-1"}},
+            "watches error_rate of search on m-1",
+        ),
         ({"metric": "quality_mean"}, "no chart with a baseline watches quality_mean of search"),
         ({"from_hour": None}, "say from_hour .* or skip_from and skip_to"),
         ({"skip_from": "2026-10-07T03"}, "skip_from and skip_to go together"),

@@ -73,6 +73,16 @@ class Redactor:
             return None
         return self.digest(user_id) if self._user_ids == "hash" else self.request_id(user_id)
 
+    def names(self, names: Sequence[str | None]) -> list[str | None]:
+        """A column of such names; an empty one is unknown."""
+        known = {name: self.name(name) or None for name in set(names)}
+        return [known[name] for name in names]
+
+    def user_ids(self, user_ids: Sequence[str | None]) -> list[str | None]:
+        """A column of ids of users or sessions."""
+        known = {user_id: self.user_id(user_id) for user_id in set(user_ids)}
+        return [known[user_id] for user_id in user_ids]
+
     def digest(self, value: str) -> str:
         """What is stored of an id that is not stored as it is."""
         return "id-" + hmac.new(self._key, value.encode(), hashlib.sha256).hexdigest()[:32]

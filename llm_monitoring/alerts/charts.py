@@ -113,7 +113,7 @@ def _episode(runs: Sequence[Run], rules: _Rules) -> Episode:
         layer=info.layer,
         subject=lead.chart_id,
         feature_id=lead.feature_id,
-        model_id=lead.model_id,
+        segment=lead.segment,
         metric=lead.metric,
         severity=severity,
         first_hour=lead.hour,

@@ -18,6 +18,7 @@ from llm_monitoring.alerts.sentences import (
 )
 from llm_monitoring.alerts.shares import Counted, too_many
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
+from llm_monitoring.segments import EVERYTHING, segment_of_model
 
 GAP_SHARE = 0.8  # of the busy features that are silent at once: it is their source
 GAP_FEATURES = 3  # busy ones, or nothing can be said of a source
@@ -146,7 +147,7 @@ def unscored_counts(measurements: Iterable[WindowMetric]) -> list[Counted]:
     return [
         Counted(hour=row.hour, place=row.feature_id, bad=round(row.value * row.n), rows=row.n)
         for row in measurements
-        if row.metric == "unscored_rate" and row.model_id is None and row.value is not None
+        if row.metric == "unscored_rate" and row.segment == EVERYTHING and row.value is not None
     ]
 
 
@@ -252,7 +253,7 @@ def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Epis
         layer=layer,
         subject=f"{layer}/{first.kind}/{first.place}",
         feature_id=first.feature_id,
-        model_id=first.place if first.kind == "unpriced" else None,
+        segment=segment_of_model(first.place if first.kind == "unpriced" else None),
         metric=first.kind,
         severity=_severity(run, layer),
         first_hour=first.hour,

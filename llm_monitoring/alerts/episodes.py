@@ -17,7 +17,7 @@ class Episode:
     subject: str  # chart_id, provider/<model>/<test>, data/<kind>/<place>, cost/budget/<feature>
     # or monitor/<kind>/<name>
     feature_id: str | None  # None: not about one
-    model_id: str | None  # None: not about one
+    segment: str  # {}: not about a part
     metric: str  # what is out of control
     severity: str  # page, ticket or info
     first_hour: int  # first window out of control

@@ -8,6 +8,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts.episodes import Episode, severity_of
 from llm_monitoring.alerts.sentences import hour_text, name_text, sentence, until_text
 from llm_monitoring.records import Failure
+from llm_monitoring.segments import EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def _episode(run: Sequence[Failure], simulated: bool) -> Episode:
         layer=LAYER,
         subject=f"{LAYER}/{run[0].kind}/{run[0].name}",
         feature_id=None,
-        model_id=None,
+        segment=EVERYTHING,
         metric=run[0].name,
         severity=severity_of(LAYER, run[0].name),
         first_hour=first,

@@ -3,6 +3,7 @@
 from llm_monitoring.alerts.sentences import change_text, error_text, name_text, value_text
 from llm_monitoring.metrics import ALL_FEATURES
 from llm_monitoring.records import ChartPoint
+from llm_monitoring.segments import segment_text
 
 ACCEPTED = "accepted as the new normal by the policy for volumes"
 
@@ -39,9 +40,8 @@ def movement(row: ChartPoint, unit: str) -> str:
 
 
 def place(row: ChartPoint) -> str:
-    """Feature and model."""
-    model = f" on {name_text(row.model_id)}" if row.model_id else ""
-    return feature_text(row.feature_id) + model
+    """Feature and segment."""
+    return feature_text(row.feature_id) + segment_text(row.segment, name_text)
 
 
 def feature_text(feature_id: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from llm_monitoring import hours
 from llm_monitoring.alerts.runs import Run
 from llm_monitoring.alerts.sentences import name_text
+from llm_monitoring.segments import EVERYTHING, attributes_of
 
 LASTING = 24  # windows an episode has to be open: a day
 SETTLED = 20  # windows at the new level, or too little is known of it
@@ -18,16 +19,18 @@ class Proposal:
 
     feature_id: str
     metric: str
-    model_id: str | None  # None: all models of the feature
+    segment: str
     from_hour: int  # estimated first window of the present level
     windows: int  # windows at that level
 
     def words(self) -> str:
         """What a message about the episode adds."""
-        model = f", model_id {name_text(self.model_id)}" if self.model_id else ""
+        parts = attributes_of(self.segment).items()
+        named = ", ".join(f"{name_text(name)}: {name_text(value)}" for name, value in parts)
+        segment = f", segment ({named})" if named else ""
         return (
             f"So for {self.windows} windows: if that is the new normal, accept it with the job "
-            f"rebaseline: feature_id {name_text(self.feature_id)}, metric {self.metric}{model}, "
+            f"rebaseline: feature_id {name_text(self.feature_id)}, metric {self.metric}{segment}, "
             f"from_hour {_written(self.from_hour)}"
         )
 
@@ -36,7 +39,7 @@ class Proposal:
         fields = {
             "feature_id": self.feature_id,
             "metric": self.metric,
-            **({"model_id": self.model_id} if self.model_id else {}),
+            **({"segment": attributes_of(self.segment)} if self.segment != EVERYTHING else {}),
             "from_hour": _written(self.from_hour),
             "reason": "",
             "who": "",
@@ -57,7 +60,7 @@ def proposal_of(runs: Iterable[Run]) -> Proposal | None:
             return Proposal(
                 feature_id=run.first.feature_id,
                 metric=run.first.metric,
-                model_id=run.first.model_id,
+                segment=run.first.segment,
                 from_hour=since,
                 windows=windows,
             )

@@ -8,6 +8,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts.episodes import Episode, most_severe, severity_of
 from llm_monitoring.alerts.sentences import hour_text, name_text, sentence
 from llm_monitoring.records import ProviderDrift
+from llm_monitoring.segments import segment_of_model
 
 
 def provider_episodes(
@@ -80,7 +81,7 @@ def _provider_episode(run: Sequence[ProviderDrift], is_open: bool, simulated: bo
         layer="provider",
         subject=f"provider/{first.requested_model}/{first.test}",
         feature_id=None,
-        model_id=first.requested_model,
+        segment=segment_of_model(first.requested_model),
         metric=first.test,
         severity=severity,
         first_hour=_hour(first),
@@ -127,7 +128,7 @@ def _unmeasured_episode(
         layer="provider",
         subject=f"provider/{model}/{UNMEASURED}",
         feature_id=None,
-        model_id=model,
+        segment=segment_of_model(model),
         metric=UNMEASURED,
         severity=severity_of("provider", UNMEASURED),
         first_hour=first,

@@ -164,7 +164,7 @@ def _update(episode: Episode, known: Alert | None, rules: _Rules) -> Alert:
         layer=episode.layer,
         subject=episode.subject,
         feature_id=episode.feature_id,
-        model_id=episode.model_id,
+        segment=episode.segment,
         metric=episode.metric,
         severity=severity,
         status="firing" if episode.open else "resolved",

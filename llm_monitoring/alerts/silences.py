@@ -5,11 +5,12 @@ by itself, or earlier when somebody ends it, and what still goes on then is told
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.records import Alert, Silence
+from llm_monitoring.segments import attributes_of, lies_within, segment_of
 from llm_monitoring.settings.models import LAYERS
 from llm_monitoring.written import (
     MistakeError,
@@ -76,7 +77,7 @@ def decide_silence(
     *,
     incident_id: str | None = None,
     feature_id: str | None = None,
-    model_id: str | None = None,
+    segment: Mapping[str, str] | None = None,
     metric: str | None = None,
     layer: str | None = None,
     everything: bool = False,
@@ -88,7 +89,7 @@ def decide_silence(
     """A silence as people write it down, checked.
 
     Args:
-        known: names there are. A model may be one that is yet to come.
+        known: names there are. Values of a segment may be yet to come.
         now: when it is decided; the silence begins then.
         everything: all alerts there are; instead of saying which.
         until: time such as `2026-10-20T14:30`, UTC where no zone is told; or
@@ -102,16 +103,17 @@ def decide_silence(
     chosen = {
         "incident_id": incident_id,
         "feature_id": feature_id,
-        "model_id": model_id,
         "metric": metric,
         "layer": layer,
     }
-    _check_chosen(chosen, known, everything=everything)
+    part = segment_of(segment or {})
+    _check_chosen(chosen, part, known, everything=everything)
     end = _end(until, hours, now)
-    parts = (*chosen.values(), now.isoformat(), end.isoformat(), who, why)
+    parts = (*chosen.values(), part, now.isoformat(), end.isoformat(), who, why)
     return Silence(
         silence_id=hashlib.sha256(repr(parts).encode()).hexdigest()[:12],
         **chosen,
+        segment=part,
         starts_at=now,
         until=end,
         who=who,
@@ -139,11 +141,12 @@ def holds_back(silence: Silence, alert: Alert) -> bool:
     pairs = (
         (silence.incident_id, alert.incident_id),
         (silence.feature_id, alert.feature_id),
-        (silence.model_id, alert.model_id),
         (silence.metric, alert.metric),
         (silence.layer, alert.layer),
     )
-    return all(wanted is None or wanted == found for wanted, found in pairs)
+    return lies_within(alert.segment, silence.segment) and all(
+        wanted is None or wanted == found for wanted, found in pairs
+    )
 
 
 def about(silence: Silence) -> str:
@@ -151,20 +154,23 @@ def about(silence: Silence) -> str:
     named = (
         ("incident", silence.incident_id),
         ("feature", silence.feature_id),
-        ("model", silence.model_id),
+        *attributes_of(silence.segment).items(),
         ("metric", silence.metric),
         ("layer", silence.layer),
     )
     return ", ".join(f"{what} {value}" for what, value in named if value) or "everything"
 
 
-def _check_chosen(chosen: dict[str, str | None], known: Known, *, everything: bool) -> None:
-    empty = [name for name, value in chosen.items() if value is not None and not value.strip()]
+def _check_chosen(
+    chosen: dict[str, str | None], segment: str, known: Known, *, everything: bool
+) -> None:
+    given = {**chosen, **attributes_of(segment)}
+    empty = [name for name, value in given.items() if value is not None and not value.strip()]
     refuse_unless(not empty, f"{', '.join(empty)}: is empty; leave it out to mean any")
-    named = [name for name, value in chosen.items() if value is not None]
+    named = [name for name, value in given.items() if value is not None]
     refuse_unless(
         bool(named) or everything,
-        "say what to silence: incident, feature, model, metric or layer; or everything",
+        "say what to silence: incident, feature, segment, metric or layer; or everything",
     )
     refuse_unless(
         not (named and everything), f"everything, or only some {', '.join(named)}: not both"

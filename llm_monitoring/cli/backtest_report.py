@@ -18,9 +18,10 @@ from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.control import Series
 from llm_monitoring.hours import hour_start, hours_between
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME
+from llm_monitoring.segments import segment_text
 
 EPISODE_COLUMNS = (
-    "rule", "feature_id", "model_id", "epoch", "metric", "chart", "first_hour", "last_hour",
+    "rule", "feature_id", "segment", "epoch", "metric", "chart", "first_hour", "last_hour",
     "is_open", "began_before", "direction", "before", "level", "change_hour", "is_false_alarm",
 )  # fmt: skip
 SHOWN = 25  # episodes of a rule that a table shows
@@ -164,8 +165,7 @@ def _chart_text(episode: FoundEpisode) -> str:
 
 def _series_text(series: Series) -> str:
     feature = "all" if series.feature_id == ALL_FEATURES else name_text(series.feature_id)
-    model = f" ({name_text(series.model_id)})" if series.model_id else ""
-    return f"{BY_NAME[series.metric].title} of {feature}{model}"
+    return f"{BY_NAME[series.metric].title} of {feature}{segment_text(series.segment, name_text)}"
 
 
 def _change_text(episode: FoundEpisode) -> str:

@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 from rich.table import Table
@@ -51,8 +51,13 @@ def _print_csv(rows: pa.Table) -> None:
 
 def _values(rows: pa.Table) -> Iterator[tuple[Any, ...]]:
     """By position: an answer may have two columns of one name."""
-    columns = [column.to_pylist() for column in rows.columns]
+    columns = [column.to_pylist(maps_as_pydicts=_maps(column.type)) for column in rows.columns]
     return zip(*columns, strict=True) if columns else iter(())
+
+
+def _maps(kind: pa.DataType) -> Literal["strict"] | None:
+    """A map with names is an object, as in JSON; any other is pairs."""
+    return "strict" if pa.types.is_map(kind) and pa.types.is_string(kind.key_type) else None
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

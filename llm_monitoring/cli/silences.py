@@ -20,7 +20,7 @@ from llm_monitoring.cli.options import (
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.plain_text import one_line
 from llm_monitoring.settings.models import LAYERS
-from llm_monitoring.written import hours_of, one_id
+from llm_monitoring.written import hours_of, one_id, segment_asked
 
 if TYPE_CHECKING:
     from llm_monitoring.lake import Lake
@@ -35,7 +35,14 @@ def silence() -> None:
 @silence.command()
 @CONFIG
 @click.option("--feature", "feature_id", help="Only alerts of this feature.")
-@click.option("--model", "model_id", help="Only alerts of this model.")
+@click.option("--model", help="Only alerts of this model: the same as --segment model=...")
+@click.option(
+    "--segment",
+    "parts",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Only alerts of this part of the traffic, such as category=returns; may be repeated.",
+)
 @click.option("--metric", help="Only alerts of this metric.")
 @click.option("--layer", type=click.Choice(LAYERS), help="Only alerts of this layer.")
 @click.option("--incident", "incident_id", metavar="ID", help="Only alerts of this incident.")
@@ -44,7 +51,9 @@ def silence() -> None:
 @click.option("--until", metavar="TIME", help="Until when: 2026-01-31T14:30, UTC without a zone.")
 @WHO
 @click.option("--why", callback=words(2000), required=True, help="Why; people will read it.")
-def add(config: Path, duration: str | None, **asked: Any) -> None:
+def add(
+    config: Path, duration: str | None, model: str | None, parts: tuple[str, ...], **asked: Any
+) -> None:
     """Silence alerts that fit all that is named, for at most 90 days."""
     from llm_monitoring.alerts.silences import decide_silence  # noqa: PLC0415
     from llm_monitoring.pipeline.alerts.silences import known_names  # noqa: PLC0415
@@ -55,6 +64,7 @@ def add(config: Path, duration: str | None, **asked: Any) -> None:
     with told():
         if asked["incident_id"] is not None:
             asked["incident_id"] = one_id(asked["incident_id"], known.incidents, "incident")
+        asked["segment"] = segment_asked([*parts, *([f"model={model}"] if model else [])])
         asked["hours"] = None if duration is None else hours_of(duration)
         decide_silence(known, now, **asked)  # a slip of the pen is told before Dagster is loaded
     decide(config, "silence_alerts", "record_silence", **asked)

@@ -4,7 +4,6 @@ All of it is pure: `pipeline/chart.py` reads and writes what is replayed here.
 """
 
 from llm_monitoring.control.budget import (
-    MODELS_PER_FEATURE,
     OUTAGE_SHARE,
     UNLISTED_FEATURES,
     chart_count,
@@ -26,7 +25,6 @@ from llm_monitoring.control.stored import parse_baseline, phase_one_hours, skips
 __all__ = [
     "ACCEPT_WINDOWS",
     "LEARNING_WINDOWS",
-    "MODELS_PER_FEATURE",
     "NAMED",
     "OUTAGE_SHARE",
     "RELEVEL_WINDOWS",

@@ -8,19 +8,33 @@ import math
 
 from llm_monitoring.metrics import ALL_FEATURES, CHARTED
 from llm_monitoring.settings import Settings
+from llm_monitoring.settings.models import Breakdown
 from llm_monitoring.stats.multiplicity import run_length
 
-# The budget is shared out before it is known which models a feature will use, and which features
-# that monitoring.yaml does not name: those share one feature's part.
-MODELS_PER_FEATURE = 4
+# The budget is shared out before it is known which features there are that monitoring.yaml does not
+# name: those share one feature's part.
 UNLISTED_FEATURES = 10
 OUTAGE_SHARE = 0.1  # of a series' budget
 
 
 def chart_count(settings: Settings) -> int:
-    """Series the false-alarm budget is shared by; it does not depend on what was logged so far."""
-    by_model = sum(metric.by_model for metric in CHARTED) * MODELS_PER_FEATURE
-    return (len(settings.features) + 1) * (len(CHARTED) + by_model)
+    """Series the false-alarm budget is shared by; it does not depend on what was logged so far.
+
+    Of a breakdown as many segments count as are charted in one window at most. So the budget is
+    kept whichever come and go.
+    """
+    segments = sum(breakdown.top * len(_metrics_of(breakdown)) for breakdown in settings.breakdowns)
+    return (len(settings.features) + 1) * (len(CHARTED) + segments)
+
+
+def charted_metrics(settings: Settings) -> dict[frozenset[str], tuple[str, ...]]:
+    """Attributes of each breakdown -> metrics that are charted of each of its segments."""
+    return {frozenset(each.attributes): _metrics_of(each) for each in settings.breakdowns}
+
+
+def _metrics_of(breakdown: Breakdown) -> tuple[str, ...]:
+    known = {metric.name for metric in CHARTED}
+    return tuple(name for name in breakdown.metrics if name in known) if breakdown.charted else ()
 
 
 def series_run_length(settings: Settings, feature_id: str | None = None) -> float:

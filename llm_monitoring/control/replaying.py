@@ -256,7 +256,7 @@ class _Replay:
             hour=window.hour,
             chart_id=self.chart_id,
             feature_id=self.series.feature_id,
-            model_id=self.series.model_id,
+            segment=self.series.segment,
             epoch=self.series.epoch,
             metric=self.series.metric,
             chart=self.chart.name,

@@ -5,9 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llm_monitoring.control.budget import OUTAGE_SHARE, series_run_length, ticket_margin
+from llm_monitoring.control.budget import (
+    OUTAGE_SHARE,
+    charted_metrics,
+    series_run_length,
+    ticket_margin,
+)
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME, FLEET_FEATURES, Metric
 from llm_monitoring.records import Rebaseline, WindowMetric
+from llm_monitoring.segments import EVERYTHING, OTHER, attributes_of, segment_key
 from llm_monitoring.settings import Settings, Threshold
 from llm_monitoring.stats.charts import (
     CHARTS,
@@ -28,21 +34,21 @@ class Series:
     """One measured series: a metric of a segment."""
 
     feature_id: str
-    model_id: str | None
+    segment: str
     epoch: str | None
     metric: str
 
     def chart_id(self, chart: Chart) -> str:
         """Name of a chart of this series."""
-        segment = f"{self.feature_id}/{self.model_id or '*'}/{self.epoch or '-'}"
-        return f"{segment}/{self.metric}/{chart.name}{chart.variant}"
+        watched = f"{self.feature_id}/{segment_key(self.segment)}/{self.epoch or '-'}"
+        return f"{watched}/{self.metric}/{chart.name}{chart.variant}"
 
 
 def group(windows: Iterable[WindowMetric]) -> dict[Series, list[WindowMetric]]:
     """Window metrics by series, each in order of time."""
     grouped: dict[Series, list[WindowMetric]] = defaultdict(list)
     for window in windows:
-        series = Series(window.feature_id, window.model_id, window.epoch, window.metric)
+        series = Series(window.feature_id, window.segment, window.epoch, window.metric)
         grouped[series].append(window)
     for rows in grouped.values():
         rows.sort(key=lambda row: row.hour)
@@ -54,7 +60,7 @@ def concerns(entry: Rebaseline, series: Series) -> bool:
     return (
         entry.feature_id == series.feature_id
         and entry.metric in (None, series.metric)
-        and entry.model_id in (None, series.model_id)
+        and entry.segment in (None, series.segment)
     )
 
 
@@ -64,21 +70,30 @@ def charts_of(series: Series, settings: Settings) -> list[Chart]:
     if metric is None:
         return []
     charts = list(_configured_charts(series, metric, settings))
-    if series.metric == "request_count" and series.model_id is None:
-        charts += [missing()] if series.feature_id != ALL_FEATURES else []
-    if series.model_id is None:
+    if series.segment == EVERYTHING:
+        if series.metric == "request_count" and series.feature_id != ALL_FEATURES:
+            charts.append(missing())
         charts += [_line(line) for line in settings.control.thresholds if _applies(line, series)]
     return charts
 
 
 def _configured_charts(series: Series, metric: Metric, settings: Settings) -> Iterator[Chart]:
-    if not metric.bad or (series.model_id is not None and not metric.by_model):
+    if not metric.bad or not _is_charted(series, settings):
         return
     is_fleet = len(settings.features) >= FLEET_FEATURES
     if metric.name == "request_count" and is_fleet and series.feature_id != ALL_FEATURES:
         return  # its share is charted
     length = series_run_length(settings, series.feature_id) / math.exp(ticket_margin(settings))
     yield from named_charts(settings.control.chart, metric, length)
+
+
+def _is_charted(series: Series, settings: Settings) -> bool:
+    """All of a feature's traffic is; of a breakdown the metrics it names. `other` is a mixture."""
+    attributes = attributes_of(series.segment)
+    if not attributes:
+        return True
+    charted = charted_metrics(settings).get(frozenset(attributes), ())
+    return series.metric in charted and OTHER not in attributes.values()
 
 
 def named_charts(name: str, metric: Metric, length: float) -> Iterator[Chart]:

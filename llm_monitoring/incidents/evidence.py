@@ -5,13 +5,17 @@ inverses. Texts of users and models are kept whole here: whoever shows them esca
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
 from pydantic import TypeAdapter
 
 from llm_monitoring.records import InputFeature, Judgement, Request, UserSignal
+from llm_monitoring.segments import EVERYTHING, attributes_of
+
+# Attributes that are columns of a request.
+COLUMNS = {"model": "model_id", "provider": "provider", "prompt_version": "prompt_version"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,19 @@ class Observation:
     judgement: Judgement | None
     inputs: InputFeature | None
     signals: frozenset[str]
+
+    def attribute(self, name: str) -> str | None:
+        """An attribute as breakdowns know it; None: it has none of this name."""
+        if name == "language":
+            return self.inputs.language if self.inputs else None
+        if name in COLUMNS:
+            value: str | None = getattr(self.request, COLUMNS[name])
+            return value
+        return self.request.attributes.get(name)
+
+    def lies_within(self, segment: str) -> bool:
+        """The request is part of the segment."""
+        return all(self.attribute(name) == of for name, of in attributes_of(segment).items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +53,13 @@ class Material:
     ] = ()
     signals: Sequence[UserSignal] = ()
     sampled: Annotated[bool, "True: requests are a sample, so they tell nothing of volume"] = False
+
+    def within(self, segment: str) -> "Material":
+        """The same of one segment's requests; what was learned of others is left out with them."""
+        if segment == EVERYTHING:
+            return self
+        mine = [each.request for each in self.observations() if each.lies_within(segment)]
+        return replace(self, requests=mine)
 
     def observations(self) -> Iterator[Observation]:
         """One per request, with what was learned of it; the latest judgement wins."""

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from llm_monitoring.hours import HOUR, hour_start, hours_between, week_key, week_start
 from llm_monitoring.incidents.group import Group, Models, change_hour, common_change
 from llm_monitoring.records import Alert, Incident
+from llm_monitoring.segments import EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ def lead_alert(alerts: Iterable[Alert]) -> Alert:
             _rank(SEVERITIES, a.severity),
             _rank(LAYERS, a.layer),
             _rank(LEADING_METRICS, a.metric),
+            a.segment != EVERYTHING,
             change_hour(a),
             a.fingerprint,
         ),

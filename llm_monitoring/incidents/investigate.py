@@ -1,6 +1,6 @@
 """All findings of an incident at once, and the sentence it is called by."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Evidence, Material, Scope
@@ -12,6 +12,7 @@ from llm_monitoring.incidents.respond import respond
 from llm_monitoring.incidents.scope import scope
 from llm_monitoring.incidents.triage import triage
 from llm_monitoring.records import Alert, Change, Incident, Request
+from llm_monitoring.segments import EVERYTHING, segment_text
 
 
 def investigate(
@@ -24,6 +25,7 @@ def investigate(
     recent: Sequence[Request] = (),
     triage_sample: int = 20,
     suspect_hours: int = 48,
+    attributes: Iterable[str] = (),
 ) -> Evidence:
     """Triage sample, scope, suspects and recommended responses.
 
@@ -38,12 +40,14 @@ def investigate(
             they tell when a fingerprint, model or prompt version was first seen.
         triage_sample: responses a person is given to review.
         suspect_hours: ledger entries this near are suspects.
+        attributes: of requests, such as category, that the scope compares too.
     """
     question = _question(incident, alerts, after, suspect_hours)
     found = suspects(question, changes, before, after, recent)
-    scoped = scope(_metric(alerts), before, after)
+    part = _part(alerts)
+    scoped = scope(lead_alert(alerts).metric, before.within(part), after.within(part), attributes)
     return Evidence(
-        triage=triage(after, alerts, triage_sample),
+        triage=triage(after.within(part), alerts, triage_sample),
         scope=scoped,
         suspects=found,
         responses=respond(found, scoped),
@@ -65,12 +69,24 @@ def title(
         models: that all its features use, by the names asked for and answered with.
     """
     lead = lead_alert(alerts)
-    about = _about(incident, alerts, lead) + _on(alerts, lead, models)
+    about = _about(incident, alerts, lead) + (
+        segment_text(_part(alerts)) or _on(alerts, lead, models)
+    )
     what, unit = TITLES.get(lead.metric, (lead.metric.replace("_", " "), ""))
     moved = _moved(evidence.scope, lead)
     since = _since(incident.change_hour)
     because = _because(evidence)
     return f"{what} of {about} {moved}{_numbers(evidence.scope, lead, unit)} since {since}{because}"
+
+
+def _part(alerts: Sequence[Alert]) -> str:
+    """The segment that the incident is about, where its feature as a whole did not move so."""
+    lead = lead_alert(alerts)
+    is_whole = any(
+        a.segment == EVERYTHING and (a.feature_id, a.metric) == (lead.feature_id, lead.metric)
+        for a in alerts
+    )
+    return EVERYTHING if is_whole or lead.feature_id is None else lead.segment
 
 
 def _about(incident: Incident, alerts: Sequence[Alert], lead: Alert) -> str:
@@ -117,10 +133,6 @@ def _question(
         models=frozenset(models),
         suspect_hours=suspect_hours,
     )
-
-
-def _metric(alerts: Sequence[Alert]) -> str:
-    return lead_alert(alerts).metric
 
 
 def _moved(scoped: Scope | None, lead: Alert) -> str:

@@ -12,27 +12,19 @@ by themselves. Source: the decomposition is the shift-share identity with M as r
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from llm_monitoring.incidents.evidence import Material, Observation, Scope, Segment
+from llm_monitoring.incidents.measures import MEASURES, NEAREST, Kind, Measure
 from llm_monitoring.stats.multiplicity import holm
 
-Kind = Literal["rate", "mean", "amount"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """A metric of windows, taken of one request."""
-
-    kind: Kind
-    unit: str
-    of: Callable[[Observation], float | None]  # None: this request does not count
+Dimensions = Mapping[str, Callable[[Observation], str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ class _Side:
         return values
 
 
-def scope(metric: str, before: Material, after: Material) -> Scope:
+def scope(metric: str, before: Material, after: Material, attributes: Iterable[str] = ()) -> Scope:
     """Compare every segment of every dimension with its own baseline.
 
     Args:
@@ -57,6 +49,7 @@ def scope(metric: str, before: Material, after: Material) -> Scope:
             is scoped by what stands nearest to it in NEAREST.
         before: records of baseline windows.
         after: records of the incident's windows.
+        attributes: of requests, such as category, that are dimensions too.
 
     Returns:
         The comparison. Segments with fewer than MINIMUM_ROWS rows on both sides, and those past
@@ -69,11 +62,13 @@ def scope(metric: str, before: Material, after: Material) -> Scope:
     """
     metric = metric if metric in MEASURES else NEAREST.get(metric, "quality_mean")
     measure = MEASURES[metric]
-    sides = _side(before, measure), _side(after, measure)
-    segments = [s for dimension in DIMENSIONS for s in _compare(dimension, measure, *sides)]
+    dimensions = _dimensions(attributes)
+    sides = _side(before, measure, dimensions), _side(after, measure, dimensions)
+    segments = [s for dimension in dimensions for s in _compare(dimension, measure, *sides)]
     segments = _adjusted(segments)
     values = [_value(side.values, measure.kind, side.windows) for side in sides]
-    confined = _confined_to(segments, values)
+    order = list(dimensions)
+    confined = _confined_to(segments, values, order)
     return Scope(
         metric=metric,
         unit=measure.unit,
@@ -81,15 +76,24 @@ def scope(metric: str, before: Material, after: Material) -> Scope:
         after=values[1],
         n_before=len(sides[0].values),
         n_after=len(sides[1].values),
-        segments=tuple(sorted(segments, key=_by_contribution(values))),
+        segments=tuple(sorted(segments, key=_by_contribution(values, order))),
         reading=_reading(segments, values, confined),
         confined_to=(confined.dimension, confined.name) if confined else None,
     )
 
 
-def _side(material: Material, measure: Measure) -> _Side:
+def _dimensions(attributes: Iterable[str]) -> Dimensions:
+    named = (name for name in attributes if name not in DIMENSIONS)
+    return {**DIMENSIONS, **{name: partial(_attribute, name) for name in named}}
+
+
+def _attribute(name: str, observation: Observation) -> str:
+    return observation.attribute(name) or UNKNOWN
+
+
+def _side(material: Material, measure: Measure, dimensions: Dimensions) -> _Side:
     rows = [(o, value) for o in material.observations() if (value := measure.of(o)) is not None]
-    names = {dimension: [of(o) for o, _ in rows] for dimension, of in DIMENSIONS.items()}
+    names = {dimension: [of(o) for o, _ in rows] for dimension, of in dimensions.items()}
     return _Side(np.array([v for _, v in rows], dtype=np.float64), names, material.windows)
 
 
@@ -206,7 +210,9 @@ def _change(values: Sequence[float | None]) -> float:
     return 0.0 if before is None or after is None else after - before
 
 
-def _confined_to(segments: Sequence[Segment], values: Sequence[float | None]) -> Segment | None:
+def _confined_to(
+    segments: Sequence[Segment], values: Sequence[float | None], order: Sequence[str]
+) -> Segment | None:
     """The segment that explains the change: most of it, and more than its share of the traffic."""
     change = _change(values)
     if change == 0:
@@ -222,7 +228,6 @@ def _confined_to(segments: Sequence[Segment], values: Sequence[float | None]) ->
         and s.contribution / change > s.share_after + 0.1
     ]
     # The narrowest segment says most; dimensions are in order of what a person can act on.
-    order = list(DIMENSIONS)
     return min(
         telling,
         key=lambda s: (round(s.share_after, 2), order.index(s.dimension)),
@@ -252,11 +257,10 @@ def _reading(
 
 
 def _by_contribution(
-    values: Sequence[float | None],
+    values: Sequence[float | None], order: Sequence[str]
 ) -> Callable[[Segment], tuple[float, float, float, int, str]]:
     """Largest first; of equal ones the narrower, which says more."""
     sign = -1.0 if _change(values) >= 0 else 1.0
-    order = list(DIMENSIONS)
     return lambda s: (
         round(sign * s.contribution, 9),
         s.share_after,
@@ -266,96 +270,15 @@ def _by_contribution(
     )
 
 
-def _judged(name: str) -> Callable[[Observation], float | None]:
-    return lambda o: getattr(o.judgement, name) if o.judgement else None
-
-
-def _flagged(o: Observation) -> float | None:
-    known = o.judgement is not None and o.judgement.flagged is not None
-    return float(bool(o.judgement and o.judgement.flagged)) if known else None
-
-
-def _unscored(o: Observation) -> float | None:
-    return None if o.judgement is None else float(o.judgement.quality_score is None)
-
-
-def _logged(name: str) -> Callable[[Observation], float | None]:
-    return lambda o: getattr(o.request, name)
-
-
-def _novel(o: Observation) -> float | None:
-    return None if o.inputs is None or o.inputs.novel is None else float(o.inputs.novel)
-
-
-def _unexpected(o: Observation) -> float | None:
-    known = o.inputs is not None and o.inputs.language_expected is not None
-    return float(not (o.inputs and o.inputs.language_expected)) if known else None
-
-
-def _length(o: Observation) -> float | None:
-    return None if o.inputs is None else float(o.inputs.length_characters)
-
-
-def _signalled(signal: str) -> Callable[[Observation], float | None]:
-    return lambda o: float(signal in o.signals)
-
-
-def _thumbs_up(o: Observation) -> float | None:
-    rated = o.signals & {"thumbs_up", "thumbs_down"}
-    return float("thumbs_up" in rated) if rated else None
-
-
-def _rated(o: Observation) -> float | None:
-    return float(bool(o.signals & {"thumbs_up", "thumbs_down"}))
-
-
 MINIMUM_ROWS = 5  # below it a segment tells nothing of its own
 MOST_SEGMENTS = 12  # per dimension; the rest are one row
 SIGNIFICANCE = 0.05
 MOST, ALL, EVERYTHING = 0.8, 0.95, 0.95
 OTHER, UNKNOWN = "other", "unknown"
-DIMENSIONS: dict[str, Callable[[Observation], str]] = {
+DIMENSIONS: Dimensions = {
     "feature": lambda o: o.request.feature_id,
-    "language": lambda o: (o.inputs.language if o.inputs else None) or UNKNOWN,
-    "model": lambda o: o.request.model_id,
-    "prompt_version": lambda o: o.request.prompt_version or UNKNOWN,
+    "language": partial(_attribute, "language"),
+    "model": partial(_attribute, "model"),
+    "prompt_version": partial(_attribute, "prompt_version"),
     "system_fingerprint": lambda o: o.request.system_fingerprint or UNKNOWN,
 }
-MEASURES: dict[str, Measure] = {
-    "quality_mean": Measure(kind="mean", unit="1-5", of=_judged("quality_mean")),
-    "correctness_mean": Measure(kind="mean", unit="1-5", of=_judged("correctness")),
-    "completeness_mean": Measure(kind="mean", unit="1-5", of=_judged("completeness")),
-    "tone_mean": Measure(kind="mean", unit="1-5", of=_judged("tone")),
-    "flag_rate": Measure(kind="rate", unit="ratio", of=_flagged),
-    "unscored_rate": Measure(kind="rate", unit="ratio", of=_unscored),
-    "error_rate": Measure(
-        kind="rate", unit="ratio", of=lambda o: float(o.request.error is not None)
-    ),
-    "refusal_rate": Measure(
-        kind="rate", unit="ratio", of=lambda o: float(o.request.finish_reason == "refusal")
-    ),
-    "latency_ms": Measure(kind="mean", unit="ms", of=_logged("latency_ms")),
-    "avg_cost_per_request_usd": Measure(kind="mean", unit="usd", of=_logged("cost_usd")),
-    "avg_input_tokens": Measure(kind="mean", unit="tokens", of=_logged("input_tokens")),
-    "avg_output_tokens": Measure(kind="mean", unit="tokens", of=_logged("output_tokens")),
-    "total_cost_usd": Measure(kind="amount", unit="usd per hour", of=_logged("cost_usd")),
-    "request_count": Measure(kind="amount", unit="requests per hour", of=lambda _: 1.0),
-    "novelty_rate": Measure(kind="rate", unit="ratio", of=_novel),
-    "unexpected_language_rate": Measure(kind="rate", unit="ratio", of=_unexpected),
-    "query_length_mean": Measure(kind="mean", unit="characters", of=_length),
-    "explicit_positive_rate": Measure(kind="rate", unit="ratio", of=_thumbs_up),
-    "explicit_feedback_coverage": Measure(kind="rate", unit="ratio", of=_rated),
-    "correction_rate": Measure(kind="rate", unit="ratio", of=_signalled("correction")),
-    "follow_up_rate": Measure(kind="rate", unit="ratio", of=_signalled("follow_up")),
-    "abandonment_rate": Measure(kind="rate", unit="ratio", of=_signalled("abandoned")),
-}
-NEAREST = {
-    "latency_p50_ms": "latency_ms", "latency_p95_ms": "latency_ms", "latency_p99_ms": "latency_ms",
-    "survivorship_bias_risk": "abandonment_rate", "missing_windows": "request_count",
-    "source_gap": "request_count", "request_share": "request_count",
-    "reject_ratio": "request_count", "chart_failed": "request_count",
-    "rows_dropped": "request_count", "budget": "total_cost_usd", "unpriced": "request_count",
-    "judge_coverage": "unscored_rate",
-    "pass_rate": "quality_mean", "length": "avg_output_tokens", "identity": "quality_mean",
-    "unmeasured": "quality_mean",
-}  # fmt: skip

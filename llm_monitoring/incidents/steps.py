@@ -14,6 +14,7 @@ from llm_monitoring.incidents.evidence import Evidence, StepDone, TriageItem, fr
 from llm_monitoring.incidents.group import change_hour, common_change
 from llm_monitoring.incidents.grouping import SEVERITIES, incident_key, lead_alert
 from llm_monitoring.records import VERDICTS, Alert, Incident, RegressionCase
+from llm_monitoring.segments import EVERYTHING
 
 
 class IncidentError(ValueError):
@@ -36,7 +37,7 @@ def open_incident(alerts: Sequence[Alert], taken: Collection[str], opened_at: da
     lead = lead_alert(alerts)
     incident = Incident(
         incident_id=incident_key(alerts, taken), title=lead.summary, severity=lead.severity,
-        status="open", step="triage", feature_id=None, model_id=None,
+        status="open", step="triage", feature_id=None, segment=EVERYTHING,
         change_hour=common_change(alerts, lead), first_hour=lead.first_hour,
         last_hour=lead.last_hour, alerts=[], opened_at=opened_at,
         triage_due_at=opened_at + CLOCKS["triage"],
@@ -66,7 +67,7 @@ def update_incident(incident: Incident, alerts: Sequence[Alert]) -> Incident:
         alerts=sorted(listed),
         severity=min((a.severity for a in grave), key=SEVERITIES.index),
         feature_id=_only({a.feature_id for a in grave if a.layer != "provider"}),
-        model_id=_only({a.model_id for a in grave} - {None}),
+        segment=_only({a.segment for a in grave} - {EVERYTHING}) or EVERYTHING,
         change_hour=_settled_change(incident, grave),
         first_hour=min(a.first_hour for a in grave),
         last_hour=max(a.last_hour for a in grave),
@@ -274,7 +275,7 @@ def _expectation(item: TriageItem) -> str:
     return f"The answer {' and '.join(low or list(scores)[:2])}{language}."
 
 
-def _only(names: set[str | None]) -> str | None:
+def _only(names: Collection[str | None]) -> str | None:
     return next(iter(names)) if len(names) == 1 else None
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
@@ -50,11 +51,20 @@ def blank_words(lake: Lake, name: str, before: int) -> int:
     stale = " or ".join(
         f"({column} is distinct from cast({value} as varchar))" for column, value in words.items()
     )
-    predicate = f"hour < {int(before)} and ({stale})"
-    rows = _count(lake, f"select count(*) as n from {name} where {predicate}")
-    if rows:
-        lake.change(name, lambda delta: delta.update(updates=dict(words), predicate=predicate))
-    return rows
+    rows = lake.run(f"select hour from {name} where hour < {int(before)} and ({stale})")["hour"]
+    if len(rows):
+        first, last = pc.min_max(rows).as_py().values()
+        # Delta compares no maps, so it is told hours: what is blank in them already stays so.
+        lake.change(name, partial(_blank, words=words, hours=(first, last)))
+    return len(rows)
+
+
+def _blank(delta: DeltaTable, words: Mapping[str, str], hours: tuple[int, int]) -> None:
+    stored = {column.name for column in delta.schema().fields}  # by an earlier version: fewer
+    delta.update(
+        updates={column: value for column, value in words.items() if column in stored},
+        predicate=f"hour >= {hours[0]} and hour <= {hours[1]}",
+    )
 
 
 def rows_naming(lake: Lake, name: str, column: str, values: Sequence[str]) -> int:

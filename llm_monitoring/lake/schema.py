@@ -19,6 +19,7 @@ ARROW_TYPES: dict[Any, pa.DataType] = {
     datetime: pa.timestamp("us", tz="UTC"),
     list[str]: pa.list_(pa.string()),
     list[float]: pa.list_(pa.float64()),
+    dict[str, str]: pa.map_(pa.string(), pa.string()),
 }
 
 
@@ -79,23 +80,38 @@ class Table:
             for column in self.stored_schema
             if column.name != self.partition
             and not pa.types.is_string(column.type)
-            and not pa.types.is_list(column.type)
+            and not pa.types.is_nested(column.type)
         ]
         return {"delta.dataSkippingStatsColumns": ",".join(counted)}
 
     def to_arrow(self, rows: Iterable[Any]) -> pa.Table:
         """Records, column by column, in the record's schema."""
         rows = list(rows)
-        columns = {name: [getattr(row, name) for row in rows] for name in self.schema.names}
-        return pa.table(columns, schema=self.schema)
+        names = self.schema.names
+        return self.from_columns({name: [getattr(row, name) for row in rows] for name in names})
+
+    def from_columns(self, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+        """Lists of values by the record's names, in its schema."""
+        values = {column.name: _stored(columns[column.name], column.type) for column in self.schema}
+        return pa.table(values, schema=self.schema)
 
     def to_records(self, table: pa.Table) -> list[Any]:
         """Rows of an Arrow table as records; columns the record does not have are an error."""
-        columns = {name: table.column(name).to_pylist() for name in self.schema.names}
-        names, values = list(columns), list(columns.values())
+        names = self.schema.names
+        values = [_values(table.column(name)) for name in names]
         return [
             self.record(**dict(zip(names, row, strict=True))) for row in zip(*values, strict=True)
         ]
+
+
+def _stored(values: Sequence[Any], kind: pa.DataType) -> Sequence[Any]:
+    """A map without entries is null, as in a row of an earlier version."""
+    return [value or None for value in values] if pa.types.is_map(kind) else values
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    values: list[Any] = column.to_pylist(maps_as_pydicts="strict")
+    return [value or {} for value in values] if pa.types.is_map(column.type) else values
 
 
 def column_documents(record: type) -> Sequence[tuple[str, str, str]]:
@@ -164,7 +180,9 @@ KEPT = {
 _TABLES = (
     Table(
         "raw_requests", records.Request, ("request_id",), "hour", "raw",
-        words=dict.fromkeys(("input_text", "output_text", "user_id", "session_id"), "null"),
+        words=dict.fromkeys(
+            ("input_text", "output_text", "user_id", "session_id", "attributes"), "null"
+        ),
         people=("user_id", "session_id"), request="request_id",
     ),
     Table(
@@ -200,7 +218,7 @@ _TABLES = (
     Table(
         "window_metrics",
         records.WindowMetric,
-        ("hour", "feature_id", "model_id", "epoch", "metric"),
+        ("hour", "feature_id", "segment", "epoch", "metric"),
         "month",
     ),
     Table("baselines", records.Baseline, ("chart_id", "baseline_id")),

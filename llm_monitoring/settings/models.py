@@ -20,7 +20,9 @@ from pydantic import (
 )
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+AttributeName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Rate = Annotated[float, Field(gt=0, le=1)]
+Attribute = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 
 
@@ -52,6 +54,12 @@ def _has_no_zone(value: time) -> time:
 
 
 ClockTime = Annotated[time, BeforeValidator(_clock_time), AfterValidator(_has_no_zone)]
+
+
+def _unique(where: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{where}: {', '.join(twice)} named twice")
 
 
 class Strict(BaseModel):
@@ -101,6 +109,13 @@ class Source(Strict):
     late_hours: int = Field(1, ge=0, le=48)  # a row may stand in a file this much later
     feature_attribute: str = "service.name"  # otlp: attribute that names the feature
     feature_id: Name | None = None  # otlp: the feature where the attribute is missing
+    # Attribute of a request -> key it is read from: of a span or resource, or of the line.
+    attributes: dict[AttributeName, AttributeName] = {}
+
+    @field_validator("attributes", mode="before")
+    @classmethod
+    def _listed_attributes_keep_their_names(cls, value: Any) -> Any:
+        return {name: name for name in value} if isinstance(value, list) else value
 
     @field_validator("path")
     @classmethod
@@ -194,6 +209,25 @@ class Threshold(Strict):
         one, two = ((line.metric, line.above, line.below) for line in (self, other))
         features = {self.feature_id, other.feature_id}
         return one == two and (None in features or len(features) == 1)
+
+
+class Breakdown(Strict):
+    """Attributes of requests by whose values every feature is measured too, one segment each."""
+
+    # model, provider, prompt_version, language, or a key of the requests' own attributes.
+    attributes: list[Attribute] = Field(min_length=1, max_length=2)  # two make a pair
+    charted: bool = True  # its segments have charts, which share the false-alarm budget
+    top: int = Field(20, ge=1)  # busiest values of an hour; the rest is one segment, `other`
+    # Charted of each segment; every metric is measured.
+    metrics: list[Name] = Field(
+        ["error_rate", "avg_cost_per_request_usd", "quality_mean"], min_length=1
+    )
+
+    @field_validator("attributes")
+    @classmethod
+    def _attributes_differ(cls, attributes: list[str]) -> list[str]:
+        _unique("attributes", attributes)
+        return sorted(attributes)
 
 
 class ControlSettings(Strict):
@@ -442,6 +476,10 @@ class Settings(Strict):
     ] = HeuristicJudgeSettings()
     rubric: Rubric = Rubric()
     inputs: InputSettings = InputSettings()
+    breakdowns: list[Breakdown] = [
+        # Of a feature on several models: four are a router's usual choice.
+        Breakdown(attributes=["model"], top=4, metrics=["avg_cost_per_request_usd"])
+    ]
     control: ControlSettings = ControlSettings()
     probes: ProbeSettings = ProbeSettings()
     channels: list[ChannelSettings] = [ChannelSettings(name="log", kind="log")]
@@ -468,6 +506,7 @@ class Settings(Strict):
         _unique("features", [feature.feature_id for feature in self.features])
         _unique("probes.probes", [probe.probe_id for probe in self.probes.probes])
         _unique("channels", [channel.name for channel in self.channels])
+        _unique("breakdowns", [" and ".join(each.attributes) for each in self.breakdowns])
         sources = [*self.sources.requests, *self.sources.signals]
         _unique("sources", [source.name for source in sources])
         return self
@@ -479,13 +518,14 @@ class Settings(Strict):
                 return feature
         return FeatureSettings.model_construct(feature_id=feature_id)
 
+    @property
+    def measured_breakdowns(self) -> list[Breakdown]:
+        """The breakdowns; models are always among them: spend of unknown price is told by model."""
+        if any(breakdown.attributes == ["model"] for breakdown in self.breakdowns):
+            return self.breakdowns
+        return [*self.breakdowns, Breakdown(attributes=["model"], charted=False)]
+
     def sample_rate(self, feature_id: str) -> float:
         """Share of a feature's requests that the judge sees."""
         rate = self.feature(feature_id).sample_rate
         return self.sampling.rate if rate is None else rate
-
-
-def _unique(where: str, names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"{where}: {', '.join(twice)} named twice")

@@ -113,7 +113,8 @@ def write_changes(file: Path, ledger: Sequence[Change]) -> None:
 
 
 def _request_line(request: Request) -> str:
-    row = {key: value for key in REQUEST_KEYS if (value := getattr(request, key)) is not None}
+    known = {key: getattr(request, key) for key in REQUEST_KEYS}
+    row = {key: value for key, value in known.items() if value not in (None, {})}
     return json.dumps(row | {"timestamp": _time(request.timestamp)}, ensure_ascii=False)
 
 

@@ -25,7 +25,7 @@ def shared(name: str) -> Path:
 def settings(path: Path | str, *, table: str = "requests", **more: Any) -> Settings:
     """One source called app; keywords of a source or of the settings."""
     source = {"name": "app", "path": str(path)}
-    for name in ("kind", "late_hours", "feature_id", "feature_attribute"):
+    for name in ("kind", "late_hours", "feature_id", "feature_attribute", "attributes"):
         if name in more:
             source[name] = more.pop(name)
     return Settings.model_validate(

@@ -1,6 +1,7 @@
 """What fires now, a row for each cause, and the incident a window of a chart belongs to."""
 
 from llm_monitoring.alerts import causes_of, incidents_of
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring_tests.alerts.examples import chart_point
 from llm_monitoring_tests.incidents.examples import alert
 
@@ -34,7 +35,7 @@ def test_alerts_without_an_incident_are_causes_of_their_own_and_the_gravest_come
 
 
 def test_a_cause_without_a_feature_is_about_its_model_or_about_all() -> None:
-    probe = alert("a", feature_id=None, model_id="gpt-x")
+    probe = alert("a", feature_id=None, segment=segment_of_model("gpt-x"))
     assert [cause.place for cause in causes_of([probe])] == ["gpt-x"]
     fleet = alert("a", feature_id="*")
     assert [cause.place for cause in causes_of([fleet])] == ["all features"]

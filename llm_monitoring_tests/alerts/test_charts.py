@@ -9,6 +9,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts import Episode, chart_episodes
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings.models import Threshold
 from llm_monitoring_tests.alerts.examples import START, chart_point, chart_points
 
@@ -93,7 +94,7 @@ def test_the_heuristic_judge_is_named_and_the_scale_is_told() -> None:
         level=3.6,
         value=3.5,
         direction="down",
-        model_id="m-1",
+        segment=segment_of_model("m-1"),
     )
     (heuristic,) = _episodes(points, judges={"e1": "heuristic"})
     (endpoint,) = _episodes(points, judges={"e1": "gpt-judge"})

@@ -22,6 +22,7 @@ from llm_monitoring.alerts.checks import CHECKS
 from llm_monitoring.alerts.data import KINDS
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring_tests.alerts.examples import START, chart_point, chart_points
 
 
@@ -192,7 +193,7 @@ def _unscored(value: float | None, n: int = 40, model_id: str | None = None) -> 
     return WindowMetric(
         hour=START,
         feature_id="support_chat",
-        model_id=model_id,
+        segment=segment_of_model(model_id),
         epoch="e1",
         metric="unscored_rate",
         value=value,

@@ -405,7 +405,7 @@ def test_a_pager_that_was_down_for_days_hears_of_what_goes_on() -> None:
 
 def silence_of(**changes: Any) -> Silence:
     silence = Silence(
-        silence_id="s", incident_id=None, feature_id="chat", model_id=None, metric=None,
+        silence_id="s", incident_id=None, feature_id="chat", segment="{}", metric=None,
         layer=None, starts_at=MONDAY, until=MONDAY + timedelta(days=3), who="Ada", why="known",
         decided_at=MONDAY,
     )  # fmt: skip

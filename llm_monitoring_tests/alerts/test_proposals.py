@@ -9,6 +9,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts import Episode, chart_episodes
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring_tests.alerts.examples import START, chart_points
 
 
@@ -79,11 +80,11 @@ def test_what_is_over_or_has_no_baseline_is_not_proposed(points: list[ChartPoint
 
 def test_a_logged_name_cannot_break_out_of_sentence_or_configuration() -> None:
     name = 'x"\n* : {'
-    proposal = only_episode(lasting(24, feature_id=name, model_id="m:1")).proposal
+    proposal = only_episode(lasting(24, feature_id=name, segment=segment_of_model("m:1"))).proposal
     assert proposal is not None
     assert name not in proposal.words()
     config = yaml.safe_load(proposal.job_config())["ops"]["rebaseline_charts"]["config"]
-    assert (config["feature_id"], config["model_id"]) == (name, "m:1")
+    assert (config["feature_id"], config["segment"]) == (name, {"model": "m:1"})
 
 
 def test_what_the_policy_accepts_is_told_over_and_not_proposed() -> None:

@@ -8,6 +8,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts import Episode, chart_episodes, one_to_a_series
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring_tests.alerts.examples import START, chart_points
 
 
@@ -62,7 +63,7 @@ def test_the_alert_tells_the_worst_window_of_both_and_the_change_of_the_first() 
 
 
 def test_charts_of_other_series_and_lines_somebody_drew_stay_apart() -> None:
-    other = {"chart_id": "product_search/m/-/error_rate/outage", "model_id": "m"}
+    other = {"chart_id": "product_search/m/-/error_rate/outage", "segment": segment_of_model("m")}
     line = {"chart_id": "product_search/*/-/error_rate/line", "chart": "static_threshold"}
     points = [
         *chart_points(".Saa."),

@@ -30,14 +30,14 @@ KNOWN = Known(
 )
 FIELDS = {
     "incident_id": "2026-10-20T10-support_chat-quality", "feature_id": "support_chat",
-    "model_id": "lark-2", "metric": "quality_mean", "layer": "quality",
+    "segment": '{"model":"lark-2"}', "metric": "quality_mean", "layer": "quality",
 }  # fmt: skip
 ALERT = alert("a", created_at=NOW - HOUR, **FIELDS)
 
 
 def silence(**fields: Any) -> Silence:
     plain = Silence(
-        silence_id="s", incident_id=None, feature_id=None, model_id=None, metric=None, layer=None,
+        silence_id="s", incident_id=None, feature_id=None, segment="{}", metric=None, layer=None,
         starts_at=NOW, until=NOW + 4 * HOUR, who="Ada", why="rollout", decided_at=NOW,
     )  # fmt: skip
     return replace(plain, **fields)
@@ -50,7 +50,10 @@ def decided(**fields: Any) -> Silence:
 
 @given(st.sets(st.sampled_from(sorted(FIELDS))), st.sets(st.sampled_from(sorted(FIELDS))))
 def test_all_that_is_named_must_fit(named: set[str], other: set[str]) -> None:
-    chosen = {name: "another" if name in other else FIELDS[name] for name in named}
+    another = {"segment": '{"model":"owl"}'}
+    chosen = {
+        name: another.get(name, "another") if name in other else FIELDS[name] for name in named
+    }
     assert is_silenced(ALERT, [silence(**chosen)], NOW) == (not named & other)
 
 
@@ -105,7 +108,7 @@ def test_a_decision_says_which_alerts_until_when_who_and_why() -> None:
 
 
 def test_a_model_may_be_one_that_is_yet_to_come() -> None:
-    assert decided(feature_id=None, model_id="lark-99").model_id == "lark-99"
+    assert decided(feature_id=None, segment={"model": "lark-99"}).segment == '{"model":"lark-99"}'
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from llm_monitoring.alerts import DayPrices, DaySpend, data_episodes, find_overs
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.studies.cost import read_overspent, read_unpriced
 from llm_monitoring.records import WindowMetric
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import window
 
@@ -70,7 +71,7 @@ def test_a_feature_without_a_budget_overspends_nothing() -> None:
 def test_a_model_without_a_price_is_a_ticket_that_says_where_to_write_it() -> None:
     (episode,) = data_episodes(find_unpriced([prices()]), newest_hour=START)
     assert (episode.subject, episode.severity) == ("data/unpriced/mystery", "ticket")
-    assert (episode.feature_id, episode.model_id) == (None, "mystery")
+    assert (episode.feature_id, episode.segment) == (None, segment_of_model("mystery"))
     assert episode.summary == (
         "9 of 9 requests to mystery in 24 hours are of unknown cost: write a price of model "
         "mystery into prices: of monitoring.yaml, since Tue 2026-10-20 14:00 UTC"
@@ -111,7 +112,7 @@ def hour_of(
 ) -> list[WindowMetric]:  # fmt: skip
     """Windows of one hour, counted from START."""
     hour = hours.shift(START, number)
-    where = {"feature_id": "support_chat", "model_id": model_id}
+    where = {"feature_id": "support_chat", "segment": segment_of_model(model_id)}
     tokens = requests if counted is None else counted
     return [
         window(hour, usd, metric="total_cost_usd", n=priced, **where),

@@ -70,7 +70,7 @@ def test_the_digest_counts_what_became_of_the_week() -> None:
         ],
         silences=[
             Silence(
-                silence_id="s", incident_id=None, feature_id="chat", model_id=None, metric=None,
+                silence_id="s", incident_id=None, feature_id="chat", segment="{}", metric=None,
                 layer=None, starts_at=TUESDAY, until=MONDAY + timedelta(hours=1), who="Ada",
                 why="known", decided_at=TUESDAY,
             )

@@ -14,8 +14,8 @@ from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import FIRST, window
 
 PHASE_ONE = 336
-ERRORS = Series("search", None, None, "error_rate")
-SCORES = Series("search", None, "e1", "quality_mean")
+ERRORS = Series("search", "{}", None, "error_rate")
+SCORES = Series("search", "{}", "e1", "quality_mean")
 
 
 def settings(features: int = 1, **control: Any) -> Settings:

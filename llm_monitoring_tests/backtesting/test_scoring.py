@@ -13,8 +13,8 @@ from llm_monitoring.backtesting import (
 from llm_monitoring.control import Series
 from llm_monitoring_tests.backtesting.examples import ERRORS, SCORES, episode, hour, settings
 
-CHAT = Series("chat", None, None, "error_rate")
-EVERYTHING = Series("*", None, None, "request_count")
+CHAT = Series("chat", "{}", None, "error_rate")
+EVERYTHING = Series("*", "{}", None, "request_count")
 WEEK = 168
 
 

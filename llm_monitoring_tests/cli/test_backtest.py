@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from llm_monitoring.cli import main
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import WindowMetric
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring_tests.backtesting.examples import hour, rates, scores
 from llm_monitoring_tests.lake.examples import window
 
@@ -62,7 +63,7 @@ def costs(offset: int, mean: float) -> WindowMetric:
     """Of one model, which has an odd name."""
     return window(
         hour(offset), mean * (1 + 0.05 * (offset % 2)), stddev=0.0005,
-        metric="avg_cost_per_request_usd", model_id="=model",
+        metric="avg_cost_per_request_usd", segment=segment_of_model("=model"),
     )  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def test_what_is_configured_is_tried_unless_something_else_is_asked(folder: Path
     assert found == {"error_rate", "quality_mean", "avg_cost_per_request_usd"}
     assert "static_threshold" in {row["chart"] for row in configured["episodes"]}
     assert {row["feature_id"] for row in configured["episodes"]} == {"search"}
-    assert {row["model_id"] for row in configured["episodes"]} == {None, "=model"}
+    assert {row["segment"] for row in configured["episodes"]} == {"{}", segment_of_model("=model")}
 
 
 def test_rules_stand_side_by_side(folder: Path) -> None:
@@ -138,9 +139,12 @@ def test_csv_has_a_row_for_each_episode_and_no_formula(folder: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert {row["rule"] for row in rows} == {"error_rate>0.05", "cusum"}
     assert all(row["is_false_alarm"] == "" for row in rows)
-    assert {row["model_id"] for row in rows} == {"", "'=model"}  # a spreadsheet would run it
+    assert {row["segment"] for row in rows} == {
+        "{}",
+        segment_of_model("=model"),
+    }  # a spreadsheet would run it
     nothing = backtest(folder, "--rule", "error_rate>0.9", "--format", "csv")
-    assert nothing.stdout.startswith('"rule","feature_id","model_id"')
+    assert nothing.stdout.startswith('"rule","feature_id","segment"')
     assert len(nothing.stdout.splitlines()) == 1
 
 

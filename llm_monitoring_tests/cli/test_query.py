@@ -25,3 +25,14 @@ def test_of_two_columns_with_one_name_each_keeps_its_values(
     ]
     print_table(TWICE, "table")
     assert "y          │ p" in capsys.readouterr().out
+
+
+def test_a_map_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    kind = pa.map_(pa.string(), pa.string())
+    column = pa.array([{"tenant": "acme"}, None], kind)
+    print_table(pa.table({"attributes": column}), "json")
+    expected = [{"attributes": {"tenant": "acme"}}, {"attributes": None}]
+    assert json.loads(capsys.readouterr().out) == expected
+    pairs = pa.array([[(1, "a")]], pa.map_(pa.int64(), pa.string()))
+    print_table(pa.table({"m": pairs}), "json")
+    assert json.loads(capsys.readouterr().out) == [{"m": [[1, "a"]]}]

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from llm_monitoring.cli.times import hours_of
 
 from llm_monitoring.alerts.silences import is_silenced
 from llm_monitoring.cli import silences
-from llm_monitoring.cli.times import hours_of
 from llm_monitoring.pipeline.upkeep.status import lake_status
 from llm_monitoring.plain_text import UNSAFE
 from llm_monitoring.records import Silence
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings import load_settings
 from llm_monitoring_tests.cli.shop import Shop, open_shop
 
@@ -158,8 +159,9 @@ def test_the_list_shows_hostile_words_and_does_nothing(shop: Shop) -> None:
     hostile = "<b>[red]x[/red]\x1b[2J\u202e\n:boom:"
     rows = [
         Silence(
-            silence_id=f"{i:012d}", incident_id=None, feature_id=None, model_id=hostile,
-            metric=None, layer=None, starts_at=now - HOUR, until=now + i * HOUR, who="=1+1",
+            silence_id=f"{i:012d}", incident_id=None, feature_id=None,
+            segment=segment_of_model(hostile), metric=None, layer=None,
+            starts_at=now - HOUR, until=now + i * HOUR, who="=1+1",
             why=hostile, decided_at=now - HOUR,
         )
         for i in range(6)

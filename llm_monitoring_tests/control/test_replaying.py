@@ -38,7 +38,7 @@ CASES = [(metric, name) for metric in METRICS for name in charts(metric)]
 
 
 def of(metric: str) -> Series:
-    return Series("search", None, None, metric)
+    return Series("search", "{}", None, metric)
 
 
 def measured(metric: str, i: int, level: float) -> WindowMetric:

@@ -9,6 +9,7 @@ import pytest
 from llm_monitoring.defs.assets.requests import KEPT
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import TABLES
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring_tests.product import Product, partition
 from llm_monitoring_tests.simulated import HOURS, OUTAGE, START
 
@@ -143,7 +144,7 @@ def test_an_hour_without_requests_is_a_window_with_n_0(monitored: Product) -> No
         for row in monitored.table("window_metrics")
         if row["hour"] == shift(START, OUTAGE + 1) and row["feature_id"] == "support_chat"
     ]
-    assert {row["model_id"] for row in silent} == {None}
+    assert {row["segment"] for row in silent} == {EVERYTHING}
     by_metric = {row["metric"]: row for row in silent}
     assert by_metric["request_count"]["value"] == 0
     assert by_metric["error_rate"]["value"] is None
@@ -166,7 +167,7 @@ def _charts(product: Product, hour: int) -> list[dict[str, Any]]:
 def _counts(product: Product) -> dict[int, int]:
     counts: dict[int, int] = {}
     for row in product.table("window_metrics"):
-        if row["metric"] == "request_count" and row["model_id"] is None:
+        if row["metric"] == "request_count" and row["segment"] == EVERYTHING:
             counts[row["hour"]] = counts.get(row["hour"], 0) + int(row["value"])
     return counts
 

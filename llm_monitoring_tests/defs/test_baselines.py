@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring_tests.pipeline.replays import Table, stored
 from llm_monitoring_tests.product import Product
 from llm_monitoring_tests.simulated import BLOAT, HOURS, START
@@ -95,7 +96,7 @@ def test_hours_left_out_of_phase_one_change_the_charts_from_the_beginning(produc
     after = stored(lake)
     mine = {key: point for key, point in after.items() if point.feature_id == "product_search"}
     # Six windows fewer: what was provisional at 48 waits until 54.
-    cost = [p for p in mine.values() if p.metric == COST and p.model_id is None]
+    cost = [p for p in mine.values() if p.metric == COST and p.segment == EVERYTHING]
     learned = [p.hour for p in cost if p.status == "provisional" and p.chart == "sr_mixture"]
     assert min(learned) == shift(START, 54)
     assert {after[key].metric for key in after if after[key] != before[key]} == {COST}
@@ -169,5 +170,5 @@ def _alerts(product: Product, metric: str) -> list[dict[str, Any]]:
     return [
         row
         for row in product.table("alerts")
-        if row["metric"] == metric and row["model_id"] is None
+        if row["metric"] == metric and row["segment"] == EVERYTHING
     ]

@@ -28,6 +28,7 @@ from llm_monitoring.pipeline.alerts.notify import notify
 from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
 from llm_monitoring.pipeline.incidents.assign import assign_incidents
 from llm_monitoring.records import ProviderDrift, SourceRead
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.examples import chart_point
 from llm_monitoring_tests.conftest import REPOSITORY
@@ -108,7 +109,13 @@ def costs(lake: Lake, usd: float | None, model_id: str | None = None) -> None:
     """An hour of 20 requests that cost so much; None: nobody knows."""
     values = {"total_cost_usd": usd, "request_count": 20.0, "avg_input_tokens": 9.0}
     rows = [
-        window(NOON, value, metric=metric, n=0 if value is None else 20, model_id=model)
+        window(
+            NOON,
+            value,
+            metric=metric,
+            n=0 if value is None else 20,
+            segment=segment_of_model(model),
+        )
         for metric, value in values.items()
         for model in {None, model_id}
     ]

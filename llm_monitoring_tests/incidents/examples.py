@@ -15,7 +15,7 @@ NOW = datetime(2026, 10, 20, 15, tzinfo=UTC)
 def alert(fingerprint: str, **fields: Any) -> Alert:
     plain = Alert(
         fingerprint=fingerprint, layer="quality", subject="support_chat/*/e1/quality_mean/sr",
-        feature_id="support_chat", model_id=None, metric="quality_mean", severity="page",
+        feature_id="support_chat", segment="{}", metric="quality_mean", severity="page",
         status="firing", first_hour=2026102014, last_hour=2026102018, windows=5,
         change_hour=CHANGE_HOUR, direction="down", summary="quality fell", incident_id=None,
         created_at=NOW, updated_at=NOW,

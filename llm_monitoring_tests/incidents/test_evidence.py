@@ -1,5 +1,6 @@
 import random
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from llm_monitoring.hours import HOUR
 from llm_monitoring.incidents.evidence import Evidence, Material, from_json, to_json
 from llm_monitoring.incidents.investigate import investigate, title
-from llm_monitoring.incidents.scope import DIMENSIONS, MEASURES, scope
+from llm_monitoring.incidents.measures import MEASURES, NEAREST
+from llm_monitoring.incidents.scope import DIMENSIONS, scope
 from llm_monitoring.incidents.steps import open_incident
 from llm_monitoring.incidents.triage import triage
 from llm_monitoring.metrics import METRICS
 from llm_monitoring.records import Alert, Change, Request
+from llm_monitoring.segments import segment_of
 from llm_monitoring_tests.incidents.examples import (
     CHANGE,
     NOW,
@@ -226,8 +229,6 @@ def test_an_empty_period_is_said_and_not_compared() -> None:
 
 
 def test_every_charted_metric_can_be_scoped() -> None:
-    from llm_monitoring.incidents.scope import NEAREST
-
     names = [m.name for m in METRICS]
     assert [n for n in names if n not in MEASURES and n not in NEAREST] == []
 
@@ -243,6 +244,41 @@ def test_a_silent_provider_swap_is_named_though_the_ledger_is_silent() -> None:
         "Quality of support_chat fell: mean 4.0 -> 3.0 since Tue 20 Oct 10:00 UTC; "
         "the provider changed"
     )
+
+
+def test_what_only_a_category_shows_is_scoped_and_told_within_it() -> None:
+    """Returns got worse while better orders became most of the traffic."""
+
+    def side(start: datetime, returns: int, orders: int, score: float) -> Material:
+        rows = [
+            (each, mean)
+            for category, count, mean in (("returns", returns, score), ("orders", orders, 4.5))
+            for each in stream(start, 8, count, attributes={"category": category, "city": category})
+        ]
+        rows = [(replace(r, request_id=f"{r.request_id}-{m}"), m) for r, m in rows]
+        return Material(
+            windows=8,
+            requests=[each for each, _ in rows],
+            judgements=[judgement(each, mean) for each, mean in rows],
+        )
+
+    alerts = [alert("a", segment=segment_of({"category": "returns"}))]
+    before, after = side(CHANGE - timedelta(days=7), 10, 10, 3.5), side(CHANGE, 5, 30, 2.0)
+    opened = open_incident(alerts, set(), NOW)
+    evidence = investigate(
+        opened, alerts, before=before, after=after, changes=[], attributes=["category", "city"]
+    )
+    found = evidence.scope
+    assert found is not None
+    assert (found.before, found.after, found.n_before, found.n_after) == (3.5, 2.0, 80, 40)
+    assert {s.name for s in found.segments if s.dimension == "city"} == {"returns"}
+    assert {item.quality_mean for item in evidence.triage.items} == {2.0}
+    told = title(opened, alerts, evidence)
+    assert told.startswith("Quality of support_chat with category returns fell: mean 3.5 -> 2.0")
+    whole = alert("b")
+    both = investigate(opened, [*alerts, whole], before=before, after=after, changes=[])
+    assert both.scope is not None
+    assert both.scope.n_after == 8 * 35
 
 
 def test_a_title_of_several_features_names_the_model_they_share() -> None:

@@ -11,6 +11,7 @@ from llm_monitoring.hours import shift
 from llm_monitoring.incidents.grouping import Assignment, assign, incident_key
 from llm_monitoring.incidents.steps import open_incident
 from llm_monitoring.records import Alert, Incident
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring_tests.incidents.examples import CHANGE_HOUR, NOW, alert
 
 MODELS = {
@@ -47,21 +48,30 @@ def test_alerts_of_two_features_without_a_common_model_are_two_incidents() -> No
 
 
 def test_alerts_that_share_a_model_are_one_incident() -> None:
-    one = at("a", 0, model_id="lark-2")
-    other = at("b", 1, feature_id="product_search", model_id="lark-2")
+    one = at("a", 0, segment=segment_of_model("lark-2"))
+    other = at("b", 1, feature_id="product_search", segment=segment_of_model("lark-2"))
     assert len(grouped([one, other]).opened) == 1
 
 
 def test_two_faults_of_two_features_that_are_seen_by_model_are_two_incidents() -> None:
     one, other = (
-        at(metric, hours, feature_id=feature, model_id="lark-2", layer="cost", metric=metric)
+        at(
+            metric,
+            hours,
+            feature_id=feature,
+            segment=segment_of_model("lark-2"),
+            layer="cost",
+            metric=metric,
+        )
         for feature, metric, hours in (
             ("support_chat", "avg_input_tokens", 0),
             ("product_search", "avg_output_tokens", 8),
         )
     )
     assert len(grouped([one, other]).opened) == 2
-    unpriced = at("u", 1, feature_id=None, model_id="lark-2", layer="data", metric="unpriced")
+    unpriced = at(
+        "u", 1, feature_id=None, segment=segment_of_model("lark-2"), layer="data", metric="unpriced"
+    )
     assert len(grouped([one, unpriced]).opened) == 1
 
 
@@ -221,15 +231,16 @@ def test_info_alerts_join_but_never_open() -> None:
 
 
 def test_info_alerts_do_not_chain_unrelated_causes_together() -> None:
-    info = at("i", 10, severity="info", model_id="lark-2")
-    far = at("b", 11, feature_id="product_search", model_id="lark-2")
+    info = at("i", 10, severity="info", segment=segment_of_model("lark-2"))
+    far = at("b", 11, feature_id="product_search", segment=segment_of_model("lark-2"))
     assert len(grouped([at("a", 0), info, far]).opened) == 2
 
 
 def probe_alert(fingerprint: str = "p", **fields: object) -> Alert:
     monday = 2026101900
     plain = alert(
-        fingerprint, layer="provider", metric="pass_rate", feature_id=None, model_id="lark",
+        fingerprint, layer="provider", metric="pass_rate", feature_id=None,
+        segment=segment_of_model("lark"),
         first_hour=monday, last_hour=monday, change_hour=None,
     )  # fmt: skip
     return replace(plain, **fields)
@@ -241,7 +252,7 @@ def test_a_provider_alert_joins_the_incident_of_a_feature_that_uses_its_model() 
 
 
 def test_a_provider_alert_of_another_model_stays_apart() -> None:
-    assert len(grouped([probe_alert(model_id="wren"), at("a", 0)]).opened) == 2
+    assert len(grouped([probe_alert(segment=segment_of_model("wren")), at("a", 0)]).opened) == 2
 
 
 def test_a_provider_alert_prefers_the_fall_of_quality_among_the_faults_of_its_week() -> None:
@@ -305,7 +316,7 @@ def test_the_order_of_the_alerts_changes_nothing_and_none_is_lost(
 ) -> None:
     alerts = [
         at(f"f{i}", hour, severity=severity, layer=layer, feature_id=feature,
-           model_id="lark-2" if layer == "provider" else model)
+           segment=segment_of_model("lark-2" if layer == "provider" else model))
         for i, (hour, severity, layer, feature, model) in enumerate(kinds)
     ]  # fmt: skip
     shuffled = random.Random(seed).sample(alerts, len(alerts))

@@ -5,6 +5,7 @@ from typing import Any
 
 from llm_monitoring.hours import hour_start
 from llm_monitoring.records import Judgement, Request, UserSignal, WindowMetric
+from llm_monitoring.segments import EVERYTHING
 
 FIRST = 2026100500
 
@@ -87,14 +88,14 @@ def window(
     n: int = 100,
     stddev: float | None = None,
     feature_id: str = "search",
-    model_id: str | None = None,
+    segment: str = EVERYTHING,
     epoch: str | None = None,
 ) -> WindowMetric:
     """A measurement of one window."""
     return WindowMetric(
         hour=hour,
         feature_id=feature_id,
-        model_id=model_id,
+        segment=segment,
         epoch=epoch,
         metric=metric,
         value=value,

@@ -116,6 +116,25 @@ def test_nothing_to_delete_makes_no_version(lake: Lake) -> None:
     assert lake.version("raw_requests") == version
 
 
+def test_attributes_go_with_the_words_and_a_second_time_there_is_nothing_to_do(lake: Lake) -> None:
+    rows = [request("r1", attributes={"tenant": "jane-doe"}), request("r2")]
+    later = request("r3", FIRST + 2, attributes={"tenant": "acme"})
+    lake.append("raw_requests", [*rows, later])
+    assert blank_words(lake, "raw_requests", FIRST + 1) == 1
+    assert lake.rows("raw_requests") == [request("r1"), request("r2"), later]
+    assert blank_words(lake, "raw_requests", FIRST + 1) == 0
+    purge(lake, "raw_requests")
+    assert holding(lake, "jane-doe") == []
+
+
+def test_words_of_a_table_that_an_earlier_version_wrote_are_blanked(lake: Lake) -> None:
+    earlier = TABLES["raw_requests"].to_arrow([request("r1", input_text=SECRET)])
+    earlier = earlier.drop_columns(["attributes"])
+    write_deltalake(f"{lake.uri}/raw_requests", earlier, partition_by=["hour"])
+    assert blank_words(lake, "raw_requests", FIRST + 1) == 1
+    assert lake.rows("raw_requests") == [request("r1")]
+
+
 def test_words_before_an_hour_are_blanked_and_the_cause_of_no_score_stays(lake: Lake) -> None:
     late = FIRST + 1
     lake.append("raw_requests", [request("r1", input_text=SECRET), request("r2", late)])

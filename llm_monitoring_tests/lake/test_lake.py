@@ -358,6 +358,27 @@ def test_a_table_of_an_earlier_version_reads_new_columns_as_unknown_and_gains_th
     assert lake.rows("raw_requests", hours=(FIRST, FIRST))[0].source is None
 
 
+def test_attributes_come_back_as_they_were_stored_and_earlier_rows_have_none(
+    tmp_path: Path,
+) -> None:
+    table = TABLES["raw_requests"]
+    earlier = table.to_arrow([request("r1")]).drop_columns(["attributes"])
+    write_deltalake(str(tmp_path / "raw_requests"), earlier, partition_by=["hour"])
+    lake = Lake(str(tmp_path))
+    rows = [
+        request("r2", FIRST + 1, attributes={"category": "returns", "tenant": "it's"}),
+        request("r3", FIRST + 1),
+    ]
+    assert lake.rows("raw_requests") == [request("r1")]
+    lake.replace_hours("raw_requests", rows, FIRST + 1, FIRST + 1)
+    assert lake.rows("raw_requests") == [request("r1"), *rows]
+    assert lake.rows("raw_requests", hours=(FIRST, FIRST)) == [request("r1")]
+    found = lake.rows("raw_requests", "attributes['category'] = $category", category="returns")
+    assert found == rows[:1]
+    lake.maintain()
+    assert lake.rows("raw_requests") == [request("r1"), *rows]
+
+
 def test_an_upsert_into_a_table_of_an_earlier_version_gains_its_columns(tmp_path: Path) -> None:
     table = TABLES["changes"]
     change = Change(

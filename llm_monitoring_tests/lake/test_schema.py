@@ -22,11 +22,11 @@ NAMES = {
     "judgements": "feature_id model_id epoch judge",
     "input_features": "feature_id model_id embedder language",
     "input_references": "feature_id embedder split",
-    "window_metrics": "feature_id model_id epoch metric",
+    "window_metrics": "feature_id segment epoch metric",
     "baselines": "chart_id baseline_id status parameters diagnostics",
-    "rebaselines": "rebaseline_id feature_id metric model_id reason author",
+    "rebaselines": "rebaseline_id feature_id metric segment reason author",
     "control_charts": """
-        chart_id feature_id model_id epoch metric chart status direction baseline_id failure
+        chart_id feature_id segment epoch metric chart status direction baseline_id failure
     """,
     "probe_results": """
         run probe_id probe_version family requested_model response_model system_fingerprint
@@ -34,17 +34,17 @@ NAMES = {
     """,
     "provider_drift": "requested_model test verdict detail",
     "alerts": """
-        fingerprint layer subject feature_id model_id metric severity status direction summary
+        fingerprint layer subject feature_id segment metric severity status direction summary
         incident_id proposal
     """,
     "deliveries": "delivery_id channel topics kind severity standing status error claimed_by text",
     "alert_readings": "table",
-    "silences": "silence_id incident_id feature_id model_id metric layer who why",
+    "silences": "silence_id incident_id feature_id segment metric layer who why",
     "missed_incidents": "missed_id feature_id what who",
     "failures": "failure_id kind name partition reason",
     "heartbeats": "outcome reason",
     "incidents": """
-        incident_id title severity status step feature_id model_id alerts acknowledged_by
+        incident_id title severity status step feature_id segment alerts acknowledged_by
         verdict verdict_by verdict_note resolved_by report_path
     """,
     "regression_cases": "case_id incident_id feature_id model_id",
@@ -52,13 +52,12 @@ NAMES = {
 }
 
 
+TEXTS = (pa.string(), pa.list_(pa.string()), pa.map_(pa.string(), pa.string()))
+
+
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
 def test_every_text_column_is_declared(table: Table) -> None:
-    texts = {
-        column.name
-        for column in table.schema
-        if column.type in (pa.string(), pa.list_(pa.string()))
-    }
+    texts = {column.name for column in table.schema if column.type in TEXTS}
     declared = {*table.words, *table.people, *table.mentions, table.request} - {None}
     names = set(NAMES[table.name].split())
     assert declared | names == texts
@@ -77,5 +76,5 @@ def test_a_table_with_words_of_users_does_not_keep_them_for_ever(table: Table) -
 def test_no_text_column_has_statistics(table: Table) -> None:
     counted = table.configuration["delta.dataSkippingStatsColumns"].split(",")
     for name in filter(None, counted):
-        assert not pa.types.is_string(table.stored_schema.field(name).type)
+        assert table.stored_schema.field(name).type not in TEXTS
     assert table.partition not in counted

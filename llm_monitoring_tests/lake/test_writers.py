@@ -37,6 +37,7 @@ import itertools, sys
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import Lake
 from llm_monitoring_tests.lake.examples import FIRST, window
+from llm_monitoring.segments import segment_of_model
 lake = Lake(sys.argv[1])
 print("ready", flush=True)
 for value in itertools.count(1):
@@ -123,9 +124,9 @@ def test_a_writer_that_was_overtaken_commits_on_top_of_the_winner(
     """The other writer commits between this one's look at the table and its commit."""
     lake, other = Lake(str(tmp_path / "lake")), Lake(str(tmp_path / "lake"))
     hours = list(hour_range(FIRST, shift(FIRST, 2)))
-    rows = [window(hour, 0.0, model_id="m", epoch="e") for hour in hours]
+    rows = [window(hour, 0.0, segment='{"model":"m"}', epoch="e") for hour in hours]
     lake.replace_hours("window_metrics", rows, hours[0], hours[-1])
-    changed = [window(hour, 1.0, model_id="m", epoch="e") for hour in hours]
+    changed = [window(hour, 1.0, segment='{"model":"m"}', epoch="e") for hour in hours]
     looks = []
 
     def overtaken(table: Table) -> DeltaTable:

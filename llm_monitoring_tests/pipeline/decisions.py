@@ -15,7 +15,7 @@ def decision(
         "rebaseline_id": name,
         "feature_id": "search",
         "metric": None,
-        "model_id": None,
+        "segment": None,
         "from_hour": None if start is None else hour(start),
         "skip_from": hour(skip[0]) if skip else None,
         "skip_to": hour(skip[1]) if skip else None,

@@ -10,6 +10,7 @@ from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
+from llm_monitoring.segments import segment_of_model
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.lake.examples import FIRST, window
 
@@ -37,7 +38,14 @@ def all_windows(seed: int = 1, hours: int = HOURS) -> list[WindowMetric]:
         rows.append(window(hour, float(n), metric="request_count", n=n))
         cost = float(rng.lognormal(-5, 0.2))
         if i >= 150:  # the model came late
-            rows.append(window(hour, cost, metric="avg_cost_per_request_usd", model_id="new-model"))
+            rows.append(
+                window(
+                    hour,
+                    cost,
+                    metric="avg_cost_per_request_usd",
+                    segment=segment_of_model("new-model"),
+                )
+            )
         epoch = "old" if i < 380 else "new"
         score = float(rng.normal(4, 0.1))
         rows.append(window(hour, score, metric="quality_mean", epoch=epoch, n=27, stddev=0.6))

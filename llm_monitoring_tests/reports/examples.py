@@ -24,7 +24,7 @@ from llm_monitoring_tests.incidents.examples import (
 def point(hour: int, value: float | None, **fields: object) -> ChartPoint:
     plain = ChartPoint(
         hour=hour, chart_id="support_chat/*/e1/quality_mean/sr_mixture", feature_id="support_chat",
-        model_id=None, epoch="e1", metric="quality_mean", chart="sr_mixture", status="established",
+        segment="{}", epoch="e1", metric="quality_mean", chart="sr_mixture", status="established",
         value=value, n=30, center=4.2, statistic=1.0, limit=9.0, alarm=False, alarm_started=False,
         direction=None, level=None, change_hour=None, baseline_id="b", state=[],
     )  # fmt: skip

@@ -179,7 +179,7 @@ def test_durations_are_told_in_two_units() -> None:
 def test_a_silence_is_told_with_who_and_why() -> None:
     incident, alerts = sample(None)
     silence = Silence(
-        silence_id="s", incident_id=None, feature_id=None, model_id=None, metric=None, layer=None,
+        silence_id="s", incident_id=None, feature_id=None, segment="{}", metric=None, layer=None,
         starts_at=NOW, until=NOW + timedelta(hours=4), who="Ada", why=HOSTILE * 1000,
         decided_at=NOW,
     )  # fmt: skip

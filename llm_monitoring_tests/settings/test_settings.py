@@ -272,6 +272,7 @@ DOCUMENTED = {
     "judge, kind endpoint": "EndpointJudgeSettings",
     "rubric": "Rubric",
     "inputs": "InputSettings",
+    "breakdowns": "Breakdown",
     "control": "ControlSettings",
     "control.thresholds": "Threshold",
     "probes": "ProbeSettings",

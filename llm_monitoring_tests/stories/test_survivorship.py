@@ -28,7 +28,7 @@ def measured(folder: Path, *, up: int, down: int, left: int, of: int = 400) -> d
     monitoring.lake.replace_hours("raw_requests", requests, START, START)
     monitoring.lake.replace_hours("user_signals", rows, START, START)
     watch(monitoring, (START, START), ["signals"])
-    windows = monitoring.lake.rows("window_metrics", feature_id="support_chat", model_id=None)
+    windows = monitoring.lake.rows("window_metrics", feature_id="support_chat", segment="{}")
     return {row.metric: row.value for row in windows}
 
 

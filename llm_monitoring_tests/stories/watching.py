@@ -54,7 +54,7 @@ def watch_windows(monitoring: Monitoring, windows: Sequence[WindowMetric]) -> No
 def window(hour: int, feature_id: str, errors: int, n: int) -> WindowMetric:
     """An error rate."""
     return WindowMetric(
-        hour=hour, feature_id=feature_id, model_id=None, epoch=None, metric="error_rate",
+        hour=hour, feature_id=feature_id, segment="{}", epoch=None, metric="error_rate",
         value=errors / n if n else None, n=n, stddev=None,
     )  # fmt: skip
 

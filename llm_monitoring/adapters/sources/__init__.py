@@ -7,14 +7,8 @@ from llm_monitoring.adapters.sources.files import (
     source_files,
     stored_name,
 )
-from llm_monitoring.adapters.sources.reading import (
-    FileContents,
-    Reading,
-    read_requests,
-    read_signals,
-    request_id,
-    signal_id,
-)
+from llm_monitoring.adapters.sources.filing import FileContents
+from llm_monitoring.adapters.sources.reading import Reading, read_requests, read_signals
 
 __all__ = [
     "FileContents",
@@ -24,8 +18,6 @@ __all__ = [
     "read_changes",
     "read_requests",
     "read_signals",
-    "request_id",
-    "signal_id",
     "source_files",
     "stored_name",
 ]

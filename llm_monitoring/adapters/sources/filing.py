@@ -1,16 +1,48 @@
-"""Which hour a row belongs to, and where one without a usable time is filed."""
+"""Which hour a row belongs to, where one without a usable time is filed, what a file held."""
 
+import zlib
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llm_monitoring.adapters.sources.files import SourceFile
-from llm_monitoring.adapters.sources.jsonl import Bad, Good, Outcome
+from llm_monitoring.adapters.sources.jsonl import Bad, Good, Outcome, Skipped
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import Settings
 
 EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # no LLM feature is older
 LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class FileContents:
+    """What one file held when it was read.
+
+    Args:
+        name: its path as it is stored, redacted.
+        source: name of its source.
+        size_bytes: its size before it was read.
+        modified_ns: its time of change before it was read.
+        rows: hour -> rows of all kinds filed under it.
+        checksums: hour -> checksum of these rows, in their order.
+    """
+
+    file: SourceFile
+    name: str
+    source: str
+    size_bytes: int
+    modified_ns: int
+    rows: Counter[int] = field(default_factory=Counter)
+    checksums: dict[int, int] = field(default_factory=dict)
+
+    def add(self, outcome: Outcome[Any], hour: int) -> None:
+        """Count a row."""
+        raw = outcome.line if isinstance(outcome, Skipped) else outcome.raw
+        content = raw if isinstance(raw, bytes) else repr(raw).encode(errors="replace")
+        self.rows[hour] += 1
+        self.checksums[hour] = zlib.crc32(content, self.checksums.get(hour, 0))
 
 
 def filed(

@@ -111,7 +111,9 @@ def sampled_requests(
 
 
 def _result(ingested: Ingested) -> dg.MaterializeResult[Any]:
-    counts = ("rejected", "duplicates", "unpriced", "skipped", "dropped", "forgotten")
+    counts = (
+        "rejected", "duplicates", "unpriced", "skipped", "dropped", "forgotten", "attributes_cut",
+    )  # fmt: skip
     return dg.MaterializeResult(
         metadata={
             "dagster/partition_row_count": ingested.count("loaded"),

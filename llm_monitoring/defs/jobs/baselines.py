@@ -14,7 +14,9 @@ class Decision(dg.Config):
 
     feature_id: str
     metric: str | None = Field(None, description="None: every metric of the feature")
-    model_id: str | None = Field(None, description="None: every model, and all together")
+    segment: dict[str, str] | None = Field(
+        None, description="such as {model: gpt-4o}; {}: only all together; None: every segment"
+    )
     from_hour: str | None = Field(
         None, description="Phase I begins anew in this hour, such as 2026-10-20T14"
     )

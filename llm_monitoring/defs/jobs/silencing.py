@@ -19,7 +19,9 @@ class SilenceDecision(dg.Config):
 
     incident_id: str | None = Field(None, description="None: alerts of any incident, or of none")
     feature_id: str | None = Field(None, description="None: any feature")
-    model_id: str | None = Field(None, description="None: any model")
+    segment: dict[str, str] = Field(
+        default_factory=dict, description="such as {model: gpt-4o}; empty: any part of the traffic"
+    )
     metric: str | None = Field(None, description="None: any metric")
     layer: str | None = Field(None, description="None: any layer")
     everything: bool = Field(False, description="all alerts there are, instead of naming some")

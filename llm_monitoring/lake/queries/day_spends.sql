@@ -14,7 +14,7 @@ with windows as (
         coalesce(max(n) filter (metric in ('avg_input_tokens', 'avg_output_tokens')), 0) as counted
     from window_metrics
     where
-        model_id is null
+        segment = '{}'
         and metric in ('total_cost_usd', 'request_count', 'error_rate', 'avg_input_tokens', 'avg_output_tokens')
         and list_contains($features, feature_id)
     group by hour, feature_id

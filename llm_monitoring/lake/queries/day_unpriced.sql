@@ -6,14 +6,14 @@ with windows as (
     select
         hour,
         feature_id,
-        model_id,
+        json_extract_string(segment, '$.model') as model_id,
         coalesce(any_value(n) filter (metric = 'total_cost_usd'), 0) as priced,
         coalesce(any_value(n) filter (metric = 'request_count'), 0) as requests,
         coalesce(any_value(value * n) filter (metric = 'error_rate'), 0) as failed,
         coalesce(max(n) filter (metric in ('avg_input_tokens', 'avg_output_tokens')), 0) as counted
     from window_metrics
     where
-        model_id is not null
+        json_keys(segment) = ['model']
         and metric in ('total_cost_usd', 'request_count', 'error_rate', 'avg_input_tokens', 'avg_output_tokens')
     group by hour, feature_id, model_id
 ),

@@ -4,5 +4,5 @@ select
     coalesce(sum(value) filter (where hour >= $middle), 0) as spend,
     coalesce(sum(value) filter (where hour < $middle), 0) as spend_before
 from window_metrics
-where metric = 'total_cost_usd' and model_id is null and hour between $first and $last
+where metric = 'total_cost_usd' and segment = '{}' and hour between $first and $last
 group by feature_id

@@ -12,11 +12,10 @@ fleet as (
 select
     hour,
     feature_id,
-    null::varchar as model_id,
     null::varchar as epoch,
     unnest([{measurements}], recursive := true)
 from fleet
 union all
-select hour, '*', null, null, 'request_count', any_value(total)::double, any_value(total), null
+select hour, '*', null, 'request_count', any_value(total)::double, any_value(total), null
 from fleet
 group by hour

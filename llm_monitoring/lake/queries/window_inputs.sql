@@ -1,15 +1,19 @@
--- The list of measurements is composed from the SQL of the catalogue in metrics.py.
--- One row: one input metric of one (hour, feature).
-with windows as (
-    select hour, feature_id, [{measurements}] as measurements
-    from input_features
-    where hour between $first and $last
-    group by hour, feature_id
+-- The list of measurements is composed from the SQL of the catalogue in metrics.py, and what says
+-- which segments a request belongs to from the breakdowns, by lake/breakdowns.py.
+-- One row: one input metric of one (hour, feature, segment).
+with {segmented},
+queries as (
+    select query.*, {values}
+    from input_features as query
+    left join segmented as request
+        on request.request_id = query.request_id and request.hour = query.hour
+    where query.hour between $first and $last
+),
+windows as (
+    select hour, feature_id, {values} [{measurements}] as measurements
+    from queries
+    group by grouping sets ({groups})
+    having {known}
 )
-select
-    hour,
-    feature_id,
-    null::varchar as model_id,
-    null::varchar as epoch,
-    unnest(measurements, recursive := true)
+select hour, feature_id, null::varchar as epoch, {values} unnest(measurements, recursive := true)
 from windows

@@ -1,11 +1,19 @@
--- The list of measurements is composed from the SQL of the catalogue in metrics.py.
--- One row: one quality metric of one (hour, feature, model, epoch), and of one (hour, feature,
--- epoch). Epochs are never mixed.
-with windows as (
-    select hour, feature_id, model_id, epoch, [{measurements}] as measurements
-    from judgements
-    where hour between $first and $last
-    group by grouping sets ((hour, feature_id, model_id, epoch), (hour, feature_id, epoch))
+-- The list of measurements is composed from the SQL of the catalogue in metrics.py, and what says
+-- which segments a request belongs to from the breakdowns, by lake/breakdowns.py.
+-- One row: one quality metric of one (hour, feature, segment, epoch). Epochs are never mixed.
+with {segmented},
+judged as (
+    select judgement.*, {values}
+    from judgements as judgement
+    left join segmented as request
+        on request.request_id = judgement.request_id and request.hour = judgement.hour
+    where judgement.hour between $first and $last
+),
+windows as (
+    select hour, feature_id, epoch, {values} [{measurements}] as measurements
+    from judged
+    group by epoch, grouping sets ({groups})
+    having {known}
 )
-select hour, feature_id, model_id, epoch, unnest(measurements, recursive := true)
+select hour, feature_id, epoch, {values} unnest(measurements, recursive := true)
 from windows

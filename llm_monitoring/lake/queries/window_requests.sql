@@ -1,14 +1,12 @@
--- The list of measurements is composed from the SQL of the catalogue in metrics.py.
--- One row: one metric of the requests of one (hour, feature, model), and of one (hour, feature).
-with windows as (
-    select
-        hour,
-        feature_id,
-        model_id,
-        [{measurements}] as measurements
-    from raw_requests
-    where hour between $first and $last
-    group by grouping sets ((hour, feature_id, model_id), (hour, feature_id))
+-- The list of measurements is composed from the SQL of the catalogue in metrics.py, and what says
+-- which segments a request belongs to from the breakdowns, by lake/breakdowns.py.
+-- One row: one metric of the requests of one (hour, feature, segment).
+with {segmented},
+windows as (
+    select hour, feature_id, {values} [{measurements}] as measurements
+    from segmented
+    group by grouping sets ({groups})
+    having {known}
 )
-select hour, feature_id, model_id, null::varchar as epoch, unnest(measurements, recursive := true)
+select hour, feature_id, null::varchar as epoch, {values} unnest(measurements, recursive := true)
 from windows

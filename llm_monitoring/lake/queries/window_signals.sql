@@ -1,7 +1,9 @@
--- The list of measurements is composed from the SQL of the catalogue in metrics.py.
--- One row: one satisfaction metric of one (hour, feature, model), and of one (hour, feature).
+-- The list of measurements is composed from the SQL of the catalogue in metrics.py, and what says
+-- which segments a request belongs to from the breakdowns, by lake/breakdowns.py.
+-- One row: one satisfaction metric of one (hour, feature, segment).
 -- A signal counts for the window of its request, if it came within $settle_us microseconds of it.
-with reactions as (
+with {segmented},
+reactions as (
     select
         request_id,
         hour,
@@ -24,20 +26,20 @@ requests as (
     select
         request.hour,
         request.feature_id,
-        request.model_id,
+        {values}
         coalesce(reaction.thumbs_up, 0) as thumbs_up,
         coalesce(reaction.thumbs_down, 0) as thumbs_down,
         coalesce(reaction.corrections, 0) as corrections,
         coalesce(reaction.follow_ups, 0) as follow_ups,
         coalesce(reaction.abandoned, 0) as abandoned
-    from raw_requests as request
+    from segmented as request
     left join reactions as reaction using (request_id, hour)
-    where request.hour between $first and $last
 ),
 windows as (
-    select hour, feature_id, model_id, [{measurements}] as measurements
+    select hour, feature_id, {values} [{measurements}] as measurements
     from requests
-    group by grouping sets ((hour, feature_id, model_id), (hour, feature_id))
+    group by grouping sets ({groups})
+    having {known}
 )
-select hour, feature_id, model_id, null::varchar as epoch, unnest(measurements, recursive := true)
+select hour, feature_id, null::varchar as epoch, {values} unnest(measurements, recursive := true)
 from windows

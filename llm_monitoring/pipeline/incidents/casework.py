@@ -6,7 +6,7 @@ from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.records import Alert, Incident
 
 # Who writes which columns of an incident; nobody else's work is undone.
-OF_ALERTS = ("severity", "feature_id", "model_id", "change_hour", "first_hour", "last_hour")
+OF_ALERTS = ("severity", "feature_id", "segment", "change_hour", "first_hour", "last_hour")
 OF_INVESTIGATION = ("title", "step", "evidence", *OF_ALERTS)
 OF_PEOPLE = (
     "status", "step", "acknowledged_at", "acknowledged_by", "verdict", "verdict_by",

@@ -65,6 +65,7 @@ def investigate_incident(lake: Lake, settings: Settings, incident_id: str) -> In
         recent=_material(lake, recent, features).requests,
         triage_sample=settings.incidents.triage_sample,
         suspect_hours=settings.incidents.suspect_hours,
+        attributes=sorted({n for each in settings.breakdowns for n in each.attributes}),
     )
     models = shared_models(members, models_of_feature(lake, after.last))
     named = title(incident, members, evidence, models)

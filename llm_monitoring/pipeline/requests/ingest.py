@@ -16,8 +16,6 @@ from llm_monitoring.adapters.sources import (
     Reading,
     read_requests,
     read_signals,
-    request_id,
-    signal_id,
 )
 from llm_monitoring.hours import hour_range, ranges, shift
 from llm_monitoring.lake import TABLES, Lake
@@ -52,7 +50,6 @@ class _Kind:
     table: str
     key: Sequence[str]  # columns that identify a row
     read: Callable[..., Reading[Any]]
-    id_of: Callable[[Any], Hashable]
     sources: Sequence[Source]
 
     @property
@@ -75,9 +72,7 @@ def ingest_requests(
     lake: Lake, settings: Settings, first: int, last: int, now: datetime
 ) -> Ingested:
     """Store the requests of hours `first` to `last`."""
-    kind = _Kind(
-        "raw_requests", ["request_id"], read_requests, request_id, settings.sources.requests
-    )
+    kind = _Kind("raw_requests", ["request_id"], read_requests, settings.sources.requests)
     return _ingest(lake, settings, kind, (first, last), until=last, now=now)
 
 
@@ -93,7 +88,6 @@ def ingest_signals(
         "user_signals",
         ["request_id", "signal_type", "timestamp"],
         read_signals,
-        signal_id,
         settings.sources.signals,
     )
     until = shift(last, kind.late_hours)
@@ -140,7 +134,8 @@ def _ingest(
     own = [read for read in reads if read.hour <= last]
     if dropped:  # told before it is done: after it, nobody could count it any more
         lake.upsert("source_reads", [read for read in reads if dropped[read.hour, read.source]])
-    version = lake.replace_hours(kind.table, reading.rows, first, until)
+    rows = TABLES[kind.table].from_columns(reading.columns)
+    version = lake.replace_hours(kind.table, rows, first, until)
     rejected = [row for row in reading.rejected if row.hour <= last]
     rejected += _rejected_before(lake, kind, reading, hours)
     lake.replace_hours("rejected_rows", rejected, first, last, kind.only)
@@ -178,6 +173,7 @@ def _reads(
                 new,
                 duplicates=max(old.duplicates, new.duplicates),
                 skipped=max(old.skipped, new.skipped),
+                attributes_cut=max(old.attributes_cut or 0, new.attributes_cut or 0),
             )
         if dropped[place]:
             new = replace(new, dropped=dropped[place], dropped_at=now)

@@ -12,6 +12,7 @@ from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.reports.incident_page import Picture
 from llm_monitoring.reports.sparklines import sparkline
+from llm_monitoring.segments import segment_text
 from llm_monitoring.settings import Settings
 
 SHOWN_HOURS = 14 * 24
@@ -114,5 +115,4 @@ def _pictures(
 
 
 def _title(point: ChartPoint) -> str:
-    model = f" ({point.model_id})" if point.model_id else ""
-    return f"{BY_NAME[point.metric].title} of {point.feature_id}{model}"
+    return f"{BY_NAME[point.metric].title} of {point.feature_id}{segment_text(point.segment)}"

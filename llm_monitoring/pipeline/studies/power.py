@@ -29,6 +29,7 @@ from llm_monitoring.power import (
     waiting,
 )
 from llm_monitoring.records import Baseline, WindowMetric
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
 from llm_monitoring.stats.baselines import AnyBaseline, SilenceBaseline
 from llm_monitoring.stats.charts import Chart
@@ -90,7 +91,7 @@ def powers(lake: Lake, settings: Settings, change: Change, newest: int) -> Itera
 
 def _windows(lake: Lake, metric: str, hours: tuple[int, int]) -> list[WindowMetric]:
     windows: list[WindowMetric] = lake.rows(
-        "window_metrics", hours=hours, metric=metric, model_id=None
+        "window_metrics", hours=hours, metric=metric, segment=EVERYTHING
     )
     return windows
 

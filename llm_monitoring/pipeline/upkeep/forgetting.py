@@ -1,14 +1,15 @@
 """Forgetting a user: what is theirs is found, removed from every table, and stays out."""
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.adapters.sources import Reading, files_naming, request_id, signal_id
+from llm_monitoring.adapters.sources import Reading, files_naming
 from llm_monitoring.forgetting import Memory, beginnings, quotes_any
 from llm_monitoring.incidents.quotes import without_requests
 from llm_monitoring.lake import Lake, Table
@@ -20,7 +21,7 @@ from llm_monitoring.lake.erasing import (
     unname,
 )
 from llm_monitoring.lake.scanning import Scan, scan
-from llm_monitoring.records import Forgotten, Incident, Request, UserSignal
+from llm_monitoring.records import Forgotten, Incident
 from llm_monitoring.settings import Settings
 
 REQUESTS = "raw_requests"
@@ -264,17 +265,19 @@ def without_forgotten(lake: Lake, reading: Reading[Any]) -> Reading[Any]:
     known = memory(lake)
     if not known:
         return reading
-    kept: list[Any] = []
-    left_out: list[Any] = []
-    for row in reading.rows:
-        is_theirs = _id(row) in reading.unwanted or known.is_about(row)
-        (left_out if is_theirs else kept).append(row)
-    requests = {row.request_id for row in left_out} | {
-        reading.unwanted[row_id] for row in left_out if (row_id := _id(row)) in reading.unwanted
+    columns = reading.columns
+    stored = columns["request_id"]
+    users = columns.get("user_id", [None] * len(stored))
+    ids = zip(reading.keys, stored, columns["session_id"], users, strict=True)
+    theirs = [key in reading.unwanted or known.is_about(*row) for key, *row in ids]
+    keys = set(compress(reading.keys, theirs))
+    requests = {*compress(stored, theirs)} | {
+        request for key, request in reading.unwanted.items() if key in keys
     }
     if new := known.new("request", requests):
         lake.upsert("forgotten", new)
-    gone = Counter((row.hour, row.source) for row in left_out)
+    places = zip(columns["hour"], columns["source"], strict=True)
+    gone = Counter(compress(places, theirs))
     reads = [
         replace(
             read,
@@ -286,8 +289,5 @@ def without_forgotten(lake: Lake, reading: Reading[Any]) -> Reading[Any]:
     rejected = [
         replace(row, excerpt="") if known.is_in(row.excerpt) else row for row in reading.rejected
     ]
-    return replace(reading, rows=kept, rejected=rejected, reads=reads)
-
-
-def _id(row: Request | UserSignal) -> Hashable:
-    return request_id(row) if isinstance(row, Request) else signal_id(row)
+    kept = reading.only([not one for one in theirs])
+    return replace(kept, rejected=rejected, reads=reads)

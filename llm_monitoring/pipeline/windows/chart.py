@@ -151,7 +151,7 @@ def _earlier(lake: Lake, first: int, needed: Mapping[Series, int]) -> list[Windo
         "series_windows",
         hours=(min(needed.values()), first),
         features=[series.feature_id for series in needed],
-        models=[series.model_id for series in needed],
+        segments=[series.segment for series in needed],
         epochs=[series.epoch for series in needed],
         metrics=[series.metric for series in needed],
         since=list(needed.values()),

@@ -110,7 +110,7 @@ def read_history(lake: Lake, first: int) -> History:
     return History(
         first=first,
         windows={
-            Series(row["feature_id"], row["model_id"], row["epoch"], row["metric"]): row["windows"]
+            Series(row["feature_id"], row["segment"], row["epoch"], row["metric"]): row["windows"]
             for row in series
         },
         points=dict(zip(charts, counts["points"].to_pylist(), strict=True)),

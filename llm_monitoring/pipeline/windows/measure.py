@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from llm_monitoring.adapters.embedders import Embedder
 from llm_monitoring.hours import LAST_HOUR, hour_range, ranges, shift
 from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.lake.breakdowns import fragments_of, parameters_of, with_segments
 from llm_monitoring.metrics import (
     FLEET_FEATURES,
     METRICS,
@@ -17,7 +18,9 @@ from llm_monitoring.metrics import (
     silent_windows,
 )
 from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import Settings
+from llm_monitoring.settings.models import Breakdown
 
 WINDOW_METRICS = TABLES["window_metrics"]
 PIECE = 120  # hours measured at once: with 300 features of 50 requests an hour, under 400 MB
@@ -105,7 +108,7 @@ def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: in
 
 def _values(windows: pa.Table) -> dict[int, set[tuple[object, ...]]]:
     """Hour -> what was measured in it, without the spread, which follows from the same rows."""
-    names = ("feature_id", "model_id", "metric", "value", "n")
+    names = ("feature_id", "segment", "metric", "value", "n")
     columns = zip(*(windows[name].to_pylist() for name in names), strict=True)
     values: dict[int, set[tuple[object, ...]]] = {}
     for hour, row in zip(windows["hour"].to_pylist(), columns, strict=True):
@@ -165,31 +168,52 @@ def measure(
     Returns:
         Rows of window_metrics.
     """
-    first, last = hours
-    late = settle_hours(settings)
-    measured = lake.query(
-        f"window_{family}",
-        # Reactions come later than the requests they belong to.
-        hours=(first, shift(last, late) if family == "signals" else last),
-        fragments={"measurements": measurements_sql(family)},
-        first=first,
-        last=last,
-        settle_us=late * 3_600_000_000,
+    measured = measure_rows(
+        lake, family, settings.measured_breakdowns, hours, settle_hours(settings)
     )
-    measured = measured.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
     # Of every window one row is enough to see that it is there.
     total = measured.filter(
-        pc.and_(pc.is_null(measured["model_id"]), pc.equal(measured["metric"], FIRST[family]))
+        pc.and_(
+            pc.equal(measured["segment"], EVERYTHING), pc.equal(measured["metric"], FIRST[family])
+        )
     )
     present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
     silent = silent_windows(
         family,
-        hour_range(first, last),
+        hour_range(*hours),
         [feature.feature_id for feature in settings.features],
         present,
         epoch if family == "judgements" else None,
     )
     return pa.concat_tables([measured, WINDOW_METRICS.to_arrow(silent)])
+
+
+def measure_rows(
+    lake: Lake,
+    family: Family,
+    breakdowns: Sequence[Breakdown],
+    hours: tuple[int, int],
+    settle_hours: int,
+) -> pa.Table:
+    """Windows of one family that have rows, of everything and of each segment.
+
+    Args:
+        settle_hours: how long after a request reactions to it count.
+    """
+    first, last = hours
+    broken_down = [] if family == "fleet" else breakdowns
+    measured = lake.query(
+        f"window_{family}",
+        # Reactions come later than the requests they belong to.
+        hours=(first, shift(last, settle_hours) if family == "signals" else last),
+        fragments={"measurements": measurements_sql(family), **fragments_of(broken_down)},
+        **parameters_of(broken_down),
+        first=first,
+        last=last,
+        settle_us=settle_hours * 3_600_000_000,
+    )
+    named = with_segments(measured, broken_down)
+    return named.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
 
 
 FIRST: dict[Family, str] = {metric.family: metric.name for metric in reversed(METRICS)}

@@ -17,7 +17,7 @@ def known_series(lake: Lake) -> dict[Series, int]:
     """Every series that was measured, and its first window."""
     rows = lake.query("series_before", first=LAST_HOUR).to_pylist()
     return {
-        Series(row["feature_id"], row["model_id"], row["epoch"], row["metric"]): row["first_hour"]
+        Series(row["feature_id"], row["segment"], row["epoch"], row["metric"]): row["first_hour"]
         for row in rows
     }
 

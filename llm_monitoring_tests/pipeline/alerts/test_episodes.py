@@ -14,6 +14,7 @@ from llm_monitoring.pipeline.alerts.episodes import accepted_shifts, read_episod
 from llm_monitoring.pipeline.alerts.false_alarms import false_alarm_digest
 from llm_monitoring.pipeline.incidents.pages import work_incident
 from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.simulated import HOURS, OUTAGE, START, Simulated
 
@@ -87,7 +88,8 @@ def test_what_is_not_sure_enough_is_a_ticket(
     watched: Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def severities() -> dict[str, str]:
-        return {e.metric: e.severity for e in of_charts(watched).values() if e.model_id is None}
+        whole = (e for e in of_charts(watched).values() if e.segment == EVERYTHING)
+        return {e.metric: e.severity for e in whole}
 
     pages = {metric for metric, severity in severities().items() if severity == "page"}
     assert {"error_rate", "avg_input_tokens"} <= pages

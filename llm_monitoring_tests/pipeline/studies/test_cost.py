@@ -6,8 +6,8 @@ import pytest
 
 from llm_monitoring.incidents.cost import ModelSpend, model_costs
 from llm_monitoring.lake import Lake
-from llm_monitoring.metrics import measurements_sql
 from llm_monitoring.pipeline.studies.cost import CostReport, cost_report
+from llm_monitoring.pipeline.windows.measure import measure_rows
 from llm_monitoring.records import Request
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.incidents.examples import CHANGE, CHANGE_HOUR, request
@@ -26,10 +26,7 @@ def row(name: str, **fields: Any) -> Request:
 
 
 def measure(lake: Lake, hour: int) -> None:
-    windows = lake.query(
-        "window_requests", hours=(hour, hour), first=hour, last=hour,
-        fragments={"measurements": measurements_sql("requests")},
-    )  # fmt: skip
+    windows = measure_rows(lake, "requests", SETTINGS.breakdowns, (hour, hour), settle_hours=24)
     lake.replace_hours("window_metrics", windows, hour, hour)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from llm_monitoring.adapters.sources import Reading, read_requests, read_signals
+from llm_monitoring.adapters.sources.columns import columns_of
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Evidence, Triage, to_json
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.upkeep import forgetting
 from llm_monitoring.pipeline.upkeep.forgetting import Traces
-from llm_monitoring.records import InputFeature, InputReference, SampledRequest
+from llm_monitoring.records import InputFeature, InputReference, SampledRequest, UserSignal
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.models import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import HOUR, settings, write
@@ -194,7 +195,8 @@ def test_her_later_requests_are_remembered_so_that_their_signals_stay_out(
     write(path, [line(request_id="r-new", user_id="user-jane")])
     ingest(lake, monitored)
     reaction = signal("r-new", "correction", HOUR)
-    reading = Reading([reaction, signal("r-joe-1", "thumbs_up", HOUR)], [], [], [], ())
+    columns = columns_of([reaction, signal("r-joe-1", "thumbs_up", HOUR)], UserSignal)
+    reading = Reading(UserSignal, columns, ["hers", "his"], [], [], [], ())
     kept = forgetting.without_forgotten(lake, reading).rows
     assert [row.request_id for row in kept] == ["r-joe-1"]
 

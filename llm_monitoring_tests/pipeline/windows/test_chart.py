@@ -9,6 +9,7 @@ import pytest
 from llm_monitoring.control import replay
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.segments import EVERYTHING
 from llm_monitoring_tests.lake.examples import FIRST, window
 from llm_monitoring_tests.pipeline.replays import (
     HOURS,
@@ -86,7 +87,7 @@ def test_windows_measured_but_not_charted_yet_are_not_skipped_over(lake: Lake) -
 
 def test_points_that_got_lost_are_found_missing_and_replayed_again(lake: Lake) -> None:
     """Of series that go on and of one that has ended."""
-    rows = [row for row in all_windows() if row.model_id is None or row.hour < hour(250)]
+    rows = [row for row in all_windows() if row.segment == EVERYTHING or row.hour < hour(250)]
     materialise(lake, rows, FIRST, hour(HOURS - 1))
     lake.replace_hours("control_charts", [], hour(200), hour(201))
     recompute(lake, SETTINGS, hour(HOURS - 1), hour(HOURS - 1))
@@ -118,7 +119,7 @@ def test_late_data_that_change_one_hour_ripple_through_what_was_charted_after_it
 def test_a_series_that_vanishes_from_an_hour_vanishes_from_its_charts(lake: Lake) -> None:
     rows = all_windows()
     materialise(lake, rows, FIRST, hour(HOURS - 1))
-    fewer = [row for row in rows if not (row.model_id and row.hour >= hour(380))]
+    fewer = [row for row in rows if not (row.segment != EVERYTHING and row.hour >= hour(380))]
     materialise(lake, fewer, hour(380), hour(HOURS - 1))
     assert stored(lake) == expected(fewer)
 
@@ -159,17 +160,17 @@ def test_a_series_that_has_ended_is_not_replayed_again(
     from llm_monitoring.pipeline.windows import chart as charting
 
     rows = all_windows()
-    ended = [row for row in rows if row.model_id is None or row.hour < hour(250)]
+    ended = [row for row in rows if row.segment == EVERYTHING or row.hour < hour(250)]
     materialise(lake, ended, FIRST, hour(HOURS - 2))
     replayed = []
 
     def listening(series, *rest):  # type: ignore[no-untyped-def]
-        replayed.append((series.model_id, len(rest[1])))
+        replayed.append((series.segment, len(rest[1])))
         return replay(series, *rest)
 
     monkeypatch.setattr(charting, "replay", listening)
     materialise(lake, ended, hour(HOURS - 1), hour(HOURS - 1))
-    assert all(count == 0 for model_id, count in replayed if model_id)
+    assert all(count == 0 for segment, count in replayed if segment != EVERYTHING)
     assert stored(lake) == expected(ended)
 
 

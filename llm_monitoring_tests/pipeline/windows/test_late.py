@@ -34,7 +34,7 @@ def dislike(product: SmallProduct) -> None:
 
 
 def windows(product: SmallProduct, hour: int) -> dict[str, WindowMetric]:
-    rows = product.lake.rows("window_metrics", hours=product.hours(hour), model_id=None)
+    rows = product.lake.rows("window_metrics", hours=product.hours(hour), segment="{}")
     return {row.metric: row for row in rows if row.feature_id == "search"}
 
 

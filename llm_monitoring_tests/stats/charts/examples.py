@@ -40,7 +40,7 @@ from llm_monitoring.stats.charts import (
 
 START = hour_index(2026100500)
 ESTABLISHED = 336
-SERIES = Series("search", None, None, "a metric")
+SERIES = Series("search", "{}", None, "a metric")
 UP: tuple[Side, ...] = ("up",)
 DOWN: tuple[Side, ...] = ("down",)
 BOTH: tuple[Side, ...] = ("up", "down")
@@ -52,7 +52,7 @@ def window(i: int, value: float | None, n: int = 200, stddev: float | None = 1.0
     return WindowMetric(
         hour=hour_at(START + i),
         feature_id="search",
-        model_id=None,
+        segment="{}",
         epoch=None,
         metric="a metric",
         value=value,

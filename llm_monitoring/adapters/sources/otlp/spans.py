@@ -12,14 +12,17 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from llm_monitoring.adapters.sources.attributes import picked
 from llm_monitoring.adapters.sources.files import BrokenLine
 from llm_monitoring.adapters.sources.jsonl import (
     Bad,
     Good,
+    Lines,
     Outcome,
     RequestLine,
     Skipped,
     reason_of,
+    request_line,
 )
 from llm_monitoring.adapters.sources.otlp.attributes import (
     TOKEN_FIELDS,
@@ -34,7 +37,6 @@ from llm_monitoring.adapters.sources.otlp.attributes import (
 from llm_monitoring.adapters.sources.otlp.messages import answer, answer_finish_reason, question
 from llm_monitoring.settings import Source
 
-Lines = Iterator[tuple[int, bytes | BrokenLine]]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,7 +51,7 @@ def parse_spans(lines: Lines, source: Source) -> Iterator[Outcome[RequestLine]]:
     ]
     around = {outcome.parent for outcome in outcomes if isinstance(outcome, Good)}
     for outcome in outcomes:
-        if isinstance(outcome, Good) and outcome.row.request_id in around:
+        if isinstance(outcome, Good) and outcome.row["request_id"] in around:
             yield Skipped(outcome.line, outcome.moment)
         else:
             yield outcome
@@ -126,7 +128,7 @@ def _outcome(
         moment = _moment(span.get("startTimeUnixNano"), "startTimeUnixNano")
         if not is_request(attributes):
             return Skipped(number, moment)
-        row = RequestLine.model_validate(_row(span, attributes, resource, moment, source))
+        row = request_line(_row(span, attributes, resource, moment, source))
         return Good(number, row, span, _id(span, "parentSpanId"))
     except ValidationError as error:
         return Bad(number, reason_of(error), span, moment)
@@ -175,6 +177,7 @@ def _row(
         "error": _error(span, words["error"]),
         "input_text": question(said),
         "output_text": answer(said),
+        "attributes": picked(source.attributes, attributes, resource),
     }
 
 

@@ -1,0 +1,70 @@
+"""Of two rows with one id the later wins: which rows of which files stay."""
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass, field
+
+from llm_monitoring.adapters.sources.columns import Columns
+from llm_monitoring.adapters.sources.files import SourceFile
+
+
+@dataclass(slots=True)
+class FileRows:
+    """The rows of one file.
+
+    Args:
+        place: files are read in this order.
+        file: where the rows stand.
+        is_read: they were read now; else they are stored rows of a file that was not.
+        keys: what makes each of its rows one and the same.
+        hours: of each row; None: it is of an hour that is not wanted, but it may replace one.
+        columns: the wanted rows.
+    """
+
+    place: tuple[int, int, str]
+    file: SourceFile
+    is_read: bool = True
+    keys: list[Hashable] = field(default_factory=list)
+    hours: list[int | None] = field(default_factory=list)
+    columns: Columns = field(default_factory=dict)
+
+    def add(self, columns: Columns) -> None:
+        """More wanted rows, after those that are there."""
+        for name, values in columns.items():
+            self.columns.setdefault(name, []).extend(values)
+
+    @property
+    def wanted(self) -> list[tuple[Hashable, int]]:
+        """(key, hour) of the wanted rows."""
+        both = zip(self.keys, self.hours, strict=True)
+        return [(key, hour) for key, hour in both if hour is not None]
+
+
+def staying(files: Sequence[FileRows], ids: Collection[Hashable]) -> list[list[bool]]:
+    """Whether each wanted row of each file stays; files are in their order.
+
+    A row goes if one with its id follows in a file that may hold rows of its hour.
+
+    Args:
+        ids: of all the rows, each once.
+    """
+    if len(ids) == sum(len(file.keys) for file in files):  # as nearly always: all differ
+        return [[True] * len(file.wanted) for file in files]
+    later: dict[Hashable, tuple[SourceFile, ...]] = {}
+    found = [_staying(file, later) for file in reversed(files)]
+    return found[::-1]
+
+
+def _staying(rows: FileRows, later: dict[Hashable, tuple[SourceFile, ...]]) -> list[bool]:
+    """The same of one file.
+
+    Args:
+        later: id -> files in which it follows; the file's own ids are added.
+    """
+    stays = []
+    for key, hour in zip(reversed(rows.keys), reversed(rows.hours), strict=True):
+        followers = later.get(key, ())
+        if hour is not None:
+            stays.append(not any(file.may_hold(hour) for file in followers))
+        if rows.file not in followers:
+            later[key] = (*followers, rows.file)
+    return stays[::-1]

@@ -1,0 +1,128 @@
+"""SQL of breakdowns: the value each request has of each of them, and what is gathered as `other`.
+
+A breakdown's values are one text column, `value_0`, `value_1` and so on; of two attributes the two
+values with SEPARATOR between them. A request that lacks an attribute has no value there: it counts
+in what is measured of everything, and in no segment of that breakdown.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from llm_monitoring.segments import EVERYTHING, OTHER, segment_of
+from llm_monitoring.settings.models import Breakdown
+
+SEPARATOR = "\x1f"
+# Attributes that are columns; every other one is a key of the request's map of attributes.
+COLUMNS = {
+    "model": "request.model_id",
+    "provider": "request.provider",
+    "prompt_version": "request.prompt_version",
+    "language": "described.language",
+}
+
+
+def fragments_of(breakdowns: Sequence[Breakdown]) -> dict[str, str]:
+    """SQL for the places of a statement that groups by segments."""
+    columns = [f"value_{place}" for place in range(len(breakdowns))]
+    return {
+        "segmented": _segmented(breakdowns),
+        "values": "".join(f"{column}, " for column in columns),
+        "groups": ", ".join(
+            ["(hour, feature_id)", *(f"(hour, feature_id, {column})" for column in columns)]
+        ),
+        # A group of a breakdown whose value is unknown is no segment.
+        "known": " and ".join(
+            ["true", *(f"(grouping({c}) = 1 or {c} is not null)" for c in columns)]
+        ),
+    }
+
+
+def parameters_of(breakdowns: Sequence[Breakdown]) -> dict[str, object]:
+    """Values for the parameters that those fragments name."""
+    keys = {
+        _key(place, number): name
+        for place, breakdown in enumerate(breakdowns)
+        for number, name in enumerate(breakdown.attributes)
+        if name not in COLUMNS
+    }
+    tops = {f"top_{place}_": breakdown.top for place, breakdown in enumerate(breakdowns)}
+    return {**keys, **tops}
+
+
+def with_segments(table: pa.Table, breakdowns: Sequence[Breakdown]) -> pa.Table:
+    """The rows with a column `segment` made of their columns of values."""
+    named = [
+        _named(table[f"value_{place}"], breakdown.attributes)
+        for place, breakdown in enumerate(breakdowns)
+    ]
+    segment = pc.coalesce(*named, pa.repeat(pa.scalar(EVERYTHING), table.num_rows))
+    return table.append_column("segment", segment)
+
+
+def _named(values: pa.ChunkedArray, attributes: Sequence[str]) -> pa.Array:
+    encoded = values.combine_chunks().dictionary_encode()
+    texts = [segment_of(_parts(value, attributes)) for value in encoded.dictionary.to_pylist()]
+    return pa.array(texts, pa.string()).take(encoded.indices)
+
+
+def _parts(value: str, attributes: Sequence[str]) -> Mapping[str, str]:
+    if value == OTHER:
+        return dict.fromkeys(attributes, OTHER)
+    return dict(zip(attributes, value.split(SEPARATOR), strict=True))
+
+
+def _segmented(breakdowns: Sequence[Breakdown]) -> str:
+    """Tables `valued`, `kept_<n>` and `segmented`: requests with a value of each breakdown."""
+    places = range(len(breakdowns))
+    values = "".join(
+        f", {_value(place, breakdown)} as raw_{place}" for place, breakdown in enumerate(breakdowns)
+    )
+    joins = "".join(
+        f" left join kept_{n} on kept_{n}.hour = valued.hour"
+        f" and kept_{n}.feature_id = valued.feature_id and kept_{n}.raw_{n} = valued.raw_{n}"
+        for n in places
+    )
+    gathered = "".join(
+        f", case when kept_{n}.hour is not null then valued.raw_{n}"
+        f" when valued.raw_{n} is not null then '{OTHER}' end as value_{n}"
+        for n in places
+    )
+    return ", ".join(
+        [
+            f"valued as (select request.*{values} from raw_requests as request"
+            f"{_described(breakdowns)} where request.hour between $first and $last)",
+            *(_kept(n) for n in places),
+            f"segmented as (select valued.*{gathered} from valued{joins})",
+        ]
+    )
+
+
+def _kept(place: int) -> str:
+    """The busiest values of an hour; of equal ones the first by name."""
+    return (
+        f"kept_{place} as (select hour, feature_id, raw_{place} from valued"
+        f" where raw_{place} is not null group by hour, feature_id, raw_{place}"
+        f" qualify row_number() over (partition by hour, feature_id"
+        f" order by count(*) desc, raw_{place}) <= $top_{place}_)"
+    )
+
+
+def _value(place: int, breakdown: Breakdown) -> str:
+    parts = (
+        COLUMNS.get(name) or f"request.attributes[${_key(place, number)}]"
+        for number, name in enumerate(breakdown.attributes)
+    )
+    return f" || chr({ord(SEPARATOR)}) || ".join(parts)
+
+
+def _key(place: int, number: int) -> str:
+    return f"key_{place}_{number}_"
+
+
+def _described(breakdowns: Sequence[Breakdown]) -> str:
+    """The language of a request is known of sampled ones, once they are described."""
+    if not any("language" in breakdown.attributes for breakdown in breakdowns):
+        return ""
+    return " left join input_features as described using (request_id, hour)"
