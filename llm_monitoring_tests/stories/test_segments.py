@@ -13,11 +13,14 @@ import pytest
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_range, hour_start, hours_between, shift
 from llm_monitoring.lake import TABLES
-from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
-from llm_monitoring.pipeline.incidents.assign import assign_incidents
-from llm_monitoring.records import Alert
 from llm_monitoring.segments import EVERYTHING, segment_of
-from llm_monitoring_tests.stories.watching import PHASE_ONE, START, new_monitoring, watch
+from llm_monitoring_tests.stories.watching import (
+    PHASE_ONE,
+    START,
+    new_monitoring,
+    raise_alerts,
+    watch,
+)
 
 FEATURE = "support_chat"
 CHANGE = shift(START, PHASE_ONE + 24)
@@ -60,14 +63,6 @@ def store(monitoring: Monitoring, attribute: str, values: Sequence[str], **known
         monitoring.lake.replace_hours("judgements", rows_of("judgements", judged), START, LAST)
 
 
-def alerts_of(monitoring: Monitoring) -> list[Alert]:
-    lake, settings = monitoring.lake, monitoring.settings
-    reconcile_alerts(lake, settings, monitoring.now())
-    assign_incidents(lake, settings, monitoring.now())
-    alerts: list[Alert] = lake.rows("alerts")
-    return alerts
-
-
 @pytest.mark.slow
 def test_a_category_that_collapses_is_told_although_the_whole_improves(tmp_path: Path) -> None:
     """Returns fall from 3.4 to 2.9 while orders, at 4.2, grow from half to 85 % of the traffic."""
@@ -86,7 +81,7 @@ def test_a_category_that_collapses_is_told_although_the_whole_improves(tmp_path:
           hour=hours.tolist(), quality_mean=scores.tolist(),
           quality_score=np.rint(scores).astype(int).tolist())  # fmt: skip
     watch(monitoring, (START, LAST), ["judgements"])
-    quality = [alert for alert in alerts_of(monitoring) if alert.metric == "quality_mean"]
+    quality = [alert for alert in raise_alerts(monitoring) if alert.metric == "quality_mean"]
     whole = [alert for alert in quality if alert.segment == EVERYTHING]
     returns = segment_of({"category": "returns"})
     (found,) = [alert for alert in quality if alert.segment == returns]
@@ -119,7 +114,7 @@ def test_a_tenant_with_a_fiftieth_of_the_traffic_whose_errors_quadruple_is_named
     store(monitoring, "tenant", [f"tenant-{i}" for i in tenants],
           hour=hours.tolist(), error=errors.tolist())  # fmt: skip
     watch(monitoring, (START, LAST), ["requests"])
-    failing = [alert for alert in alerts_of(monitoring) if alert.metric == "error_rate"]
+    failing = [alert for alert in raise_alerts(monitoring) if alert.metric == "error_rate"]
     assert {alert.segment for alert in failing} == {segment_of({"tenant": "tenant-17"})}
     (found,) = failing
     assert found.direction == "up"
