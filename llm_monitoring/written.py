@@ -83,3 +83,19 @@ def one_id(asked: str, ids: Collection[str], what: str) -> str:
             f"{len(begin_so)} {what}s begin with {asked!r}: {nearest_first(asked, begin_so)}"
         )
     raise MistakeError(f"no {what} {asked[:80]!r}; there are: {nearest_first(asked, ids)}")
+
+
+def no_such(what: str, asked: str, names: Collection[str]) -> str:
+    """A sentence: there is none of that name, and which are like it; else, which there are.
+
+    Args:
+        what: it was to be one of, such as metric.
+    """
+    like = {name.lower(): name for name in sorted(names)}
+    near = difflib.get_close_matches(asked[:200].lower(), like, n=3)
+    hint = (
+        f"did you mean {' or '.join(like[name] for name in near)}?"
+        if near
+        else (f"there are: {', '.join(names) or 'none'}")
+    )
+    return f"there is no {what} {asked[:80]!r}; {hint}"

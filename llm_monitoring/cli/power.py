@@ -14,7 +14,6 @@ from llm_monitoring.backtesting import check_metric
 from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.query import open_lake, print_json, print_table
 from llm_monitoring.control import (
-    OUTAGE_SHARE,
     Series,
     charts_of,
     group,
@@ -26,6 +25,7 @@ from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import ALL_FEATURES, CHARTED
 from llm_monitoring.power import (
+    CHART,
     Change,
     Power,
     Sampling,
@@ -40,10 +40,9 @@ from llm_monitoring.power import (
 from llm_monitoring.records import Baseline, WindowMetric
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
 from llm_monitoring.stats.baselines import AnyBaseline, SilenceBaseline
-from llm_monitoring.stats.charts import Chart
+from llm_monitoring.stats.charts import CHARTS, Chart
 
 RECENT_HOURS = 14 * 24
-CHART = "sr_mixture"  # that the arithmetic was calibrated for
 
 
 def run_power(
@@ -141,7 +140,7 @@ def _in_force(
 
 
 def _run_length(settings: Settings, feature_id: str) -> float:
-    return series_run_length(settings, feature_id) / (1 - OUTAGE_SHARE)
+    return series_run_length(settings, feature_id) / CHARTS[CHART].share
 
 
 def _samplings(lake: Lake, settings: Settings, hours: tuple[int, int]) -> dict[str, Sampling]:

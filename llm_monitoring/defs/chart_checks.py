@@ -16,6 +16,7 @@ from llm_monitoring.links import asset_link
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Alert, ChartPoint, Incident
 from llm_monitoring.settings import Settings
+from llm_monitoring.stats.charts import LINE, SILENCE
 
 Belongs = Callable[[ChartPoint], bool]
 SHOWN = 5  # pictures to a check result
@@ -28,7 +29,7 @@ def _of_layer(layer: str) -> Belongs:
 
 
 STATISTICAL = (
-    "sr_mixture", "outage", "cusum", "ewma", "shewhart", "variance_cusum", "laney_p",
+    "sr_mixture", "single_window", "cusum", "ewma", "shewhart", "variance_cusum", "laney_p",
     "reference_ewma",
 )  # fmt: skip
 _CHECKS: dict[str, tuple[str, Belongs]] = {
@@ -45,11 +46,11 @@ _CHECKS: dict[str, tuple[str, Belongs]] = {
     "inputs_in_control": ("Users ask what they usually ask.", _of_layer("inputs")),
     "thresholds_hold": (
         "No static threshold is crossed.",
-        lambda point: point.alarm and point.chart == "static_threshold",
+        lambda point: point.alarm and point.chart == LINE,
     ),
     "requests_present": (
         "No window is silent that usually has requests.",
-        lambda point: point.alarm and point.chart == "missing",
+        lambda point: point.alarm and point.chart == SILENCE,
     ),
     "series_charted": (
         "Every series could be charted.",

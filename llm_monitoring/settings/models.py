@@ -202,9 +202,7 @@ class ControlSettings(Strict):
     false_alarms_per_week: float = Field(1.0, gt=0)  # over all charts together
     # Ticket tier: charts open episodes at this budget, and they page at the one above.
     false_tickets_per_week: float | None = Field(None, gt=0)
-    chart: Literal[
-        "sr_mixture", "cusum", "ewma", "shewhart", "variance_cusum", "outage", "reference_ewma"
-    ] = "sr_mixture"
+    chart: Name = "sr_mixture"  # in the catalogue of charts
     thresholds: list[Threshold] = []
     maximum_reject_ratio: float = Field(0.01, ge=0, le=1)
     minimum_judge_coverage_ratio: float = Field(0.8, ge=0, le=1)

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from llm_monitoring.alerts import Episode
-from llm_monitoring.alerts.runs import TWINS
-from llm_monitoring.control import OUTAGE_SHARE, chart_run_length
+from llm_monitoring.control import chart_run_length
 from llm_monitoring.defs import episodes
 from llm_monitoring.defs.episodes import accepted_shifts, read_episodes
 from llm_monitoring.defs.partitions import INCIDENTS
 from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.false_alarms import false_alarm_digest
+from llm_monitoring.stats.charts import CHARTS, shares_of
 from llm_monitoring_tests.product import HOURS, OUTAGE, START, Product
 
 NEWEST = shift(START, HOURS - 1)
@@ -33,7 +33,11 @@ def test_no_two_episodes_of_one_series_meet(monitored: Product) -> None:
     """Both charts of a series alarm in the outage and with the dear prompt."""
     rows = monitored.monitoring.lake.rows("control_charts", "alarm")
     alarming = {(row.chart_id.rpartition("/")[0], row.chart) for row in rows}
-    twice = {series for series, chart in alarming if {(series, c) for c in TWINS} <= alarming}
+    twice = {
+        series
+        for series, chart in alarming
+        if {(series, c) for c in shares_of("sr_mixture")} <= alarming
+    }
     assert "support_chat/*/-/error_rate" in twice
     told = Counter(subject.rpartition("/")[0] for subject in of_charts(monitored))
     assert {told[series] for series in twice} == {1}
@@ -131,5 +135,5 @@ def test_expected_false_alarms_count_charted_windows(monitored: Product) -> None
     each = chart_run_length(generous, "support_chat", "sr_mixture")
     assert each is not None
     # Both charts of a series have an opinion wherever one has, and share its budget.
-    expected = opinions / (each * (1 - OUTAGE_SHARE))
+    expected = opinions / (each * CHARTS["sr_mixture"].share)
     assert f" {expected:.1f} false alarms" in false_alarm_digest(lake, generous, NEWEST)
