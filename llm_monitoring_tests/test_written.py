@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_monitoring.written import MistakeError, nearest_first, one_id
+from llm_monitoring.written import MistakeError, nearest_first, no_such, one_id
 
 IDS = ["2026-10-20T10-chat-quality", "2026-10-20T10-chat-quality-2", "2026-10-21T03-search-cost"]
 

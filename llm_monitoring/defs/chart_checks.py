@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import dagster as dg
 
-from llm_monitoring.alerts import incidents_of, is_accepted, one_to_a_series, point_text
+from llm_monitoring.alerts import checks, incidents_of, is_accepted, one_to_a_series, point_text
 from llm_monitoring.defs.alert_checks import read_incidents, where_it_stands
 from llm_monitoring.defs.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.episodes import accepted_shifts
@@ -16,49 +16,11 @@ from llm_monitoring.links import asset_link
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import Alert, ChartPoint, Incident
 from llm_monitoring.settings import Settings
-from llm_monitoring.stats.charts import LINE, SILENCE
 
-Belongs = Callable[[ChartPoint], bool]
 SHOWN = 5  # pictures to a check result
 
-
-def _of_layer(layer: str) -> Belongs:
-    return lambda point: (
-        point.alarm and point.chart in STATISTICAL and BY_NAME[point.metric].layer == layer
-    )
-
-
-STATISTICAL = (
-    "sr_mixture", "single_window", "cusum", "ewma", "shewhart", "variance_cusum", "laney_p",
-    "reference_ewma",
-)  # fmt: skip
-_CHECKS: dict[str, tuple[str, Belongs]] = {
-    "infrastructure_in_control": (
-        "Errors, refusals, latency and volume are as they usually are.",
-        _of_layer("infrastructure"),
-    ),
-    "cost_in_control": ("Spend, cost and tokens are as they usually are.", _of_layer("cost")),
-    "quality_in_control": ("Judged quality is as it usually is.", _of_layer("quality")),
-    "satisfaction_in_control": (
-        "Users react as they usually do.",
-        _of_layer("satisfaction"),
-    ),
-    "inputs_in_control": ("Users ask what they usually ask.", _of_layer("inputs")),
-    "thresholds_hold": (
-        "No static threshold is crossed.",
-        lambda point: point.alarm and point.chart == LINE,
-    ),
-    "requests_present": (
-        "No window is silent that usually has requests.",
-        lambda point: point.alarm and point.chart == SILENCE,
-    ),
-    "series_charted": (
-        "Every series could be charted.",
-        lambda point: point.failure is not None,
-    ),
-}
 CHART_CHECKS = tuple(
-    hourly_check("control_charts", name, text) for name, (text, _) in _CHECKS.items()
+    hourly_check("control_charts", name, text) for name, text in checks.CHART_CHECKS.items()
 )
 
 
@@ -79,12 +41,13 @@ def report_charts(
     alerts = monitoring.lake.rows("alerts", "incident_id is not null") if points else []
     incidents = read_incidents(monitoring.lake, alerts) if alerts else []
     single = len(list(context.partition_keys)) == 1
-    for name, (text, belongs) in _CHECKS.items():
-        by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
-        for point in filter(belongs, points):
-            by_partition[hour_partition(point.hour)].append(point)
+    failing: dict[str, dict[str, list[ChartPoint]]] = defaultdict(lambda: defaultdict(list))
+    for point in points:
+        for name in checks.checks_of(point):
+            failing[name][hour_partition(point.hour)].append(point)
+    for name, text in checks.CHART_CHECKS.items():
         finding = _finding(
-            monitoring, text, by_partition, accepted=accepted, alerts=alerts,
+            monitoring, text, failing[name], accepted=accepted, alerts=alerts,
             incidents=incidents, pictures=single,
         )  # fmt: skip
         yield from report(context, name, finding, also=also)
