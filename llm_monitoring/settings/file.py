@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from llm_monitoring.settings.models import LakeSettings, Settings
+from llm_monitoring.located_yaml import Located, YamlError, read_yaml
+from llm_monitoring.settings.keeping import LakeSettings
+from llm_monitoring.settings.models import Settings
 
 Location = tuple[str | int, ...]
 Places = dict[Location, tuple[Path, int]]
@@ -67,35 +68,25 @@ def _read(path: Path) -> tuple[dict[str, Any], Places]:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8: {error.reason}") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        tree = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(f"{path}:{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: not YAML: {error}") from error
-    if not isinstance(tree, dict) or node is None:
-        raise ConfigurationError(f"{path}:1: expected a mapping of settings")
     places: Places = {}
-    _locate(node, (), path, places)
+    try:
+        root = read_yaml(text)
+        if root is None or not root.is_mapping:
+            raise YamlError(1, "expected a mapping of settings")
+        _locate(root, (), path, places)
+        tree = root.value()
+    except YamlError as error:
+        raise ConfigurationError(f"{path}:{error.line}: {error}") from error
     _absolute_paths(tree, path.parent)
     return tree, places
 
 
-def _locate(node: yaml.Node, location: Location, path: Path, places: Places) -> None:
-    places.setdefault(location, (path, node.start_mark.line + 1))
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if (*location, key.value) in places:
-                where = ".".join(str(step) for step in (*location, key.value))
-                raise ConfigurationError(f"{path}:{line}: {where}: stands here a second time")
-            places[(*location, key.value)] = (path, line)
-            _locate(value, (*location, key.value), path, places)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _locate(item, (*location, index), path, places)
+def _locate(value: Located, location: Location, path: Path, places: Places) -> None:
+    places[location] = (path, value.line)
+    for key, part in value.entries():
+        _locate(part, (*location, key), path, places)
+    for index, part in enumerate(value.items()):
+        _locate(part, (*location, index), path, places)
 
 
 def _absolute_paths(tree: dict[str, Any], folder: Path) -> None:
