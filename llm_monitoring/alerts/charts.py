@@ -11,7 +11,7 @@ from llm_monitoring.alerts.proposals import proposal_of
 from llm_monitoring.alerts.runs import Run, chart_runs, joined
 from llm_monitoring.alerts.sentences import chance_text, sentence, since_text, until_text
 from llm_monitoring.records import ChartPoint
-from llm_monitoring.settings.models import Threshold
+from llm_monitoring.settings.control import Threshold
 from llm_monitoring.stats.charts import LINE, SILENCE
 
 

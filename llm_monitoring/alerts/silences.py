@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from llm_monitoring.records import Alert, Silence
-from llm_monitoring.settings.models import LAYERS
+from llm_monitoring.settings.notifying import LAYERS
 from llm_monitoring.written import (
     MistakeError,
     check_words,

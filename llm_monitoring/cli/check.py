@@ -16,7 +16,7 @@ from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.probes import unpinned_models, validate_probes
 from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source, Threshold
-from llm_monitoring.settings.models import secret
+from llm_monitoring.settings.strict import secret
 
 
 @dataclass(frozen=True, slots=True)

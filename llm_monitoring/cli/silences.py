@@ -20,7 +20,7 @@ from llm_monitoring.cli.options import (
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.cli.times import hours_of
 from llm_monitoring.plain_text import one_line
-from llm_monitoring.settings.models import LAYERS
+from llm_monitoring.settings.notifying import LAYERS
 from llm_monitoring.written import one_id
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.letters import Letters
 from llm_monitoring.records import Alert, Delivery, Incident
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 OURS = "due_at is not null"  # rows of an earlier version say nothing of topics
 TURN_SECONDS = 60  # a slow channel leaves the rest to the next run

@@ -20,7 +20,8 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from llm_monitoring.refusals import is_refusal
-from llm_monitoring.settings.models import Probe, Strict
+from llm_monitoring.settings.judging import Probe
+from llm_monitoring.settings.strict import Strict
 
 CHECK_VERSION = "1"
 EXCERPT_CHARACTERS = 80

@@ -9,7 +9,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts import Episode, chart_episodes
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
-from llm_monitoring.settings.models import Threshold
+from llm_monitoring.settings.control import Threshold
 from llm_monitoring_tests.alerts.examples import START, chart_point, chart_points
 
 

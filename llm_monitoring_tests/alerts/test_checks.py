@@ -8,7 +8,7 @@ import pytest
 from llm_monitoring import metrics
 from llm_monitoring.alerts.checks import ALERT_CHECKS, CHART_CHECKS, CHECKS, checks_of
 from llm_monitoring.metrics import BY_NAME, CHARTED, METRICS
-from llm_monitoring.settings.models import LAYERS
+from llm_monitoring.settings.notifying import LAYERS
 from llm_monitoring.stats.charts import CHARTS, LINE, SILENCE
 from llm_monitoring_tests.alerts.examples import chart_point
 

@@ -16,7 +16,7 @@ from llm_monitoring.pipeline import forgetting
 from llm_monitoring.pipeline.forgetting import Traces
 from llm_monitoring.records import InputFeature, InputReference, SampledRequest
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import PrivacySettings, Redaction
+from llm_monitoring.settings.keeping import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import HOUR, settings, write
 from llm_monitoring_tests.adapters.source_examples import request as line
 from llm_monitoring_tests.incidents.test_quotes import incident, item
