@@ -11,11 +11,11 @@ from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files
 from llm_monitoring.cli.query import open_lake
+from llm_monitoring.configuration import cautions
 from llm_monitoring.control import chart_count, series_run_length
 from llm_monitoring.hours import HOUR, hour_key
-from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.probes import unpinned_models, validate_probes
-from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source, Threshold
+from llm_monitoring.probes import unpinned_models
+from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
 from llm_monitoring.settings.strict import secret
 
 
@@ -30,7 +30,7 @@ class Result:
 def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
     """Everything that can be said before the first run."""
     yield Result("ok", f"configuration of {settings.product}: {len(settings.features)} features")
-    yield from _metrics(settings)
+    yield from (Result("warn", caution) for caution in cautions(settings))
     yield from _sources(settings)
     yield from _lake(settings)
     yield from _judge(settings, offline)
@@ -44,26 +44,6 @@ def findings(settings: Settings, *, offline: bool) -> Iterator[Result]:
         f"{chart_count(settings)} charts share {budget:g} false alarms a week: "
         f"each may raise one in {series_run_length(settings):,.0f} windows",
     )
-
-
-def _metrics(settings: Settings) -> Iterator[Result]:
-    for line in settings.control.thresholds:
-        if line.metric not in BY_NAME:
-            yield Result("error", f"threshold on {line.metric}: there is no such metric")
-        elif BY_NAME[line.metric].is_share and not _can_be_crossed(line):
-            yield Result(
-                "error",
-                f"threshold on {line.metric}: a share lies between 0 and 1 (0.05 is 5 %), so it "
-                f"is never {_side(line)}",
-            )
-
-
-def _can_be_crossed(line: Threshold) -> bool:
-    return (line.above is None or line.above < 1) and (line.below is None or line.below > 0)
-
-
-def _side(line: Threshold) -> str:
-    return f"below {line.below:g}" if line.above is None else f"above {line.above:g}"
 
 
 def _sources(settings: Settings) -> Iterator[Result]:
@@ -123,8 +103,6 @@ async def _call(judge: EndpointJudgeSettings) -> Result:
 
 
 def _probes(settings: Settings) -> Iterator[Result]:
-    problems = validate_probes(settings.probes.probes)
-    yield from (Result("error", problem) for problem in problems)
     if not settings.probes.models:
         yield Result("warn", "probes.models is empty: a silent change of the provider goes unseen")
     else:

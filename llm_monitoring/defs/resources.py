@@ -12,8 +12,9 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.lake import Lake
-from llm_monitoring.settings import Settings, load_settings
+from llm_monitoring.settings import Settings
 
 CLOCK = "LLM_MONITORING_SIMULATED_TIME"  # ISO time with its zone
 

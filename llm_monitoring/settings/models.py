@@ -20,6 +20,7 @@ from llm_monitoring.settings.keeping import (
     Redaction,
     RetentionSettings,
 )
+from llm_monitoring.settings.languages import Language
 from llm_monitoring.settings.notifying import (
     ChannelSettings,
     HeartbeatSettings,
@@ -33,7 +34,7 @@ class FeatureSettings(Strict):
 
     feature_id: Name
     sample_rate: Rate | None = None  # None: sampling.rate
-    languages: list[str] = ["en"]  # expected languages of its users, ISO 639-1
+    languages: list[Language] = ["en"]  # expected languages of its users
     budget_usd_per_day: float | None = Field(None, gt=0)
     usual_output_characters: float | None = Field(None, gt=0)  # heuristic judge; None: not judged
     owner: str | None = None  # team or person; channels may ask for an owner's features

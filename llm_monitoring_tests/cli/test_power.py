@@ -12,10 +12,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from llm_monitoring.cli import main
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.control import charts_of, group, replay
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import WindowMetric
-from llm_monitoring.settings import load_settings
 from llm_monitoring_tests.backtesting.examples import hour, rates, scores
 from llm_monitoring_tests.lake.examples import judgement, window
 

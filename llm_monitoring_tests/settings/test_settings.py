@@ -9,12 +9,12 @@ import pytest
 import yaml
 
 from llm_monitoring import settings as room
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.settings import (
     ConfigurationError,
     EndpointJudgeSettings,
     HeuristicJudgeSettings,
     ModelSettings,
-    load_settings,
 )
 from llm_monitoring.settings.strict import Strict, secret
 
