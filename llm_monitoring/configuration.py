@@ -5,7 +5,7 @@ file asks here.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from llm_monitoring.control import chart_mistake
@@ -40,9 +40,12 @@ def mistakes_in(settings: Settings) -> Iterator[Mistake]:
         yield from _of_line(settings, line, ("control", "thresholds", index))
     owners = [feature.owner for feature in settings.features if feature.owner]
     for index, channel in enumerate(settings.channels):
-        at = ("channels", index)
-        yield from _unknown("feature", channel.features, _features(settings), (*at, "features"))
-        yield from _unknown("owner", channel.owners, owners, (*at, "owners"))
+        for key, what, asked, known in (
+            ("features", "feature", channel.features, _features(settings)),
+            ("owners", "owner", channel.owners, owners),
+        ):
+            for place, name in enumerate(asked):
+                yield from _unless(what, name, known, ("channels", index, key, place))
     for index, probe in enumerate(settings.probes.probes):
         for within, text in probe_mistakes(probe):
             yield Mistake(("probes", "probes", index, *within), text)
@@ -60,13 +63,11 @@ def cautions(settings: Settings) -> list[str]:
 
 
 def _of_line(settings: Settings, line: Threshold, at: Location) -> Iterator[Mistake]:
-    if line.metric not in BY_NAME:
-        yield Mistake((*at, "metric"), no_such("metric", line.metric, BY_NAME))
-    elif BY_NAME[line.metric].is_share:
+    yield from _unless("metric", line.metric, BY_NAME, (*at, "metric"))
+    if line.metric in BY_NAME and BY_NAME[line.metric].is_share:
         yield from _never_crossed(line, at)
     if line.feature_id is not None:
-        known = _features(settings)
-        yield from _unknown("feature", [line.feature_id], known, (*at, "feature_id"))
+        yield from _unless("feature", line.feature_id, _features(settings), (*at, "feature_id"))
 
 
 def _never_crossed(line: Threshold, at: Location) -> Iterator[Mistake]:
@@ -81,7 +82,6 @@ def _features(settings: Settings) -> list[str]:
     return [feature.feature_id for feature in settings.features]
 
 
-def _unknown(what: str, asked: Iterable[str], known: list[str], at: Location) -> Iterator[Mistake]:
-    for name in asked:
-        if name not in known:
-            yield Mistake(at, no_such(what, name, known))
+def _unless(what: str, name: str, known: Collection[str], at: Location) -> Iterator[Mistake]:
+    if name not in known:
+        yield Mistake(at, no_such(what, name, known))

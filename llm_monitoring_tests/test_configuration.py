@@ -70,12 +70,12 @@ def told(folder: Path, more: str) -> list[str]:
             "9: control.thresholds.0.feature_id: there is no feature 'serach'; did you mean search",
         ),
         (
-            "channels:\n- name: log\n  kind: log\n  features: [chat, serach]\n",
-            "10: channels.0.features: there is no feature 'serach'; did you mean search?",
+            "channels:\n- name: log\n  kind: log\n  features:\n  - chat\n  - serach\n",
+            "12: channels.0.features.1: there is no feature 'serach'; did you mean search?",
         ),
         (
             "channels:\n- name: log\n  kind: log\n  owners: [suport]\n",
-            "10: channels.0.owners: there is no owner 'suport'; did you mean support?",
+            "10: channels.0.owners.0: there is no owner 'suport'; did you mean support?",
         ),
         (
             "channels:\n- name: log\n  kind: log\n  layers: [costs]\n",

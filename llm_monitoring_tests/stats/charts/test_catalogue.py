@@ -1,6 +1,7 @@
 """One examination for every chart of the catalogue."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import cache
@@ -15,6 +16,7 @@ from llm_monitoring.hours import hour_at
 from llm_monitoring.records import ChartPoint, WindowMetric
 from llm_monitoring.stats.baselines import Array, Row, learn_proportion, stack
 from llm_monitoring.stats.charts import CHARTS, Chart, Point, rank_in_pair, run, shares_of
+from llm_monitoring_tests.conftest import REPOSITORY
 from llm_monitoring_tests.stats.charts.examples import (
     CANDIDATES,
     ESTABLISHED,
@@ -82,6 +84,12 @@ def test_the_charts_of_a_series_share_out_its_whole_budget_or_none_of_it(name: s
 def test_of_charts_that_share_a_budget_one_leads() -> None:
     assert [rank_in_pair(name) for name in ("sr_mixture", "single_window")] == [0, 1]
     assert [rank_in_pair(name) for name in ("missing", "reference_ewma", "no chart")] == [None] * 3
+
+
+def test_the_documentation_has_a_row_for_every_chart() -> None:
+    text = (REPOSITORY / "docs" / "control-charts.md").read_text(encoding="utf-8")
+    table = text.partition("## The charts")[2].partition("## Lines")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(CHARTS)
 
 
 def test_only_a_chart_that_says_so_is_mute() -> None:
