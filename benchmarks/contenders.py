@@ -32,9 +32,9 @@ def ours(lake_folder: Path, output: Path) -> Result:
     # First: it silences Dagster's preview warnings.
     import llm_monitoring.definitions  # noqa: F401
     from benchmarks.requests_table import FIRST, LAST
+    from llm_monitoring.configuration import load_settings
     from llm_monitoring.lake import Lake
     from llm_monitoring.pipeline.windows.measure import WINDOW_METRICS, measure, pieces
-    from llm_monitoring.settings import load_settings
 
     settings = load_settings(lake_folder.parent / "monitoring.yaml")
     lake, cost = Lake(str(lake_folder)), Cost()

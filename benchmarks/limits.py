@@ -31,8 +31,8 @@ EVENTS = (0.1, 0.5, 2.0, 10.0, 50.0)  # expected in a window
 CORRELATION = 0.003  # of the rows of a window, where events come in clusters
 LIMIT = AT["limit"]
 SIDES: dict[str, tuple[Side, ...]] = {"one": ("up",), "two": ("up", "down")}
-# Run lengths aimed at, of the one asked for. Of two-sided charts less: outage beside them is given
-# a tenth of the budget, and in control uses hardly any of it.
+# Run lengths aimed at, of the one asked for. Of two-sided charts less: single_window beside them is
+# given a tenth of the budget, and in control uses hardly any of it.
 CAREFUL = {1: 1.1, 2: 0.95}  # by number of sides
 ROWS = 200
 FIRST = 2_000  # hour of the first window after Phase I

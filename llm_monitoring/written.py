@@ -136,3 +136,21 @@ def segment_asked(parts: Iterable[str]) -> dict[str, str]:
         refuse_unless(name not in asked, f"segment: {name[:80]} is named twice")
         asked[name] = value
     return asked
+
+
+def no_such(what: str, asked: str, names: Collection[str]) -> str:
+    """A sentence: there is none of that name, and which are like it; else, which there are.
+
+    Args:
+        what: it was to be one of, such as metric.
+    """
+    there_are = ", ".join(names) if 0 < len(names) <= 12 else nearest_first(asked, names)
+    hint = did_you_mean(asked, names) or f"there are: {there_are}"
+    return f"there is no {what} {asked[:80]!r}; {hint}"
+
+
+def did_you_mean(asked: str, names: Collection[str]) -> str | None:
+    """A question: up to three names that are like the one that was asked for; None: none is."""
+    like = {name.lower(): name for name in sorted(names)}
+    near = difflib.get_close_matches(asked[:200].lower(), like, n=3, cutoff=0.55)
+    return f"did you mean {' or '.join(like[name] for name in near)}?" if near else None

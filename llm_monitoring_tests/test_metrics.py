@@ -23,7 +23,7 @@ from llm_monitoring.metrics import (
 from llm_monitoring.pipeline.windows.measure import measure_rows
 from llm_monitoring.records import Request, UserSignal, WindowMetric
 from llm_monitoring.segments import EVERYTHING, model_of, segment_of_model
-from llm_monitoring.settings.models import Breakdown
+from llm_monitoring.settings.control import Breakdown
 from llm_monitoring_tests.lake.examples import FIRST, judgement, request, signal
 
 SIGNAL_TYPES = ("thumbs_up", "thumbs_down", "correction", "follow_up", "abandoned")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_monitoring.written import MistakeError, nearest_first, one_id
+from llm_monitoring.written import MistakeError, nearest_first, no_such, one_id
 
 IDS = ["2026-10-20T10-chat-quality", "2026-10-20T10-chat-quality-2", "2026-10-21T03-search-cost"]
 
@@ -36,3 +36,18 @@ def test_those_like_the_one_asked_for_come_first() -> None:
     assert told.startswith("error_rate, ")
     assert told.endswith(" and 13 more")
     assert nearest_first("anything", []) == "none"
+
+
+def test_what_there_is_not_is_told_with_the_nearest_words_or_all_of_them() -> None:
+    names = ("error_rate", "refusal_rate", "request_count")
+    assert no_such("metric", "eror_rate", names).startswith(
+        "there is no metric 'eror_rate'; did you mean error_rate"
+    )
+    assert no_such("language", "EN", ("de", "en")) == (
+        "there is no language 'EN'; did you mean en?"
+    )
+    assert no_such("metric", "zzz", names).endswith(
+        "there are: error_rate, refusal_rate, request_count"
+    )
+    assert no_such("owner", "ada", ()).endswith("there are: none")
+    assert len(no_such("owner", "x" * 10_000, ())) < 200

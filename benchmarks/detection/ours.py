@@ -10,11 +10,11 @@ import numpy as np
 
 from benchmarks.detection.detector import Detector, Statistic
 from benchmarks.detection.streams import Floats, Streams
-from llm_monitoring.control import OUTAGE_SHARE
 from llm_monitoring.stats.baselines import AnyBaseline, Reading, Row, stack
-from llm_monitoring.stats.charts import LEARN, Chart, Side, outage, run, sr_mixture
+from llm_monitoring.stats.charts import CHARTS, LEARN, Chart, Side, run, single_window, sr_mixture
 from llm_monitoring.stats.charts.limits import limit_of
 
+SHARE = CHARTS["sr_mixture"].share  # of the budget; single_window has the rest
 MONDAY = 24 * 4  # 1970-01-05T00:00Z
 
 
@@ -73,11 +73,11 @@ def lasting(streams: Streams, run_length: float) -> Floats:
 
 
 def together(streams: Streams, run_length: float) -> Floats:
-    """sr_mixture and outage as they share a budget, on the scale of the former."""
+    """sr_mixture and single_window as they share a budget, on the scale of the former."""
     known = baselines(streams)
     learn, bad = LEARN[streams.kind], streams.bad
-    shares = run_length / (1 - OUTAGE_SHARE), run_length / OUTAGE_SHARE
-    far_out = statistic(outage(learn, bad, shares[1]), known, streams) - math.log(shares[1])
+    shares = run_length / SHARE, run_length / (1 - SHARE)
+    far_out = statistic(single_window(learn, bad, shares[1]), known, streams) - math.log(shares[1])
     limit = np.reshape(_limit(known, bad, shares[0]), (-1, 1))
     return np.maximum(statistic(sr_mixture(learn, bad, shares[0]), known, streams), far_out + limit)
 
@@ -88,8 +88,8 @@ def promised(streams: Streams, run_length: float) -> Floats:
 
 
 def promised_together(streams: Streams, run_length: float) -> Floats:
-    """Limit of each stream where a tenth of the budget is the outage rule's."""
-    return promised(streams, run_length / (1 - OUTAGE_SHARE))
+    """Limit of each stream where a tenth of the budget is the single-window rule's."""
+    return promised(streams, run_length / SHARE)
 
 
 def _limit(known: AnyBaseline, bad: tuple[Side, ...], run_length: float) -> Floats:
@@ -109,7 +109,7 @@ def asked_for(run_length: float) -> tuple[Statistic, ...]:
             name=f"llm-monitoring, asked for {run_length:,.0f}",
             path=partial(together, run_length=run_length),
             promise=only(promised_together),
-            source="sr_mixture and outage sharing the budget, as configured by default",
+            source="sr_mixture and single_window sharing the budget, as configured by default",
         ),
         Statistic(
             name=f"sr_mixture alone, asked for {run_length:,.0f}",

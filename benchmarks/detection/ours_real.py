@@ -1,8 +1,8 @@
 """Our own charts as contenders on real series, by the protocol of `real.py`.
 
 They are run as the product runs them: NAB's points become hourly windows with n and standard
-deviation, the baseline is learned from 48, 168 and 336 windows, sr_mixture and outage share the
-budget. ServeGen's windows of 6 hours are windows as they are, with its first week as Phase I.
+deviation, the baseline is learned from 48, 168 and 336 windows, sr_mixture and single_window share
+the budget. ServeGen's windows of 6 hours are windows as they are, with its first week as Phase I.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ import pandas as pd
 
 from benchmarks.detection.real import Episode, Series, Watcher
 from benchmarks.detection.streams import Flags, Ints
-from llm_monitoring.control import LEARNING_WINDOWS, OUTAGE_SHARE
+from llm_monitoring.control import LEARNING_WINDOWS
 from llm_monitoring.stats.baselines import Reading
-from llm_monitoring.stats.charts import LEARN, Chart, outage, sr_mixture
+from llm_monitoring.stats.charts import CHARTS, LEARN, Chart, single_window, sr_mixture
 
+SHARE = CHARTS["sr_mixture"].share  # of the budget; single_window has the rest
 BOTH = ("up", "down")
 HOUR_S = 3600
 
@@ -51,8 +52,8 @@ def both_charts(readings: Sequence[Reading], run_length: float, stages: Sequence
     """[windows] whether either chart has an episode open."""
     positive = all(reading.measured > 0 for reading in readings)
     learn = LEARN["positive" if positive else "mean"]
-    shares = run_length / (1 - OUTAGE_SHARE), run_length / OUTAGE_SHARE
-    charts = sr_mixture(learn, BOTH, shares[0]), outage(learn, BOTH, shares[1])
+    shares = run_length / SHARE, run_length / (1 - SHARE)
+    charts = sr_mixture(learn, BOTH, shares[0]), single_window(learn, BOTH, shares[1])
     return np.any([alarms(chart, readings, stages) for chart in charts], axis=0)
 
 

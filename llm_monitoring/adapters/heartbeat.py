@@ -4,7 +4,8 @@ import httpx
 import stamina
 
 from llm_monitoring.adapters.addresses import addresses_unlogged
-from llm_monitoring.settings.models import HeartbeatSettings, secret
+from llm_monitoring.settings.notifying import HeartbeatSettings
+from llm_monitoring.settings.strict import secret
 
 TIMEOUT_SECONDS = 10
 

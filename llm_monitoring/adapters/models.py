@@ -15,7 +15,8 @@ import stamina
 from aiolimiter import AsyncLimiter
 from pydantic import BaseModel, Field, ValidationError
 
-from llm_monitoring.settings.models import ModelSettings, secret
+from llm_monitoring.settings.judging import ModelSettings
+from llm_monitoring.settings.strict import secret
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429})  # and every 5xx
 EXCERPT_CHARACTERS = 160

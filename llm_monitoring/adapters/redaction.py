@@ -12,7 +12,8 @@ from pydantic_core import from_json
 
 from llm_monitoring.adapters.personal_data import PRESETS
 from llm_monitoring.adapters.presidio import recogniser
-from llm_monitoring.settings.models import PrivacySettings, Redaction, secret
+from llm_monitoring.settings.keeping import PrivacySettings, Redaction
+from llm_monitoring.settings.strict import secret
 
 EXCERPT_CHARACTERS = 200
 # Enough for a pattern that starts inside the excerpt to find its end.

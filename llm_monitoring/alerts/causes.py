@@ -9,6 +9,7 @@ from llm_monitoring.alerts.points import feature_text
 from llm_monitoring.alerts.runs import watched_by
 from llm_monitoring.alerts.sentences import listed, name_text
 from llm_monitoring.records import Alert, ChartPoint
+from llm_monitoring.stats.charts import SILENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def _subjects(point: ChartPoint) -> set[str]:
     """What the alert is called that follows from a window of a chart."""
     if point.failure is not None:
         return {f"data/chart_failed/{point.feature_id}"}
-    if point.chart == "missing":
+    if point.chart == SILENCE:
         return {f"data/missing_windows/{point.feature_id}", "data/source_gap/requests"}
     return {watched_by(point.chart_id)}
 

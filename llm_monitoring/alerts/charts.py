@@ -11,7 +11,8 @@ from llm_monitoring.alerts.proposals import proposal_of
 from llm_monitoring.alerts.runs import Run, chart_runs, joined
 from llm_monitoring.alerts.sentences import chance_text, sentence, since_text, until_text
 from llm_monitoring.records import ChartPoint
-from llm_monitoring.settings.models import Threshold
+from llm_monitoring.settings.control import Threshold
+from llm_monitoring.stats.charts import LINE, SILENCE
 
 
 class MetricInfo(Protocol):
@@ -72,7 +73,7 @@ def chart_episodes(
         ValueError: a chart with an alarm is of a metric that is not in the catalogue.
     """
     runs = chart_runs(
-        (point for point in points if point.chart != "missing"),
+        (point for point in points if point.chart != SILENCE),
         newest_hour=newest_hour,
         ended_after_hours=ended_after_hours,
         accepted=accepted or {},
@@ -166,7 +167,7 @@ def _is_sure(rows: Iterable[ChartPoint], rules: _Rules) -> bool:
 
 def _drawn_severity(point: ChartPoint, thresholds: Sequence[Threshold]) -> str | None:
     """Severity of the line a static threshold stands for; None: another chart, or it is gone."""
-    if point.chart != "static_threshold":
+    if point.chart != LINE:
         return None
     lines = (
         line

@@ -1,6 +1,11 @@
 """Every asset check, and the alert its failure makes, or why it makes none."""
 
 from dataclasses import dataclass
+from typing import get_args
+
+from llm_monitoring.metrics import BY_NAME, Layer
+from llm_monitoring.records import ChartPoint
+from llm_monitoring.stats.charts import LINE, SILENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,6 +15,20 @@ class CheckAnswer:
     check: str  # <asset>.<check>
     subjects: tuple[str, ...] = ()  # of the alerts that follow, <> for names; empty: none follows
     note: str = ""  # from when on it is an alert, or why none follows; a sentence without its dot
+
+
+def checks_of(point: ChartPoint) -> list[str]:
+    """Checks of control_charts that fail with a window of a chart.
+
+    Whatever alarms fails one: its chart's own, else that of its metric's layer.
+    """
+    if not point.alarm:
+        alarmed = []
+    elif point.chart in OF_CHARTS:
+        alarmed = [OF_CHARTS[point.chart]]
+    else:
+        alarmed = [_in_control(BY_NAME[point.metric].layer)]
+    return alarmed if point.failure is None else [*alarmed, SERIES_CHARTED]
 
 
 def checks_table() -> str:
@@ -25,6 +44,10 @@ def _line(answer: CheckAnswer) -> str:
 _HEAD = ("| check | alert | |", "|---|---|---|")
 _CHART = "<feature>/<model>/<epoch>/<metric>/<chart>"
 _SHOWN = "it shows the alerts that fire, which people have been told of"
+
+
+def _in_control(layer: str) -> str:
+    return f"{layer}_in_control"
 
 
 def _of_charts(name: str, note: str = "") -> CheckAnswer:
@@ -44,6 +67,40 @@ def _of_rows(table: str) -> tuple[CheckAnswer, ...]:
     )
 
 
+# What is true while the charts of a layer are in control.
+_USUAL = {
+    "infrastructure": "Errors, refusals, latency and volume are as they usually are.",
+    "cost": "Spend, cost and tokens are as they usually are.",
+    "quality": "Judged quality is as it usually is.",
+    "satisfaction": "Users react as they usually do.",
+    "inputs": "Users ask what they usually ask.",
+}
+_LAYERS = get_args(Layer)  # that a metric can be of: none goes without a check
+# Charts that have a check of their own, whatever they watch.
+OF_CHARTS = {LINE: "thresholds_hold", SILENCE: "requests_present"}
+SERIES_CHARTED = "series_charted"
+# Checks of control_charts, and what is true while each passes.
+CHART_CHECKS: dict[str, str] = {
+    **{_in_control(layer): _USUAL[layer] for layer in _LAYERS},
+    OF_CHARTS[LINE]: "No static threshold is crossed.",
+    OF_CHARTS[SILENCE]: "No window is silent that usually has requests.",
+    SERIES_CHARTED: "Every series could be charted.",
+}
+# Layer -> the check of alerts that fails while one of it fires, and what is true while it passes.
+ALERT_CHECKS: dict[str, tuple[str, str]] = {
+    "infrastructure": (
+        "infrastructure_in_control_now",
+        "No alert about errors, refusals, latency or volume fires.",
+    ),
+    "cost": ("cost_in_control_now", "No alert about spend, tokens or budgets fires."),
+    "quality": ("quality_in_control_now", "No alert about judged quality fires."),
+    "satisfaction": ("satisfaction_in_control_now", "No alert about users' reactions fires."),
+    "inputs": ("inputs_in_control_now", "No alert about what users ask fires."),
+    "provider": ("provider_unchanged_now", "No alert about a provider's models fires."),
+    "data": ("data_complete_now", "No alert about missing, rejected or unscored data fires."),
+    "monitor": ("monitor_well_now", "No alert about the monitoring itself fires."),
+}
+
 CHECKS: tuple[CheckAnswer, ...] = (
     *_of_rows("raw_requests"),
     CheckAnswer(
@@ -62,18 +119,16 @@ CHECKS: tuple[CheckAnswer, ...] = (
         subjects=("cost/budget/<feature>", "data/unpriced/<model>", _CHART),
         note="a budget that is spent, a chart of cost; of unknown cost, as many requests as above",
     ),
-    _of_charts("infrastructure_in_control"),
-    _of_charts("cost_in_control"),
-    _of_charts("quality_in_control"),
-    _of_charts("satisfaction_in_control"),
-    _of_charts("inputs_in_control"),
-    _of_charts("thresholds_hold", "with the severity you gave the line"),
+    *(_of_charts(_in_control(layer)) for layer in _LAYERS),
+    _of_charts(OF_CHARTS[LINE], "with the severity you gave the line"),
     CheckAnswer(
-        check="control_charts.requests_present",
+        check=f"control_charts.{OF_CHARTS[SILENCE]}",
         subjects=("data/missing_windows/<feature>", "data/source_gap/requests"),
         note="the second where nearly all features are silent",
     ),
-    CheckAnswer(check="control_charts.series_charted", subjects=("data/chart_failed/<feature>",)),
+    CheckAnswer(
+        check=f"control_charts.{SERIES_CHARTED}", subjects=("data/chart_failed/<feature>",)
+    ),
     CheckAnswer(
         check="probe_results.models_pinned",
         note="a model named by an alias is a choice in `monitoring.yaml`, which "
@@ -96,17 +151,5 @@ CHECKS: tuple[CheckAnswer, ...] = (
         note="the daily message of the incident and the weekly digest say it: another message "
         "about the same incident would be one cause twice",
     ),
-    *(
-        CheckAnswer(check=f"alerts.{name}", note=_SHOWN)
-        for name in (
-            "infrastructure_in_control_now",
-            "cost_in_control_now",
-            "quality_in_control_now",
-            "satisfaction_in_control_now",
-            "inputs_in_control_now",
-            "provider_unchanged_now",
-            "data_complete_now",
-            "monitor_well_now",
-        )
-    ),
+    *(CheckAnswer(check=f"alerts.{name}", note=_SHOWN) for name, _ in ALERT_CHECKS.values()),
 )

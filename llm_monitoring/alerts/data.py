@@ -19,6 +19,7 @@ from llm_monitoring.alerts.sentences import (
 from llm_monitoring.alerts.shares import Counted, too_many
 from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
 from llm_monitoring.segments import EVERYTHING, segment_of_model
+from llm_monitoring.stats.charts import SILENCE
 
 GAP_SHARE = 0.8  # of the busy features that are silent at once: it is their source
 GAP_FEATURES = 3  # busy ones, or nothing can be said of a source
@@ -64,7 +65,7 @@ def find_missing_windows(
     """
     silent: dict[int, list[str]] = defaultdict(list)
     for point in points:
-        if point.chart == "missing" and point.alarm:
+        if point.chart == SILENCE and point.alarm:
             silent[point.hour].append(point.feature_id)
     findings: list[DataFinding] = []
     alone: set[str] = set()

@@ -23,7 +23,7 @@ from llm_monitoring.alerts.topics import (
     waits_for_report,
 )
 from llm_monitoring.records import Delivery, Silence
-from llm_monitoring.settings.models import (
+from llm_monitoring.settings.notifying import (
     KEYED,
     ChannelSettings,
     NotificationSettings,

@@ -27,7 +27,8 @@ from llm_monitoring.alerts.news import (
 )
 from llm_monitoring.alerts.topics import Topic, heard, topic_for
 from llm_monitoring.records import Delivery
-from llm_monitoring.settings.models import KEYED, ChannelSettings, NotificationSettings, Settings
+from llm_monitoring.settings.models import Settings
+from llm_monitoring.settings.notifying import KEYED, ChannelSettings, NotificationSettings
 
 RECENTLY = timedelta(hours=12)
 

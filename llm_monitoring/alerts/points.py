@@ -4,6 +4,7 @@ from llm_monitoring.alerts.sentences import change_text, error_text, name_text, 
 from llm_monitoring.metrics import ALL_FEATURES
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.segments import segment_text
+from llm_monitoring.stats.charts import LINE, SILENCE
 
 ACCEPTED = "accepted as the new normal by the policy for volumes"
 
@@ -19,7 +20,7 @@ def point_text(point: ChartPoint, unit: str, *, accepted: bool = False) -> str:
     if point.failure is not None:
         what = f"{metric} of {place(point)} ({point.chart})"
         return f"{what} cannot be computed: {error_text(point.failure)}"
-    if point.chart == "missing":
+    if point.chart == SILENCE:
         return f"no requests of {place(point)}"
     text = f"{metric} of {place(point)} {movement(point, unit)}"
     return f"{text}, {ACCEPTED}" if accepted else text
@@ -33,7 +34,7 @@ def movement(row: ChartPoint, unit: str) -> str:
         return side
     if expected is None:
         return f"{side} at {value_text(level, unit)}"
-    if row.chart == "static_threshold":
+    if row.chart == LINE:
         return f"at {value_text(level, unit)}, beyond the line at {value_text(expected, unit)}"
     # The numbers decide the word, so that a sentence never contradicts itself.
     return f"{'up' if level > expected else 'down'} {change_text(expected, level, unit)}"
@@ -66,4 +67,4 @@ def _level(row: ChartPoint) -> float | None:
 
 def _expected(row: ChartPoint) -> float | None:
     """What the level is held against: the center, or the line somebody drew."""
-    return row.limit if row.chart == "static_threshold" else row.center
+    return row.limit if row.chart == LINE else row.center

@@ -6,9 +6,7 @@ from itertools import groupby
 
 from llm_monitoring import hours
 from llm_monitoring.records import ChartPoint
-
-# Charts that share the budget of a series: one for what lasts, one for a single window far out.
-TWINS = ("sr_mixture", "outage")
+from llm_monitoring.stats.charts import rank_in_pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def joined(runs: Iterable[Run]) -> list[list[Run]]:
 def watched_by(subject: str) -> str:
     """What an alert's subject is about: a series for twin charts, else the subject itself."""
     series, _, chart = subject.rpartition("/")
-    return series if chart in TWINS else subject
+    return subject if rank_in_pair(chart) is None else series
 
 
 def one_to_a_series(points: Iterable[ChartPoint]) -> list[ChartPoint]:
@@ -114,7 +112,7 @@ def _order(run: Run) -> tuple[str, int, int]:
 
 
 def _precedence(chart: str) -> int:
-    return TWINS.index(chart) if chart in TWINS else 0
+    return rank_in_pair(chart) or 0
 
 
 def _touches(current: Sequence[Run], run: Run) -> bool:

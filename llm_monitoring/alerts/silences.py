@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from llm_monitoring.records import Alert, Silence
 from llm_monitoring.segments import attributes_of, lies_within, segment_of
-from llm_monitoring.settings.models import LAYERS
+from llm_monitoring.settings.notifying import LAYERS
 from llm_monitoring.written import (
     MistakeError,
     check_words,

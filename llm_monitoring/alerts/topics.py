@@ -11,7 +11,8 @@ from llm_monitoring.alerts.silences import is_silenced, silent_until
 from llm_monitoring.hours import HOUR, hour_start
 from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.records import Alert, Incident, Silence
-from llm_monitoring.settings.models import ChannelSettings, Settings
+from llm_monitoring.settings.models import Settings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 WEEK = timedelta(days=7)
 HISTORY = "history"  # topic of all that was over long before it was found

@@ -18,7 +18,7 @@ from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.records import Alert, Delivery, Incident, MissedIncident, Silence
-from llm_monitoring.settings.models import QuietHours
+from llm_monitoring.settings.notifying import QuietHours
 
 WEEK = timedelta(days=7)
 SHOWN = 5

@@ -4,20 +4,19 @@ A rule is monitoring.yaml as it would be under that rule, so that what is tried 
 very code that puts up what runs.
 """
 
-import difflib
 import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
-from llm_monitoring.control import NAMED, Series, charts_of
+from llm_monitoring.control import Series, chart_mistake, chart_names, charts_of
 from llm_monitoring.metrics import BY_NAME, CHARTED
 from llm_monitoring.settings import Settings, Threshold
-from llm_monitoring.stats.charts import Chart
+from llm_monitoring.stats.charts import CHARTS, LINE, Chart, shares_of
+from llm_monitoring.written import no_such
 
 CONFIGURED = "configured"
 DRAWN = re.compile(r"(?P<metric>\w+)\s*(?P<side>[<>])\s*(?P<line>[^\s@]+)\s*(@\s*(?P<n>\d+))?")
-BUDGETED = ("sr_mixture", "outage")  # charts that keep a false-alarm budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ class Rule:
     def metrics(self) -> set[str]:
         """Metrics that it may watch."""
         drawn = {line.metric for line in self.settings.control.thresholds}
-        if self.charts == ("static_threshold",):
+        if self.charts == (LINE,):
             return drawn
         return {metric.name for metric in CHARTED} | drawn
 
@@ -63,14 +62,14 @@ def parse_rule(text: str, settings: Settings, budget: float | None = None) -> Ru
             update={"false_alarms_per_week": budget, "false_tickets_per_week": None}
         )
     name, charts = text.strip(), None
-    if name in NAMED:
-        charts = BUDGETED if name == "sr_mixture" else (name,)
+    if name in chart_names():
+        charts = tuple(shares_of(name))
         tried: dict[str, Any] = {"chart": name, "thresholds": [], "false_tickets_per_week": None}
         control = control.model_copy(update=tried)
     elif name != CONFIGURED:
-        charts = ("static_threshold",)
+        charts = (LINE,)
         control = control.model_copy(update={"thresholds": [_drawn_line(name)]})
-    if budget is not None and (charts is None or charts[0] in BUDGETED):
+    if budget is not None and (charts is None or CHARTS[charts[0]].share):
         name = f"{name}, {budget:g} a week"
     return Rule(name=name, settings=settings.model_copy(update={"control": control}), charts=charts)
 
@@ -79,8 +78,8 @@ def _drawn_line(text: str) -> Threshold:
     parts = DRAWN.fullmatch(text)
     if parts is None:
         raise ValueError(
-            f"rule {text!r} is neither {CONFIGURED!r}, nor a chart ({', '.join(NAMED)}), "
-            "nor a line such as error_rate>0.05 or quality_mean<3.5@20"
+            f"rule {text!r} is neither {CONFIGURED!r} nor a line such as error_rate>0.05 or "
+            f"quality_mean<3.5@20, and {chart_mistake(text)}"
         )
     check_metric(parts["metric"])
     try:
@@ -103,15 +102,10 @@ def check_metric(name: str) -> None:
     ValueError: there is no such metric; the nearest names are told.
     """
     if name not in BY_NAME:
-        near = difflib.get_close_matches(name, BY_NAME, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are: {[*BY_NAME]}"
-        raise ValueError(f"there is no metric {name!r}{hint}")
+        raise ValueError(no_such("metric", name, BY_NAME))
 
 
 def charts_for(rule: Rule, series: Series) -> list[Chart]:
     """Charts of a series under a rule."""
-    metric = BY_NAME.get(series.metric)
-    if rule.charts == ("laney_p",) and metric is not None and metric.kind != "proportion":
-        return []  # it charts nothing else
     charts = charts_of(series, rule.settings)
     return [chart for chart in charts if rule.charts is None or chart.name in rule.charts]

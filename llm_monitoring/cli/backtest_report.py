@@ -19,6 +19,7 @@ from llm_monitoring.control import Series
 from llm_monitoring.hours import hour_start, hours_between
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME
 from llm_monitoring.segments import segment_text
+from llm_monitoring.stats.charts import LINE
 
 EPISODE_COLUMNS = (
     "rule", "feature_id", "segment", "epoch", "metric", "chart", "first_hour", "last_hour",
@@ -160,7 +161,7 @@ def _length_text(episode: FoundEpisode) -> str:
 
 
 def _chart_text(episode: FoundEpisode) -> str:
-    return "line" if episode.chart == "static_threshold" else episode.chart
+    return "line" if episode.chart == LINE else episode.chart
 
 
 def _series_text(series: Series) -> str:

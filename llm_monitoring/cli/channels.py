@@ -8,7 +8,7 @@ from uuid import uuid4
 from llm_monitoring.adapters.channels import Message, Refusal, deliver, refresh
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 TITLE = "[test] sample message of llm-monitoring: nothing is wrong"
 # Alertmanager waits a little before it tells of an alert, and never tells of one that is over.

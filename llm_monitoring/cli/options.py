@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from llm_monitoring.cli.terminal import Refused
-from llm_monitoring.settings import ConfigurationError, Settings, load_settings
+from llm_monitoring.settings import ConfigurationError, Settings
 from llm_monitoring.written import MistakeError, check_words
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def told() -> Iterator[None]:
 
 def read_settings(config: Path) -> Settings:
     """Settings of a file; a mistake in it is told with its line."""
+    from llm_monitoring.configuration import load_settings  # noqa: PLC0415
+
     try:
         return load_settings(config)
     except ConfigurationError as error:

@@ -12,8 +12,8 @@ from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.query import open_lake, print_json, print_table
 from llm_monitoring.hours import hour_start
 from llm_monitoring.metrics import ALL_FEATURES, CHARTED
-from llm_monitoring.pipeline.studies.power import CHART, asked_powers
-from llm_monitoring.power import Change, Power, movement_text, verdict_text
+from llm_monitoring.pipeline.studies.power import asked_powers
+from llm_monitoring.power import CHART, Change, Power, movement_text, verdict_text
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
 
 

@@ -19,7 +19,7 @@ from llm_monitoring.cli.options import (
 )
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.plain_text import one_line
-from llm_monitoring.settings.models import LAYERS
+from llm_monitoring.settings.notifying import LAYERS
 from llm_monitoring.written import hours_of, one_id, segment_asked
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import click
 import yaml
 
 from llm_monitoring.cli.query import open_lake
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.pipeline.upkeep.status import StatusLine, age_text, lake_status
-from llm_monitoring.settings import ConfigurationError, load_settings
+from llm_monitoring.settings import ConfigurationError
 
 LOCK_SECONDS = 2  # how long a busy storage is waited for
 QUEUED_FOR = timedelta(hours=1)  # longer, and nothing takes runs from the queue

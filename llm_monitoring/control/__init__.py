@@ -4,7 +4,6 @@ All of it is pure: `pipeline/chart.py` reads and writes what is replayed here.
 """
 
 from llm_monitoring.control.budget import (
-    OUTAGE_SHARE,
     UNLISTED_FEATURES,
     chart_count,
     chart_run_length,
@@ -19,14 +18,20 @@ from llm_monitoring.control.checkpoint import (
     can_resume,
 )
 from llm_monitoring.control.replaying import ACCEPT_WINDOWS, Replayed, replay
-from llm_monitoring.control.series import NAMED, Series, charts_of, concerns, group, named_charts
+from llm_monitoring.control.series import (
+    Series,
+    chart_mistake,
+    chart_names,
+    charts_of,
+    concerns,
+    group,
+    named_charts,
+)
 from llm_monitoring.control.stored import parse_baseline, phase_one_hours, skips
 
 __all__ = [
     "ACCEPT_WINDOWS",
     "LEARNING_WINDOWS",
-    "NAMED",
-    "OUTAGE_SHARE",
     "RELEVEL_WINDOWS",
     "UNLISTED_FEATURES",
     "Checkpoint",
@@ -35,6 +40,8 @@ __all__ = [
     "Series",
     "can_resume",
     "chart_count",
+    "chart_mistake",
+    "chart_names",
     "chart_run_length",
     "charts_of",
     "concerns",

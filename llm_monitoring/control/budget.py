@@ -1,20 +1,19 @@
 """The false-alarm budget: one number for all charts together, and every series' share of it.
 
-Nine tenths of a share go to the chart that finds what lasts, one tenth to the one that finds a
-single window far out.
+The charts of one series share its part as the catalogue of charts says.
 """
 
 import math
 
 from llm_monitoring.metrics import ALL_FEATURES, CHARTED
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import Breakdown
+from llm_monitoring.settings.control import Breakdown
+from llm_monitoring.stats.charts import CHARTS, shares_of
 from llm_monitoring.stats.multiplicity import run_length
 
 # The budget is shared out before it is known which features there are that monitoring.yaml does not
 # name: those share one feature's part.
 UNLISTED_FEATURES = 10
-OUTAGE_SHARE = 0.1  # of a series' budget
 
 
 def chart_count(settings: Settings) -> int:
@@ -52,13 +51,11 @@ def chart_run_length(settings: Settings, feature_id: str, chart: str) -> float |
     """Windows in control per false page of one chart; None: the chart takes no budget.
 
     Args:
-        chart: name in the catalogue of charts.
+        chart: its name; one that the settings do not choose has the share it would have alone.
     """
-    shares = {"sr_mixture": 1 - OUTAGE_SHARE, "outage": OUTAGE_SHARE}
-    if chart not in shares:
-        return None
-    is_alone = settings.control.chart == chart == "outage"
-    return series_run_length(settings, feature_id) / (1.0 if is_alone else shares[chart])
+    alone = CHARTS[chart].share if chart in CHARTS else 0.0
+    share = shares_of(settings.control.chart).get(chart, alone)
+    return series_run_length(settings, feature_id) / share if share else None
 
 
 def ticket_margin(settings: Settings) -> float:

@@ -5,12 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llm_monitoring.control.budget import (
-    OUTAGE_SHARE,
-    charted_metrics,
-    series_run_length,
-    ticket_margin,
-)
+from llm_monitoring.control.budget import charted_metrics, series_run_length, ticket_margin
 from llm_monitoring.metrics import ALL_FEATURES, BY_NAME, FLEET_FEATURES, Metric
 from llm_monitoring.records import Rebaseline, WindowMetric
 from llm_monitoring.segments import EVERYTHING, OTHER, attributes_of, segment_key
@@ -19,14 +14,11 @@ from llm_monitoring.stats.charts import (
     CHARTS,
     LEARN,
     Chart,
-    laney_p,
     missing,
-    outage,
-    reference_ewma,
-    sr_mixture,
+    shares_of,
     static_threshold,
-    variance_cusum,
 )
+from llm_monitoring.written import no_such
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +89,41 @@ def _is_charted(series: Series, settings: Settings) -> bool:
 
 
 def named_charts(name: str, metric: Metric, length: float) -> Iterator[Chart]:
-    """Charts of a series that go by a name in the catalogue.
+    """Charts of a series that go by a name in the catalogue: it, and what stands beside it.
 
     Args:
-        name: in the catalogue of charts. sr_mixture comes with outage, and they share the budget.
-        length: windows in control per false alarm; charts that take no budget do not heed it.
+        length: windows in control per false alarm of all of them; charts that keep no budget do
+            not ask for it.
 
     Raises:
-        ValueError: the chart does not fit the metric, or needs more than a name.
+        ValueError: there is no such chart to choose.
     """
-    learn = LEARN[metric.kind]
-    if name == "sr_mixture":
-        yield sr_mixture(learn, metric.bad, length / (1 - OUTAGE_SHARE))
-        yield outage(learn, metric.bad, length / OUTAGE_SHARE)
-    elif name == "outage":
-        yield outage(learn, metric.bad, length)
-    elif name == "reference_ewma":
-        yield reference_ewma()
-    elif name == "variance_cusum":
-        yield variance_cusum(learn)
-    elif name == "laney_p":
-        if metric.kind != "proportion":
-            raise ValueError(f"laney_p charts proportions; {metric.name} is a {metric.kind}")
-        yield laney_p(metric.bad)
-    elif name in ("cusum", "ewma", "shewhart"):
-        yield CHARTS[name](learn, metric.bad)
-    else:
-        raise ValueError(f"no chart {name!r} that needs only a name; there are: {NAMED}")
+    mistake = chart_mistake(name)
+    if mistake:
+        raise ValueError(mistake)
+    for each, share in shares_of(name).items():
+        build = CHARTS[each].build
+        if build is not None:
+            yield build(LEARN[metric.kind], metric.bad, length / (share or 1.0))
 
 
-NAMED = ("sr_mixture", "outage", "variance_cusum", "cusum", "ewma", "shewhart", "laney_p",
-         "reference_ewma")  # fmt: skip
+def chart_mistake(name: str) -> str | None:
+    """Why no chart can be chosen by a name, with the one it goes by now or the nearest ones.
+
+    None: it can.
+    """
+    names = chart_names()
+    if name in names:
+        return None
+    today = next((new for new in names if name in CHARTS[new].formerly), None)
+    if today:
+        return f"the chart {name!r} is called {today!r} now"
+    return no_such("chart", name, names)
+
+
+def chart_names() -> list[str]:
+    """Charts that can be chosen."""
+    return [name for name, kind in CHARTS.items() if kind.build]
 
 
 def _applies(line: Threshold, series: Series) -> bool:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.hours import HOUR, hour_key, hour_start, week_key, week_start
-from llm_monitoring.settings import load_settings
 
 CONFIGURATION_VARIABLE = "LLM_MONITORING_CONFIG"
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"

@@ -12,11 +12,12 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.hours import hour_key
 from llm_monitoring.judging import Judge
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.judging.judges import current_epoch, open_judge
-from llm_monitoring.settings import EndpointJudgeSettings, ModelSettings, Settings, load_settings
+from llm_monitoring.settings import EndpointJudgeSettings, ModelSettings, Settings
 from llm_monitoring.simulation import choose_faults, failing_judge
 from llm_monitoring.simulation.provider import reachable
 

@@ -16,7 +16,7 @@ from llm_monitoring.judging.reply import PARSER_VERSION, parse_reply
 from llm_monitoring.judging.rubric import epoch_of, messages_for, response_format
 from llm_monitoring.judging.scores import Scores, Unscored
 from llm_monitoring.records import Judgement
-from llm_monitoring.settings.models import EndpointJudgeSettings, Rubric
+from llm_monitoring.settings.judging import EndpointJudgeSettings, Rubric
 
 PriceOf = Callable[[int | None, int | None], float | None]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llm_monitoring.judging.scores import DIMENSIONS, HIGHEST, LOWEST
-from llm_monitoring.settings.models import Rubric
+from llm_monitoring.settings.judging import Rubric
 
 Message = dict[str, str]
 

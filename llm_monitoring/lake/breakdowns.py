@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llm_monitoring.segments import EVERYTHING, OTHER, segment_of
-from llm_monitoring.settings.models import Breakdown
+from llm_monitoring.settings.control import Breakdown
 
 SEPARATOR = "\x1f"
 # Attributes that are columns; every other one is a key of the request's map of attributes.

@@ -7,10 +7,11 @@ of late. Of what is judged the rate can be chosen: a higher one costs money and 
 from llm_monitoring.power.baselines import by_series, in_force, of_feature
 from llm_monitoring.power.change import Change
 from llm_monitoring.power.rows import Rows, Sampling, rows_of, typical_rows
-from llm_monitoring.power.series import SAMPLED, Power, power_of, waiting
+from llm_monitoring.power.series import CHART, SAMPLED, Power, power_of, waiting
 from llm_monitoring.power.words import movement_text, verdict_text
 
 __all__ = [
+    "CHART",
     "SAMPLED",
     "Change",
     "Power",

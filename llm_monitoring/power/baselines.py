@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from llm_monitoring.records import Baseline
 from llm_monitoring.stats.baselines import BASELINES
+from llm_monitoring.stats.charts import SILENCE
 
 
 def by_series(baselines: Iterable[Baseline]) -> dict[str, list[Baseline]]:
@@ -17,7 +18,7 @@ def by_series(baselines: Iterable[Baseline]) -> dict[str, list[Baseline]]:
     grouped: dict[str, list[Baseline]] = defaultdict(list)
     for baseline in baselines:
         series, _, chart = baseline.chart_id.rpartition("/")
-        if chart != "missing":
+        if chart != SILENCE:
             grouped[series].append(baseline)
     return grouped
 

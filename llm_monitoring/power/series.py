@@ -20,6 +20,7 @@ from llm_monitoring.stats.power import (
     rows_for_rate,
 )
 
+CHART = "sr_mixture"  # that the arithmetic was calibrated for
 SAMPLED = ("judgements", "inputs")  # families that have as many rows as the sample rate makes them
 Verdict = Literal[
     "waiting", "no rows", "never happened", "in time", "more rows", "all are too few", "no rate can"

@@ -8,7 +8,7 @@ from llm_monitoring.probes.checks import (
     CheckOutcome,
     IdentifyLanguages,
     check_of,
-    validate_probes,
+    probe_mistakes,
 )
 from llm_monitoring.probes.drift import (
     confirmed,
@@ -32,10 +32,10 @@ __all__ = [
     "confirmed",
     "frozen_reference",
     "needs_confirmation",
+    "probe_mistakes",
     "probe_version",
     "provider_drift",
     "run_probes",
     "unpinned_models",
     "unpinned_reason",
-    "validate_probes",
 ]

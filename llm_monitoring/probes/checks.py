@@ -20,7 +20,10 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
 from llm_monitoring.refusals import is_refusal
-from llm_monitoring.settings.models import Probe, Strict
+from llm_monitoring.settings.judging import Probe
+from llm_monitoring.settings.languages import Language as SpokenLanguage
+from llm_monitoring.settings.strict import Strict
+from llm_monitoring.written import no_such
 
 CHECK_VERSION = "1"
 EXCERPT_CHARACTERS = 80
@@ -176,9 +179,9 @@ class Number(Check):
 
 
 class Language(Check):
-    """The reply is written in this language (ISO 639-1)."""
+    """The reply is written in this language."""
 
-    language: str = Field(pattern=r"^[a-z]{2}$")
+    language: SpokenLanguage
 
     def examine(self, text: str, context: CheckContext) -> CheckOutcome:
         (found,) = context.identify_languages([text], [self.language])
@@ -223,28 +226,22 @@ def check_of(probe: Probe) -> Check:
     return CHECKS[probe.check].model_validate(probe.expected)
 
 
-def validate_probes(probes: Sequence[Probe]) -> list[str]:
-    """Mistakes in checks and their arguments, each with the probe's id and the argument."""
-    return [problem for probe in probes for problem in _problems(probe)]
-
-
-def numbers_in(text: str) -> list[float]:
-    """Numbers in a text, in order: 1,234.5 and 1234.5 alike, a lone decimal comma (6,95) too."""
-    return [_number(found) for found in NUMBER.findall(text.replace("\N{MINUS SIGN}", "-"))]
-
-
-def _problems(probe: Probe) -> Iterator[str]:
+def probe_mistakes(probe: Probe) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is wrong with a probe's check and its arguments: where within the probe, and what."""
     if probe.check not in CHECKS:
-        known = ", ".join(CHECKS)
-        yield f"probe {probe.probe_id}: check: there is no '{probe.check}', only {known}"
+        yield ("check",), no_such("check", probe.check, CHECKS)
         return
     try:
         check_of(probe)
     except ValidationError as error:
         for mistake in error.errors(include_url=False):
-            argument = ".".join(("expected", *(str(step) for step in mistake["loc"])))
             message = mistake["msg"].removeprefix("Value error, ")
-            yield f"probe {probe.probe_id}: {argument}: {message} (check {probe.check})"
+            yield ("expected", *mistake["loc"]), f"{message} (check {probe.check})"
+
+
+def numbers_in(text: str) -> list[float]:
+    """Numbers in a text, in order: 1,234.5 and 1234.5 alike, a lone decimal comma (6,95) too."""
+    return [_number(found) for found in NUMBER.findall(text.replace("\N{MINUS SIGN}", "-"))]
 
 
 def _json(text: str, allow_fence: bool) -> Any:

@@ -2,7 +2,8 @@
 
 import re
 
-from llm_monitoring.settings.models import EndpointJudgeSettings, Settings
+from llm_monitoring.settings.judging import EndpointJudgeSettings
+from llm_monitoring.settings.models import Settings
 
 
 def unpinned_models(settings: Settings) -> list[str]:

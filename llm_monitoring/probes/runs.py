@@ -16,7 +16,7 @@ from llm_monitoring.probes.checks import (
     check_of,
 )
 from llm_monitoring.records import ProbeResult
-from llm_monitoring.settings.models import ModelSettings, Probe
+from llm_monitoring.settings.judging import ModelSettings, Probe
 
 
 class Completion(Protocol):

@@ -1,17 +1,15 @@
 """monitoring.yaml as typed settings; a mistake names the file, the line and what was expected."""
 
-from llm_monitoring.settings.file import ConfigurationError, load_settings
-from llm_monitoring.settings.models import (
-    ChannelSettings,
+from llm_monitoring.settings.control import Threshold
+from llm_monitoring.settings.file import ConfigurationError, Mistake, read_settings
+from llm_monitoring.settings.judging import (
     EndpointJudgeSettings,
-    FeatureSettings,
     HeuristicJudgeSettings,
     ModelSettings,
     Probe,
-    Settings,
-    Source,
-    Threshold,
 )
+from llm_monitoring.settings.models import FeatureSettings, Settings, Source
+from llm_monitoring.settings.notifying import ChannelSettings
 
 __all__ = [
     "ChannelSettings",
@@ -19,10 +17,11 @@ __all__ = [
     "EndpointJudgeSettings",
     "FeatureSettings",
     "HeuristicJudgeSettings",
+    "Mistake",
     "ModelSettings",
     "Probe",
     "Settings",
     "Source",
     "Threshold",
-    "load_settings",
+    "read_settings",
 ]

@@ -2,14 +2,18 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from llm_monitoring.settings.models import LakeSettings, Settings
+from llm_monitoring.located_yaml import Located, YamlError, read_yaml
+from llm_monitoring.settings.keeping import LakeSettings
+from llm_monitoring.settings.models import Settings
+from llm_monitoring.written import did_you_mean
 
 Location = tuple[str | int, ...]
 Places = dict[Location, tuple[Path, int]]
@@ -23,11 +27,27 @@ class ConfigurationError(ValueError):
     """monitoring.yaml cannot be used; the message has one `file:line: problem` a line."""
 
 
-def load_settings(path: str | Path) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A value that has the right form and the wrong meaning.
+
+    Args:
+        location: keys and positions that lead to it.
+        text: what is wrong, and what was expected.
+    """
+
+    location: Location
+    text: str
+
+
+def read_settings(path: str | Path, check: Callable[[Settings], Iterable[Mistake]]) -> Settings:
     """Settings from a file, paths in it made absolute.
 
     A file may say `extends: other.yaml`: it then only holds what differs. Mappings are merged,
     lists are replaced.
+
+    Args:
+        check: finds names in them that stand for nothing; the catalogues lie above this room.
 
     Raises:
         ConfigurationError: the file is missing, is not YAML, or holds a mistake.
@@ -37,9 +57,13 @@ def load_settings(path: str | Path) -> Settings:
     _default_paths(tree, path.parent)
     _default_addresses(tree)
     try:
-        return Settings.model_validate(tree)
+        settings = Settings.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error, places, path)) from error
+        raise _refusal([_explained(each) for each in error.errors()], places, path) from error
+    mistakes = list(check(settings))
+    if mistakes:
+        raise _refusal(mistakes, places, path)
+    return settings
 
 
 def _default_addresses(tree: dict[str, Any]) -> None:
@@ -67,35 +91,25 @@ def _read(path: Path) -> tuple[dict[str, Any], Places]:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not UTF-8: {error.reason}") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        tree = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(f"{path}:{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: not YAML: {error}") from error
-    if not isinstance(tree, dict) or node is None:
-        raise ConfigurationError(f"{path}:1: expected a mapping of settings")
     places: Places = {}
-    _locate(node, (), path, places)
+    try:
+        root = read_yaml(text)
+        if root is None or not root.is_mapping:
+            raise YamlError(1, "expected a mapping of settings")
+        _locate(root, (), path, places)
+        tree = root.value()
+    except YamlError as error:
+        raise ConfigurationError(f"{path}:{error.line}: {error}") from error
     _absolute_paths(tree, path.parent)
     return tree, places
 
 
-def _locate(node: yaml.Node, location: Location, path: Path, places: Places) -> None:
-    places.setdefault(location, (path, node.start_mark.line + 1))
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if (*location, key.value) in places:
-                where = ".".join(str(step) for step in (*location, key.value))
-                raise ConfigurationError(f"{path}:{line}: {where}: stands here a second time")
-            places[(*location, key.value)] = (path, line)
-            _locate(value, (*location, key.value), path, places)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _locate(item, (*location, index), path, places)
+def _locate(value: Located, location: Location, path: Path, places: Places) -> None:
+    places[location] = (path, value.line)
+    for key, part in value.entries():
+        _locate(part, (*location, key), path, places)
+    for index, part in enumerate(value.items()):
+        _locate(part, (*location, index), path, places)
 
 
 def _absolute_paths(tree: dict[str, Any], folder: Path) -> None:
@@ -154,16 +168,43 @@ def _at(tree: Any, location: Location) -> Any:
     return tree
 
 
-def _explain(error: ValidationError, places: Places, path: Path) -> str:
+def _refusal(mistakes: Iterable[Mistake], places: Places, path: Path) -> ConfigurationError:
     lines = []
-    for mistake in error.errors(include_url=False):
-        location = mistake["loc"]
-        file, line = _nearest(location, places, path)
-        where = ".".join(str(step) for step in location) or "settings"
-        value = mistake["input"]
-        got = "" if isinstance(value, dict) or SECRET.search(where) else f", got {_short(value)}"
-        lines.append(f"{file}:{line}: {where}: {mistake['msg']}{got}")
-    return "\n".join(lines)
+    for mistake in mistakes:
+        file, line = _nearest(mistake.location, places, path)
+        where = ".".join(str(step) for step in mistake.location) or "settings"
+        lines.append(f"{file}:{line}: {where}: {mistake.text}")
+    return ConfigurationError("\n".join(lines))
+
+
+def _explained(error: ErrorDetails) -> Mistake:
+    """What pydantic found, with what came, unless it may be a secret, and with the right word."""
+    location, value = error["loc"], error["input"]
+    is_secret = any(SECRET.search(str(step)) for step in location)
+    got = "" if isinstance(value, dict) or is_secret else f", got {_short(value)}"
+    asked, words = "", []
+    if error["type"] == "extra_forbidden":
+        asked, words = str(location[-1]), _keys_at(location[:-1])
+    elif error["type"] == "literal_error":
+        asked, words = str(value), re.findall("'(.*?)'", error["ctx"]["expected"])
+    hint = did_you_mean(asked, words)
+    message = error["msg"].removeprefix("Value error, ")
+    return Mistake(location, f"{message}{got}{f'; {hint}' if hint else ''}")
+
+
+def _keys_at(location: Location) -> list[str]:
+    """Keys there are at a place of the file."""
+    models: list[type[BaseModel]] = [Settings]
+    for step in location:
+        inner = [m.model_fields[step].annotation for m in models if step in m.model_fields]
+        models = [model for each in inner for model in _models_in(each)] or models
+    return sorted({key for model in models for key in model.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
 
 
 def _nearest(location: Location, places: Places, path: Path) -> tuple[Path, int]:

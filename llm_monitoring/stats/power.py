@@ -46,7 +46,7 @@ def hours_to_detect(
         Measured against sr_mixture for levels and rates, shifts of .25 to 2 standard deviations of
         a window, run lengths of 1,000, 10,000 and 50,000: within 25 % of the median delay or half
         an hour. Two-sided shifts of .25 are told up to 30 % early; below .5 a baseline of two days
-        is told up to 55 % late. Beyond 3 standard deviations `outage` may be sooner.
+        is told up to 55 % late. Beyond 3 standard deviations `single_window` may be sooner.
 
     Source: Siegmund (1985), Sequential Analysis, section 2.6: a CUSUM alarms in control once in
         (exp b - b - 1) / I windows, and after (exp -b + b - 1) / I under the change.

@@ -8,7 +8,7 @@ import pytest
 import stamina
 
 from llm_monitoring.adapters.heartbeat import beat
-from llm_monitoring.settings.models import HeartbeatSettings
+from llm_monitoring.settings.notifying import HeartbeatSettings
 from llm_monitoring_tests.receiver import Receiver
 
 SETTINGS = HeartbeatSettings(url_env="TEST_HEARTBEAT")

@@ -3,8 +3,10 @@ import json
 from pathlib import Path
 
 import pytest
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from llm_monitoring.adapters.languages import identify_languages
+from llm_monitoring.settings.languages import LANGUAGES
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "intents"
 with_intents = pytest.mark.skipif(not DATA.exists(), reason="CLINC150 and BANKING77 are not here")
@@ -78,3 +80,11 @@ def test_a_language_that_does_not_exist_is_refused() -> None:
 
 def test_no_texts_have_no_languages() -> None:
     assert identify_languages([], ["en"]) == []
+
+
+def test_the_languages_that_settings_accept_are_those_the_detector_can_answer() -> None:
+    model = LanguageIdentifier.from_model_file(MODEL_FILE)
+    # zxx stands for no language at all.
+    assert set(LANGUAGES) == set(model.nb_classes) - {"zxx"}
+    assert len(set(LANGUAGES)) == len(LANGUAGES)
+    assert identify_languages(["ok"], LANGUAGES) == [None]

@@ -15,7 +15,7 @@ from llm_monitoring.adapters.models import (
     ModelUnavailable,
     _retry_after,
 )
-from llm_monitoring.settings.models import ModelSettings
+from llm_monitoring.settings.judging import ModelSettings
 from llm_monitoring_tests.scripted_server import ScriptedServer
 
 SHORT = Backoff(initial=0.001, maximum=0.01, jitter=0.001)

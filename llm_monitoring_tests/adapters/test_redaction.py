@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from llm_monitoring.adapters import presidio
 from llm_monitoring.adapters.personal_data import PRESETS
 from llm_monitoring.adapters.redaction import Redactor
-from llm_monitoring.settings.models import PrivacySettings, Redaction
+from llm_monitoring.settings.keeping import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import settings
 
 EVERY = [Redaction(preset=name) for name in ("email", "keys", "iban", "card", "phone")]

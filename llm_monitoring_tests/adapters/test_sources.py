@@ -17,7 +17,7 @@ from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import Reading, read_requests, read_signals
 from llm_monitoring.hours import hour_range
 from llm_monitoring.records import RejectedRow, Request
-from llm_monitoring.settings.models import PrivacySettings, Redaction
+from llm_monitoring.settings.keeping import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import (
     HOUR,
     request,

@@ -9,7 +9,7 @@ import pytest
 
 from llm_monitoring.adapters.sources import read_changes
 from llm_monitoring.records import Change, RejectedRow
-from llm_monitoring.settings.models import Redaction
+from llm_monitoring.settings.keeping import Redaction
 from llm_monitoring_tests.adapters.source_examples import write
 
 ENTRY = {"changed_at": "2026-10-05T10:00:00Z", "kind": "prompt", "description": "v8"}
@@ -106,6 +106,20 @@ def test_what_is_not_a_list_of_changes_is_rejected(tmp_path: Path, text: str) ->
     changes, rejected = read(tmp_path, text)
     assert changes == []
     assert len(rejected) == 1
+
+
+def test_an_entry_yaml_cannot_make_sense_of_leaves_the_others(tmp_path: Path) -> None:
+    text = (
+        "- {changed_at: 2026-02-31, kind: model, description: x}\n"
+        "- {changed_at: 2026-10-05, kind: model, description: y,\n   kind: price}\n"
+        "- {changed_at: 2026-10-05, kind: model, description: z}\n"
+    )
+    (change,), rejected = read(tmp_path, text)
+    assert change.description == "z"
+    assert [(row.line, row.reason) for row in rejected] == [
+        (1, "not YAML: day is out of range for month"),
+        (3, "kind: stands here a second time"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "[]"])

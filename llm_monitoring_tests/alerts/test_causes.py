@@ -75,7 +75,7 @@ def test_a_window_of_a_chart_belongs_to_the_incident_of_the_alert_that_covers_it
     point = chart_point(HOUR, alarm=True, chart_id=QUALITY)
     assert incidents_of([point], alerts) == ["i"]
     # Both charts of a series are one alert.
-    twin = chart_point(HOUR, alarm=True, chart_id=QUALITY.replace("sr_mixture", "outage"))
+    twin = chart_point(HOUR, alarm=True, chart_id=QUALITY.replace("sr_mixture", "single_window"))
     assert incidents_of([twin], alerts) == ["i"]
     assert incidents_of([chart_point(2026102013, alarm=True, chart_id=QUALITY)], alerts) == []
 

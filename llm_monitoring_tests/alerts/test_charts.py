@@ -10,7 +10,7 @@ from llm_monitoring.alerts import Episode, chart_episodes
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.segments import segment_of_model
-from llm_monitoring.settings.models import Threshold
+from llm_monitoring.settings.control import Threshold
 from llm_monitoring_tests.alerts.examples import START, chart_point, chart_points
 
 
@@ -214,14 +214,16 @@ def test_being_sure_makes_nothing_graver_than_its_metric_is() -> None:
 
 
 def test_charts_without_a_budget_and_drawn_lines_page_as_ever() -> None:
-    assert _sure(11.0, chart="cusum")[0].severity == "page"
+    assert _sure(11.0, chart="reference_ewma")[0].severity == "page"
     thresholds = [Threshold(metric="error_rate", above=0.05, severity="page")]
     assert _episodes(_line(), thresholds=thresholds, page_margin=2.3)[0].severity == "page"
 
 
 def test_the_certainty_of_either_chart_of_a_series_counts() -> None:
     lasting = [replace(p, statistic=11.0) for p in chart_points("Sa")]
-    single = chart_points("S", chart="outage", chart_id="product_search/*/-/error_rate/outage")
+    single = chart_points(
+        "S", chart="single_window", chart_id="product_search/*/-/error_rate/single_window"
+    )
     points = [*lasting, replace(single[0], statistic=40.0)]
     (episode,) = _episodes(points, run_length=lambda _: 1000.0, page_margin=2.3)
     assert episode.severity == "page"

@@ -255,7 +255,7 @@ def failed(hour: int, reason: str = "ValueError: n = -1", charts: int = 2) -> Fa
         feature_id="search",
         charts=charts,
         metric="error_rate",
-        chart="outage",
+        chart="single_window",
         reason=reason,
     )
 
@@ -269,8 +269,8 @@ def test_charts_that_fail_for_days_are_one_ticket_which_says_which_and_why() -> 
         True,
     )
     assert episode.summary == (
-        "2 charts of search cannot be computed, such as error rate (outage): ValueError: n = -1, "
-        "in 50 windows since Tue 2026-10-20 14:00 UTC"
+        "2 charts of search cannot be computed, such as error rate (single_window): ValueError: "
+        "n = -1, in 50 windows since Tue 2026-10-20 14:00 UTC"
     )
 
 

@@ -12,7 +12,7 @@ from llm_monitoring.alerts.news import is_quiet
 from llm_monitoring.alerts.notifying import digest_moment
 from llm_monitoring.hours import hour_key
 from llm_monitoring.records import Silence
-from llm_monitoring.settings.models import NotificationSettings, QuietHours
+from llm_monitoring.settings.notifying import NotificationSettings, QuietHours
 from llm_monitoring_tests.alerts.listening import (
     MONDAY,
     World,

@@ -121,9 +121,9 @@ def test_an_episode_that_begins_earlier_after_recomputation_is_the_same_alert() 
 def test_recomputation_may_let_the_other_chart_of_the_series_open_first() -> None:
     book = Book()
     book.reconcile([_episode(5, 9)], 9)
-    book.reconcile([_episode(4, 10, subject="a/*/-/flag_rate/outage")], 10)
+    book.reconcile([_episode(4, 10, subject="a/*/-/flag_rate/single_window")], 10)
     assert book.kinds == ["firing"]
-    book.reconcile([_episode(5, 11, subject="a/*/-/error_rate/outage")], 11)
+    book.reconcile([_episode(5, 11, subject="a/*/-/error_rate/single_window")], 11)
     assert book.kinds == ["firing", "firing", "resolved"]
 
 
@@ -307,7 +307,7 @@ def _row(
         segment="{}",
         epoch=None,
         metric="flag_rate",
-        chart="cusum",
+        chart="reference_ewma",
         status="no_data" if score is None else "established",
         value=score,
         n=0 if score is None else 9,

@@ -102,7 +102,7 @@ def test_the_budget_expects_as_many_false_alarms_as_windows_are_worth(
     assert double.expected == pytest.approx(2 * (HOURS - PHASE_ONE) / each)
     tickets = watch("configured", outage, false_tickets_per_week=10)
     assert tickets.expected == pytest.approx(10 * (HOURS - PHASE_ONE) / each)
-    assert watch("cusum", outage).expected is None
+    assert watch("reference_ewma", outage).expected is None
     assert watch("error_rate>0.05", outage).expected is None
 
 
@@ -128,7 +128,7 @@ def test_empty_windows_are_not_monitored() -> None:
     windows = rates(HOURS, lambda _: 0.01)
     silent = range(FAULT, FAULT + 20)
     windows = [window(w.hour, None, n=0) if i in silent else w for i, w in enumerate(windows)]
-    assert watch("cusum", windows).chart_windows == HOURS - PHASE_ONE - len(silent)
+    assert watch("single_window", windows).chart_windows == HOURS - PHASE_ONE - len(silent)
 
 
 def test_a_chart_that_ended_long_ago_has_no_open_episode() -> None:
@@ -139,7 +139,7 @@ def test_a_chart_that_ended_long_ago_has_no_open_episode() -> None:
 
 
 def test_a_series_that_no_chart_of_the_rule_watches_is_nothing() -> None:
-    line, cusum = (parse_rule(text, settings()) for text in ("quality_mean<3.5", "cusum"))
+    line, chart = (parse_rule(text, settings()) for text in ("quality_mean<3.5", "sr_mixture"))
     windows = rates(10, lambda _: 0.01)
     assert watch_series(line, ERRORS, windows, hours=(hour(0), hour(9))) is None
-    assert watch_series(cusum, ERRORS, windows, hours=(hour(-10), hour(-1))) is None
+    assert watch_series(chart, ERRORS, windows, hours=(hour(-10), hour(-1))) is None

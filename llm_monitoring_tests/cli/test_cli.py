@@ -62,6 +62,12 @@ def test_check_warns_of_a_model_named_by_an_alias(config: str) -> None:
         ("product: Shop\nstart: yesterday\nfeatures: [{feature_id: a}]\n", 2, "start"),
         ("product: Shop\nfeatures:\n  - feature_id: a\n    sample_rate: 2\n", 4, "sample_rate"),
         ("product: [\n", 2, "not YAML"),
+        (
+            "product: Shop\nstart: 2026-01-01\nfeatures: [{feature_id: a}]\n"
+            "control:\n  chart: outage\n",
+            5,
+            "'single_window'",
+        ),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -97,25 +103,22 @@ def test_check_fails_on_what_no_run_could_work_with(monitored: Product, tmp_path
     file = changed(
         tmp_path / "p", "wrong",
         sources={"requests": []},
-        control={
-            "thresholds": [
-                {"metric": "eror_rate", "above": 0.1},
-                {"metric": "error_rate", "above": 5},
-            ]
-        },
         channels=[{"name": "hook", "kind": "webhook", "url_env": "NOT_SET_ANYWHERE"}],
     )  # fmt: skip
     result = call("check", "--config", file)
     assert result.exit_code == 1
     errors = [line for line in result.output.splitlines() if line.startswith("error")]
-    assert len(errors) == 4
-    for part in (
-        "eror_rate",
-        "error_rate: a share lies between 0 and 1",
-        "sources.requests is empty",
-        "NOT_SET_ANYWHERE",
-    ):
+    assert len(errors) == 2
+    for part in ("sources.requests is empty", "NOT_SET_ANYWHERE"):
         assert part in "\n".join(errors)
+
+
+def test_check_warns_of_a_chart_that_cannot_alarm(monitored: Product, tmp_path: Path) -> None:
+    copy_product(monitored.folder, tmp_path / "p", only_logs=True)
+    file = changed(tmp_path / "p", "mute", control={"chart": "reference_ewma"})
+    assert (
+        "warn  control.chart: reference_ewma cannot alarm" in call("check", "--config", file).output
+    )
 
 
 def test_check_calls_the_judge_once_and_says_who_answered(

@@ -16,7 +16,7 @@ from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.main import main
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.upkeep.forgetting import Traces, note_key
-from llm_monitoring.settings.models import PrivacySettings
+from llm_monitoring.settings.keeping import PrivacySettings
 from llm_monitoring_tests.lake.examples import judgement, request, signal
 
 SETTINGS = {

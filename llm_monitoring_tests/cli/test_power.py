@@ -12,10 +12,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from llm_monitoring.cli import main
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.control import charts_of, group, replay
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import WindowMetric
-from llm_monitoring.settings import load_settings
 from llm_monitoring_tests.backtesting.examples import hour, rates, scores
 from llm_monitoring_tests.lake.examples import judgement, window
 
@@ -179,8 +179,10 @@ def test_the_table_says_it_to_people(folder: Path) -> None:
     assert "The judge is heuristic: free" in text
     assert "within 6 h" in text
     assert "quality mean" in text
-    file = configured(folder, "cusum", control={"chart": "cusum"})
-    assert "has the chart cusum, which is not told of here" in " ".join(power(file).stdout.split())
+    file = configured(folder, "mute", control={"chart": "reference_ewma"})
+    assert "has the chart reference_ewma, which is not told of here" in " ".join(
+        power(file).stdout.split()
+    )
 
 
 def test_csv_has_a_row_for_each_series(folder: Path) -> None:

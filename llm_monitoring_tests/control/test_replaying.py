@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_monitoring.control import NAMED, Series, named_charts, replay
+from llm_monitoring.control import Series, chart_names, named_charts, replay
 from llm_monitoring.hours import hour_at, hour_index
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint, Rebaseline, WindowMetric
@@ -27,9 +27,7 @@ RUN_LENGTH = 11592.0
 def charts(metric: str) -> dict[str, Chart]:
     """One of each name, and those that nobody names."""
     made = {
-        name: next(iter(named_charts(name, BY_NAME[metric], RUN_LENGTH)))
-        for name in NAMED
-        if name != "laney_p" or BY_NAME[metric].kind == "proportion"
+        name: next(iter(named_charts(name, BY_NAME[metric], RUN_LENGTH))) for name in chart_names()
     }
     return made | {"missing": missing(), "static_threshold": static_threshold(above=0.1)}
 
@@ -141,7 +139,7 @@ def test_a_window_that_cannot_be_computed_says_why_and_the_chart_goes_on_without
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_no_number_is_not_stored_as_one(value: float) -> None:
     rows = [*doubling("error_rate", 10, 10), window(hour_at(START + 10), value, n=5)]
-    (*_, last) = replay(of("error_rate"), charts("error_rate")["outage"], rows).points
+    (*_, last) = replay(of("error_rate"), charts("error_rate")["single_window"], rows).points
     assert (last.status, last.value) == ("failed", None)
 
 

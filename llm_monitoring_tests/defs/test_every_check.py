@@ -258,6 +258,21 @@ def episodes(lake: Lake) -> list[Episode]:
     return read_episodes(lake, SETTINGS, NOON, 0, NOON)
 
 
+def test_each_charted_metric_out_of_control_is_shown_by_a_check_that_failed(
+    tmp_path: Path,
+) -> None:
+    lake = Lake(str(tmp_path))
+    points = [
+        chart_point(NOON, alarm=True, metric=metric.name, chart_id=f"search/*/-/{metric.name}/x")
+        for metric in CHARTED
+    ]
+    lake.replace_hours("control_charts", points, NOON, NOON)
+    monitoring = SimpleNamespace(lake=lake, settings=SETTINGS, now=lambda: NOW)
+    failed = [result for result in of_charts(monitoring) if not result.passed]
+    shown = [name for result in failed for name in result.metadata if "search/*/-/" in name]
+    assert {point.chart_id for point in points} <= set(shown)
+
+
 def test_the_charts_of_every_layer_are_failed() -> None:
     assert {BY_NAME[what].layer for check, what in STORIES if what in BY_NAME} == {
         metric.layer for metric in CHARTED

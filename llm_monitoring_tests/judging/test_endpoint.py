@@ -9,7 +9,7 @@ import pytest
 from llm_monitoring.adapters.models import Backoff, ChatClient
 from llm_monitoring.judging import EndpointJudge, JudgeItem, judge_and_commit, settled, to_judge
 from llm_monitoring.records import Judgement
-from llm_monitoring.settings.models import EndpointJudgeSettings, Rubric
+from llm_monitoring.settings.judging import EndpointJudgeSettings, Rubric
 from llm_monitoring_tests.judging.examples import NOON, item
 from llm_monitoring_tests.scripted_server import ScriptedServer
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llm_monitoring.judging import endpoint_epoch, epoch_of, messages_for, response_format
 from llm_monitoring.judging.rubric import marker_tag
-from llm_monitoring.settings.models import EndpointJudgeSettings, Rubric
+from llm_monitoring.settings.judging import EndpointJudgeSettings, Rubric
 
 QUESTION = "Where is my parcel?"
 

@@ -18,8 +18,8 @@ def baseline(
 
 STORED = [
     baseline("search/*/e1/quality_mean/sr_mixture"),
-    baseline("search/*/e1/quality_mean/outage", 2026101123, 168),
-    baseline("search/*/e2/quality_mean/cusum", 2026110823),
+    baseline("search/*/e1/quality_mean/single_window", 2026101123, 168),
+    baseline("search/*/e2/quality_mean/reference_ewma", 2026110823),
     baseline("search/model-a/e2/quality_mean/sr_mixture", 2026120100),
     baseline("search-two/*/e1/quality_mean/sr_mixture", 2026120100),
     baseline("search/*/-/request_count/missing", 2026120100),
@@ -36,7 +36,7 @@ def test_charts_of_a_series_learn_the_same_and_silence_says_nothing_of_it() -> N
 def test_the_one_learned_last_is_in_force_whatever_the_epoch() -> None:
     found = in_force(of_feature(by_series(STORED), "search", "quality_mean"))
     assert found is not None
-    assert found.chart_id == "search/*/e2/quality_mean/cusum"
+    assert found.chart_id == "search/*/e2/quality_mean/reference_ewma"
     assert in_force([]) is None
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llm_monitoring.probes.checks import CHECKS, CheckContext, numbers_in, validate_probes
+from llm_monitoring.probes.checks import CHECKS, CheckContext, numbers_in, probe_mistakes
 from llm_monitoring.settings import Probe
 
 
@@ -106,16 +106,21 @@ WRONG = [
     ("exact", {}, "expected.text"),
     ("number", {"value": "30"}, "expected.value"),
     ("number", {"value": 30, "tolerance": -1}, "expected.tolerance"),
-    ("language", {"language": "German"}, "expected.language"),
+    ("language", {"language": "German"}, "expected.language: there is no language 'German'"),
     ("length", {}, "needs min_characters"),
     ("length", {"min_words": 5, "max_words": 2}, "more than the most"),
-    ("wisdom", {}, "there is no 'wisdom'"),
+    ("wisdom", {}, "check: there is no check 'wisdom'; there are: json_keys, json_schema"),
 ]
+
+
+def mistakes(check: str, expected: dict[str, Any]) -> list[str]:
+    found = probe_mistakes(probe(check, expected))
+    return [f"{'.'.join(map(str, place))}: {text}" for place, text in found]
 
 
 @pytest.mark.parametrize(("check", "expected", "text"), HAVE)
 def test_a_reply_with_the_property_passes(check: str, expected: dict[str, Any], text: str) -> None:
-    assert validate_probes([probe(check, expected)]) == []
+    assert mistakes(check, expected) == []
     assert passed(check, expected, text)
 
 
@@ -123,16 +128,15 @@ def test_a_reply_with_the_property_passes(check: str, expected: dict[str, Any], 
 def test_a_reply_without_the_property_fails(
     check: str, expected: dict[str, Any], text: str
 ) -> None:
-    assert validate_probes([probe(check, expected)]) == []
+    assert mistakes(check, expected) == []
     assert not passed(check, expected, text)
 
 
 @pytest.mark.parametrize(("check", "expected", "told"), WRONG)
-def test_wrong_arguments_are_told_with_probe_and_argument(
+def test_wrong_arguments_are_told_with_their_place(
     check: str, expected: dict[str, Any], told: str
 ) -> None:
-    (problem,) = validate_probes([probe(check, expected)])
-    assert problem.startswith("probe p-1: ")
+    (problem,) = mistakes(check, expected)
     assert told in problem
 
 

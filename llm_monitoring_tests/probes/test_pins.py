@@ -6,7 +6,7 @@ import pytest
 
 from llm_monitoring.probes import unpinned_models, unpinned_reason
 from llm_monitoring.settings import EndpointJudgeSettings, FeatureSettings, ModelSettings, Settings
-from llm_monitoring.settings.models import ProbeSettings
+from llm_monitoring.settings.judging import ProbeSettings
 
 
 @pytest.mark.parametrize(

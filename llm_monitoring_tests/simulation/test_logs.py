@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from llm_monitoring.adapters.sources import read_changes, read_requests
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.hours import hour_range, hour_start, shift
-from llm_monitoring.settings import load_settings
 from llm_monitoring.simulation.faults import choose_faults
 from llm_monitoring.simulation.logs import (
     BREAKAGES,

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from llm_monitoring.adapters.languages import identify_languages
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.probes.checks import CheckContext, check_of
-from llm_monitoring.settings import load_settings
-from llm_monitoring.settings.models import Probe
+from llm_monitoring.settings.judging import Probe
 from llm_monitoring.simulation.faults import choose_faults
 from llm_monitoring.simulation.provider import UNKNOWN, serve_provider
 

@@ -16,7 +16,7 @@ from llm_monitoring.defs.resources import CLOCK, Monitoring
 from llm_monitoring.hours import HOUR, hour_range, hour_start
 from llm_monitoring.pipeline.alerts.notify import notify
 from llm_monitoring.records import Request, UserSignal, WindowMetric
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 from llm_monitoring.simulation import simulate_hour
 from llm_monitoring_tests.lake.examples import request
 from llm_monitoring_tests.stories.test_four_weeks import without_text

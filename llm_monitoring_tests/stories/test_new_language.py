@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from llm_monitoring.adapters.languages import identify_languages
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_range
 from llm_monitoring.incidents.evidence import from_json
@@ -13,7 +14,6 @@ from llm_monitoring.inputs import input_features
 from llm_monitoring.pipeline.incidents.investigate import investigate_incident
 from llm_monitoring.records import Incident, InputFeature, Request
 from llm_monitoring.sampling import sample
-from llm_monitoring.settings import load_settings
 from llm_monitoring.simulation import choose_faults, simulate_hour
 from llm_monitoring.simulation.faults import Fault
 from llm_monitoring.simulation.logs import changes

@@ -8,6 +8,7 @@ import pytest
 
 from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.hours import shift
 from llm_monitoring.probes import (
     confirmed,
@@ -17,7 +18,6 @@ from llm_monitoring.probes import (
     run_probes,
 )
 from llm_monitoring.records import ProbeResult, ProviderDrift
-from llm_monitoring.settings import load_settings
 from llm_monitoring.simulation import choose_faults
 from llm_monitoring.simulation.provider import serve_provider
 from llm_monitoring_tests.stories.watching import DEMO, new_monitoring, raise_alerts, window

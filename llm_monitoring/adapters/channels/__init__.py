@@ -13,7 +13,7 @@ from llm_monitoring.adapters.channels import alertmanager, apprise, log, webhook
 from llm_monitoring.adapters.channels.deadline import within
 from llm_monitoring.adapters.channels.messages import Message, Refusal
 from llm_monitoring.plain_text import one_line, visible
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 __all__ = ["CHANNELS", "Message", "Refusal", "deliver", "mistake_in", "refresh"]
 

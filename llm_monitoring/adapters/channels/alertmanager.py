@@ -14,7 +14,8 @@ import httpx
 
 from llm_monitoring.adapters.channels.http import post, url_mistake
 from llm_monitoring.adapters.channels.messages import Message, Refusal
-from llm_monitoring.settings.models import ChannelSettings, secret
+from llm_monitoring.settings.notifying import ChannelSettings
+from llm_monitoring.settings.strict import secret
 
 NAME = "llm_monitoring"
 GOING_ON = timedelta(hours=3)  # how long it believes what nobody confirms

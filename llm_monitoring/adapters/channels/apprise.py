@@ -12,7 +12,8 @@ from typing import Any
 
 from llm_monitoring.adapters.channels.http import LAST_PORT
 from llm_monitoring.adapters.channels.messages import OF_MESSAGE, Message, Refusal
-from llm_monitoring.settings.models import ChannelSettings, secret
+from llm_monitoring.settings.notifying import ChannelSettings
+from llm_monitoring.settings.strict import secret
 
 UNKNOWN = "apprise does not understand its address"
 SUMMARY_CHARACTERS = 1024  # PagerDuty's limit; all of the text is in the details

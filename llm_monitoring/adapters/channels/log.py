@@ -7,7 +7,7 @@ from pathlib import Path
 
 from llm_monitoring.adapters.channels.messages import Message, Refusal
 from llm_monitoring.private_files import OTHERS
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 LOGGER = logging.getLogger("llm_monitoring.alerts")
 

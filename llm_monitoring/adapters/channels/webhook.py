@@ -9,7 +9,8 @@ import time
 
 from llm_monitoring.adapters.channels.http import post, url_mistake
 from llm_monitoring.adapters.channels.messages import Message, Refusal
-from llm_monitoring.settings.models import ChannelSettings, secret
+from llm_monitoring.settings.notifying import ChannelSettings
+from llm_monitoring.settings.strict import secret
 
 BASE64_PREFIX = "whsec_"
 

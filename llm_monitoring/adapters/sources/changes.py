@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import from_json
 
@@ -17,8 +16,9 @@ from llm_monitoring.adapters.sources.files import BrokenLine, read_lines
 from llm_monitoring.adapters.sources.filing import EARLIEST, LATEST
 from llm_monitoring.adapters.sources.jsonl import Bad, Text, reason_of
 from llm_monitoring.hours import hour_key
+from llm_monitoring.located_yaml import Located, YamlError, read_yaml
 from llm_monitoring.records import Change, RejectedRow
-from llm_monitoring.settings.models import Redaction
+from llm_monitoring.settings.keeping import Redaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +114,28 @@ def _json_entries(file: Path) -> Iterator[Entry | Bad]:
 
 
 def _yaml_entries(file: Path) -> Iterator[Entry | Bad]:
-    text = file.read_bytes()
+    written = file.read_bytes()
     try:
-        decoded = text.decode("utf-8-sig")
-        loader = yaml.SafeLoader(decoded)
-        root = loader.get_single_node()
-        if root is None:
-            return
-        if not isinstance(root, yaml.SequenceNode):
-            yield Bad(root.start_mark.line + 1, "expected a list of changes", text)
-            return
-        for node in root.value:
-            written = decoded[node.start_mark.index : node.end_mark.index].encode()
-            yield Entry(node.start_mark.line + 1, loader.construct_document(node), written)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or type(error).__name__
-        yield Bad(mark.line + 1 if mark else 1, f"not YAML: {problem}", text)
+        root = read_yaml(written.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        yield Bad(1, f"not UTF-8: {error.reason}", written)
+        return
+    except YamlError as error:
+        yield Bad(error.line, str(error), written)
+        return
+    if root is None or root.is_list:
+        yield from map(_yaml_entry, root.items() if root else ())
+    else:
+        yield Bad(root.line, "expected a list of changes", written)
+
+
+def _yaml_entry(item: Located) -> Entry | Bad:
+    written = item.written.encode()
+    try:
+        dict(item.entries())  # refuses a key that stands there twice
+        return Entry(item.line, item.value(), written)
+    except YamlError as error:
+        return Bad(error.line, str(error), written)
 
 
 def _change(value: Any) -> Change:

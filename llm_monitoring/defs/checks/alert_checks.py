@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from llm_monitoring.alerts import checks
 from llm_monitoring.alerts.causes import Cause, causes_of
 from llm_monitoring.alerts.sentences import hour_text
 from llm_monitoring.defs.metadata import link_of, where_it_stands
@@ -16,22 +17,11 @@ from llm_monitoring.records import Alert, Incident
 from llm_monitoring.settings import Settings
 
 ON_TIME = "incidents_on_time"
-# Layer -> the check that fails while an alert of it fires, and what is true while it passes.
-LAYERS: dict[str, tuple[str, str]] = {
-    "infrastructure": (
-        "infrastructure_in_control_now",
-        "No alert about errors, refusals, latency or volume fires.",
-    ),
-    "cost": ("cost_in_control_now", "No alert about spend, tokens or budgets fires."),
-    "quality": ("quality_in_control_now", "No alert about judged quality fires."),
-    "satisfaction": ("satisfaction_in_control_now", "No alert about users' reactions fires."),
-    "inputs": ("inputs_in_control_now", "No alert about what users ask fires."),
-    "provider": ("provider_unchanged_now", "No alert about a provider's models fires."),
-    "data": ("data_complete_now", "No alert about missing, rejected or unscored data fires."),
-    "monitor": ("monitor_well_now", "No alert about the monitoring itself fires."),
-}
 ALERT_CHECKS = (
-    *(dg.AssetCheckSpec(name, asset="alerts", description=text) for name, text in LAYERS.values()),
+    *(
+        dg.AssetCheckSpec(name, asset="alerts", description=text)
+        for name, text in checks.ALERT_CHECKS.values()
+    ),
     dg.AssetCheckSpec(
         ON_TIME, asset="alerts", description="No clock of an incident's step has run out."
     ),
@@ -42,7 +32,7 @@ def report_alerts(
     settings: Settings, firing: Sequence[Alert], incidents: Sequence[Incident], now: datetime
 ) -> Iterator[dg.AssetCheckResult]:
     """A result for each of ALERT_CHECKS, as it is now."""
-    for layer, (name, _) in LAYERS.items():
+    for layer, (name, _) in checks.ALERT_CHECKS.items():
         yield _layer_result(settings, name, [a for a in firing if a.layer == layer], incidents)
     yield _on_time(settings, incidents, now)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import dagster as dg
 
-from llm_monitoring.alerts import incidents_of, is_accepted, one_to_a_series, point_text
+from llm_monitoring.alerts import checks, incidents_of, is_accepted, one_to_a_series, point_text
 from llm_monitoring.defs.checks.check_reports import Finding, hourly_check, report
 from llm_monitoring.defs.metadata import drawn, where_it_stands
 from llm_monitoring.defs.partitions import hour_partition, hours_of
@@ -17,47 +17,10 @@ from llm_monitoring.pipeline.studies.pictures import draw_chart
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.settings import Settings
 
-Belongs = Callable[[ChartPoint], bool]
 SHOWN = 5  # pictures to a check result
 
-
-def _of_layer(layer: str) -> Belongs:
-    return lambda point: (
-        point.alarm and point.chart in STATISTICAL and BY_NAME[point.metric].layer == layer
-    )
-
-
-STATISTICAL = (
-    "sr_mixture", "outage", "cusum", "ewma", "shewhart", "variance_cusum", "laney_p",
-    "reference_ewma",
-)  # fmt: skip
-_CHECKS: dict[str, tuple[str, Belongs]] = {
-    "infrastructure_in_control": (
-        "Errors, refusals, latency and volume are as they usually are.",
-        _of_layer("infrastructure"),
-    ),
-    "cost_in_control": ("Spend, cost and tokens are as they usually are.", _of_layer("cost")),
-    "quality_in_control": ("Judged quality is as it usually is.", _of_layer("quality")),
-    "satisfaction_in_control": (
-        "Users react as they usually do.",
-        _of_layer("satisfaction"),
-    ),
-    "inputs_in_control": ("Users ask what they usually ask.", _of_layer("inputs")),
-    "thresholds_hold": (
-        "No static threshold is crossed.",
-        lambda point: point.alarm and point.chart == "static_threshold",
-    ),
-    "requests_present": (
-        "No window is silent that usually has requests.",
-        lambda point: point.alarm and point.chart == "missing",
-    ),
-    "series_charted": (
-        "Every series could be charted.",
-        lambda point: point.failure is not None,
-    ),
-}
 CHART_CHECKS = tuple(
-    hourly_check("control_charts", name, text) for name, (text, _) in _CHECKS.items()
+    hourly_check("control_charts", name, text) for name, text in checks.CHART_CHECKS.items()
 )
 
 
@@ -74,11 +37,12 @@ def report_charts(
     wrong = read_wrong_points(monitoring.lake, hours)
     also = [hour_partition(hour) for hour in late]
     single = len(list(context.partition_keys)) == 1
-    for name, (text, belongs) in _CHECKS.items():
-        by_partition: dict[str, list[ChartPoint]] = defaultdict(list)
-        for point in filter(belongs, wrong.points):
-            by_partition[hour_partition(point.hour)].append(point)
-        finding = _finding(monitoring, text, by_partition, wrong, pictures=single)
+    failing: dict[str, dict[str, list[ChartPoint]]] = defaultdict(lambda: defaultdict(list))
+    for point in wrong.points:
+        for name in checks.checks_of(point):
+            failing[name][hour_partition(point.hour)].append(point)
+    for name, text in checks.CHART_CHECKS.items():
+        finding = _finding(monitoring, text, failing[name], wrong, pictures=single)
         yield from report(context, name, finding, also=also)
 
 

@@ -26,7 +26,7 @@ from llm_monitoring.pipeline.alerts.letters import Letters
 from llm_monitoring.pipeline.windows.stored import newest_hour
 from llm_monitoring.records import Alert, Delivery, Incident
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 TURN_SECONDS = 60  # a slow channel leaves the rest to the next run
 REFRESHED = ("alertmanager",)  # kinds that forget what they are not told again

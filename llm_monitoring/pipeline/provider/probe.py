@@ -16,7 +16,7 @@ from llm_monitoring.probes import (
 )
 from llm_monitoring.records import ProbeResult
 from llm_monitoring.settings import ModelSettings, Settings
-from llm_monitoring.settings.models import ProbeSettings
+from llm_monitoring.settings.judging import ProbeSettings
 
 Reach = Callable[[ModelSettings, int], AbstractContextManager[ModelSettings]]
 

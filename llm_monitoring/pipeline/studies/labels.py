@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
-
 from llm_monitoring.backtesting import LabelledIncident, check_metric
+from llm_monitoring.located_yaml import Located, YamlError, read_yaml
 from llm_monitoring.metrics import ALL_FEATURES
 from llm_monitoring.written import hour_of
 
@@ -126,31 +125,28 @@ def _csv_entries(text: str) -> Iterator[_Entry]:
 
 def _yaml_entries(text: str) -> Iterator[_Entry]:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _MistakeError(f"{line}: not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:
-        raise _MistakeError(f"1: not YAML: {error}") from error
-    if not isinstance(node, yaml.SequenceNode):
-        raise _MistakeError("1: expected a list of incidents")
-    for item in node.value:
-        line = item.start_mark.line + 1
-        if not isinstance(item, yaml.MappingNode):
-            raise _MistakeError(f"{line}: expected an incident: feature_id, metric, from, to, name")
-        entry = _Entry(line)
-        for key, value in item.value:
-            name, at = str(key.value), key.start_mark.line + 1
-            _check_field(name, at)
-            if name in entry.lines:
-                raise _MistakeError(f"{at}: {name}: stands here a second time")
-            if not isinstance(value, yaml.ScalarNode):
-                raise _MistakeError(f"{at}: {name}: expected a text or a time")
-            is_null = value.tag == "tag:yaml.org,2002:null"
-            # The text itself: YAML would make dates of some times and leave others.
-            entry.texts[name] = "" if is_null else value.value.strip()
-            entry.lines[name] = at
-        yield entry
+        root = read_yaml(text)
+        if root is None or not root.is_list:
+            raise YamlError(1, "expected a list of incidents")
+        for item in root.items():
+            if not item.is_mapping:
+                raise YamlError(item.line, f"expected an incident: {', '.join(FIELDS)}")
+            yield _yaml_entry(item)
+    except YamlError as error:
+        raise _MistakeError(f"{error.line}: {error}") from error
+
+
+def _yaml_entry(item: Located) -> _Entry:
+    entry = _Entry(item.line)
+    for name, value in item.entries():
+        _check_field(name, value.line)
+        try:
+            # The word itself: YAML would make dates of some times and leave others.
+            entry.texts[name] = value.word
+        except YamlError as error:
+            raise _MistakeError(f"{value.line}: {name}: {error}") from error
+        entry.lines[name] = value.line
+    return entry
 
 
 def _check_field(name: str, line: int) -> None:

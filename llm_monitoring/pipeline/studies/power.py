@@ -6,7 +6,6 @@ from statistics import fmean
 from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.backtesting import check_metric
 from llm_monitoring.control import (
-    OUTAGE_SHARE,
     Series,
     charts_of,
     group,
@@ -19,6 +18,7 @@ from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import CHARTED
 from llm_monitoring.pipeline.windows.stored import newest_hour
 from llm_monitoring.power import (
+    CHART,
     Change,
     Power,
     Sampling,
@@ -32,10 +32,9 @@ from llm_monitoring.records import Baseline, WindowMetric
 from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
 from llm_monitoring.stats.baselines import AnyBaseline, SilenceBaseline
-from llm_monitoring.stats.charts import Chart
+from llm_monitoring.stats.charts import CHARTS, Chart
 
 RECENT_HOURS = 14 * 24
-CHART = "sr_mixture"  # that the arithmetic was calibrated for
 
 
 def asked_powers(
@@ -126,7 +125,7 @@ def _in_force(
 
 
 def _run_length(settings: Settings, feature_id: str) -> float:
-    return series_run_length(settings, feature_id) / (1 - OUTAGE_SHARE)
+    return series_run_length(settings, feature_id) / CHARTS[CHART].share
 
 
 def _samplings(lake: Lake, settings: Settings, hours: tuple[int, int]) -> dict[str, Sampling]:

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 
-from llm_monitoring.control import OUTAGE_SHARE, parse_baseline, series_run_length
+from llm_monitoring.control import parse_baseline, series_run_length
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import BY_NAME, Metric
 from llm_monitoring.power import (
+    CHART,
     Change,
     Power,
     by_series,
@@ -18,6 +19,7 @@ from llm_monitoring.power import (
 from llm_monitoring.records import Baseline
 from llm_monitoring.settings import Settings
 from llm_monitoring.stats.baselines import SilenceBaseline
+from llm_monitoring.stats.charts import CHARTS
 
 MAIN = ("quality_mean", "error_rate", "avg_cost_per_request_usd")  # of each feature
 CHANGE = Change()
@@ -55,7 +57,7 @@ def _power(settings: Settings, feature_id: str, metric: Metric, known: Baseline)
         status=known.status,
         rows=typical_rows(baseline),
         change=CHANGE,
-        run_length=series_run_length(settings, feature_id) / (1 - OUTAGE_SHARE),
+        run_length=series_run_length(settings, feature_id) / CHARTS[CHART].share,
     )
 
 

@@ -10,13 +10,13 @@ from llm_monitoring.adapters.channels import mistake_in
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.adapters.redaction import Redactor
 from llm_monitoring.adapters.sources import source_files
+from llm_monitoring.configuration import cautions
 from llm_monitoring.control import chart_count, series_run_length
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.lake import Lake
-from llm_monitoring.metrics import BY_NAME
-from llm_monitoring.probes import unpinned_models, validate_probes
-from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source, Threshold
-from llm_monitoring.settings.models import secret
+from llm_monitoring.probes import unpinned_models
+from llm_monitoring.settings import EndpointJudgeSettings, Settings, Source
+from llm_monitoring.settings.strict import secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def findings(
 ) -> Iterator[Result]:
     """Everything that can be said before the first run; a lake that cannot be opened, too."""
     yield Result("ok", f"configuration of {settings.product}: {len(settings.features)} features")
-    yield from _metrics(settings)
+    yield from (Result("warn", caution) for caution in cautions(settings))
     yield from _sources(settings, now)
     yield from _lake(open_lake, settings)
     yield from _judge(settings, offline)
@@ -46,26 +46,6 @@ def findings(
         f"{chart_count(settings)} charts share {budget:g} false alarms a week: "
         f"each may raise one in {series_run_length(settings):,.0f} windows",
     )
-
-
-def _metrics(settings: Settings) -> Iterator[Result]:
-    for line in settings.control.thresholds:
-        if line.metric not in BY_NAME:
-            yield Result("error", f"threshold on {line.metric}: there is no such metric")
-        elif BY_NAME[line.metric].is_share and not _can_be_crossed(line):
-            yield Result(
-                "error",
-                f"threshold on {line.metric}: a share lies between 0 and 1 (0.05 is 5 %), so it "
-                f"is never {_side(line)}",
-            )
-
-
-def _can_be_crossed(line: Threshold) -> bool:
-    return (line.above is None or line.above < 1) and (line.below is None or line.below > 0)
-
-
-def _side(line: Threshold) -> str:
-    return f"below {line.below:g}" if line.above is None else f"above {line.above:g}"
 
 
 def _sources(settings: Settings, now: datetime) -> Iterator[Result]:
@@ -125,8 +105,6 @@ async def _call(judge: EndpointJudgeSettings) -> Result:
 
 
 def _probes(settings: Settings) -> Iterator[Result]:
-    problems = validate_probes(settings.probes.probes)
-    yield from (Result("error", problem) for problem in problems)
     if not settings.probes.models:
         yield Result("warn", "probes.models is empty: a silent change of the provider goes unseen")
     else:

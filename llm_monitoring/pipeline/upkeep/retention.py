@@ -9,7 +9,7 @@ from llm_monitoring.incidents.quotes import without_quotes
 from llm_monitoring.lake import Lake
 from llm_monitoring.lake.erasing import blank_words, configure, delete_rows, existing_tables
 from llm_monitoring.records import Incident, RegressionCase
-from llm_monitoring.settings.models import RetentionSettings
+from llm_monitoring.settings.keeping import RetentionSettings
 
 
 @dataclass(frozen=True, slots=True)

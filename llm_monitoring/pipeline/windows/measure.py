@@ -20,7 +20,7 @@ from llm_monitoring.metrics import (
 from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
 from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import Breakdown
+from llm_monitoring.settings.control import Breakdown
 
 WINDOW_METRICS = TABLES["window_metrics"]
 PIECE = 120  # hours measured at once: with 300 features of 50 requests an hour, under 400 MB

@@ -61,7 +61,7 @@ def limit_of(
 
     Error:
         Calibrated on independent normal windows: alarms once in 1.1 run lengths (one side) or .95
-        (two sides, beside which outage leaves most of its tenth of the budget).
+        (two sides, beside which single_window leaves most of its tenth of the budget).
     """
     windows = np.asarray(baseline.windows, float)
     table = np.array(TWO_SIDED if two_sided else ONE_SIDED)

@@ -8,6 +8,8 @@ import numpy as np
 from llm_monitoring.stats.baselines import Array, Row, learn_silence
 from llm_monitoring.stats.charts.chart import Chart, Point
 
+SILENCE = "missing"  # its name
+
 
 def reference_ewma(alpha: float = 0.1, k: float = 3.0, warmup_n: int = 30) -> Chart:
     """The reference document's QualityControlChart, exact. Never a default.
@@ -74,4 +76,4 @@ def missing() -> Chart:
         )
         return np.array([after, opened_at]), point
 
-    return Chart(name="missing", learn=learn_silence, start=start, step=step, reads_silence=True)
+    return Chart(name=SILENCE, learn=learn_silence, start=start, step=step, reads_silence=True)

@@ -47,7 +47,7 @@ def sr_mixture(
     learned. Weeks that are old and were never disputed refine the level: a block of BLOCK windows
     is counted in when the next block has passed quietly too, so that a drift cannot leak in.
 
-    Prefer `outage` for a single window far out, `variance_cusum` for a change of scatter.
+    Prefer `single_window` for a single window far out.
 
     Args:
         learn: learn_mean, learn_positive, learn_count or learn_proportion.

@@ -13,6 +13,7 @@ from llm_monitoring.stats.proportions import chance_of_at_least
 Flags = NDArray[np.bool_]
 CLEARED = 0.05  # so unlikely must the windows on the good side be, were the rate still half as bad
 NOT_YET = -1.0  # no window speaks for an alarm
+LINE = "static_threshold"  # its name
 
 
 def static_threshold(
@@ -66,7 +67,7 @@ def static_threshold(
         significance=significance,
     )
     return Chart(
-        name="static_threshold",
+        name=LINE,
         learn=None,
         start=lambda _: np.array(STARTED),
         step=line.step,

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from llm_monitoring.adapters.channels import Message
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 
 SECRET = "T0PSECRET"
 TITLE = "[page] firing: error rate of support_chat up from 0.5 % to <8 %>"

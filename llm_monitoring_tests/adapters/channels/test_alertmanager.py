@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from llm_monitoring.adapters.channels import Refusal, deliver, refresh
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 from llm_monitoring_tests.adapters.channels.examples import (
     SECRET,
     TEXT,

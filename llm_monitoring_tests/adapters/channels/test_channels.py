@@ -9,7 +9,7 @@ import apprise
 import pytest
 
 from llm_monitoring.adapters.channels import CHANNELS, Refusal, deliver, mistake_in, refresh
-from llm_monitoring.settings.models import KEYED, ChannelSettings
+from llm_monitoring.settings.notifying import KEYED, ChannelSettings
 from llm_monitoring_tests.adapters.channels.examples import (
     SECRET,
     Answering,

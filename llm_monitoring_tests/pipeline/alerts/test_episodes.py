@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from llm_monitoring.alerts import Episode
-from llm_monitoring.alerts.runs import TWINS
-from llm_monitoring.control import OUTAGE_SHARE, chart_run_length
+from llm_monitoring.control import chart_run_length
 from llm_monitoring.hours import shift
 from llm_monitoring.pipeline.alerts import episodes
 from llm_monitoring.pipeline.alerts.episodes import accepted_shifts, read_episodes
@@ -16,6 +15,7 @@ from llm_monitoring.pipeline.incidents.pages import work_incident
 from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import Settings
+from llm_monitoring.stats.charts import CHARTS, shares_of
 from llm_monitoring_tests.simulated import HOURS, OUTAGE, START, Simulated
 
 NEWEST = shift(START, HOURS - 1)
@@ -35,7 +35,11 @@ def test_no_two_episodes_of_one_series_meet(watched: Simulated) -> None:
     """Both charts of a series alarm in the outage and with the dear prompt."""
     rows = watched.lake.rows("control_charts", alarm=True)
     alarming = {(row.chart_id.rpartition("/")[0], row.chart) for row in rows}
-    twice = {series for series, chart in alarming if {(series, c) for c in TWINS} <= alarming}
+    twice = {
+        series
+        for series, chart in alarming
+        if {(series, c) for c in shares_of("sr_mixture")} <= alarming
+    }
     assert "support_chat/*/-/error_rate" in twice
     told = Counter(subject.rpartition("/")[0] for subject in of_charts(watched))
     assert {told[series] for series in twice} == {1}
@@ -133,5 +137,5 @@ def test_expected_false_alarms_count_charted_windows(watched: Simulated) -> None
     each = chart_run_length(generous, "support_chat", "sr_mixture")
     assert each is not None
     # Both charts of a series have an opinion wherever one has, and share its budget.
-    expected = opinions / (each * (1 - OUTAGE_SHARE))
+    expected = opinions / (each * CHARTS["sr_mixture"].share)
     assert f" {expected:.1f} false alarms" in false_alarm_digest(lake, generous)

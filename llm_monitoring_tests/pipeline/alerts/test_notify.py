@@ -20,7 +20,7 @@ from llm_monitoring.pipeline.alerts import notify as pipeline
 from llm_monitoring.pipeline.alerts.notify import is_news_due, notify
 from llm_monitoring.records import Delivery
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import ChannelSettings
+from llm_monitoring.settings.notifying import ChannelSettings
 from llm_monitoring_tests.alerts.listening import MONDAY, alert_of, incident_of, settings_of
 from llm_monitoring_tests.lake.examples import window
 

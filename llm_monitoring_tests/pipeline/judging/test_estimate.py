@@ -7,7 +7,7 @@ import pytest
 
 from llm_monitoring.judging import endpoint_epoch
 from llm_monitoring.pipeline.judging.estimate import Estimate, estimate_judging
-from llm_monitoring.settings.models import EndpointJudgeSettings
+from llm_monitoring.settings.judging import EndpointJudgeSettings
 from llm_monitoring_tests.lake.examples import judgement
 from llm_monitoring_tests.pipeline.small_product import NOW, SmallProduct, request
 

@@ -27,7 +27,7 @@ def test_the_main_metrics_of_each_feature_are_told_the_slowest_first(tmp_path: P
         "baselines",
         [
             stored("search/*/e1/quality_mean/sr_mixture", level()),
-            stored("search/*/e1/quality_mean/outage", level()),
+            stored("search/*/e1/quality_mean/single_window", level()),
             stored("search/*/-/error_rate/sr_mixture", rate(0.005), "provisional"),
             stored("search/*/-/refusal_rate/sr_mixture", rate()),
             stored("other/*/-/error_rate/sr_mixture", rate()),

@@ -17,7 +17,7 @@ from llm_monitoring.pipeline.upkeep import forgetting
 from llm_monitoring.pipeline.upkeep.forgetting import Traces
 from llm_monitoring.records import InputFeature, InputReference, SampledRequest, UserSignal
 from llm_monitoring.settings import Settings
-from llm_monitoring.settings.models import PrivacySettings, Redaction
+from llm_monitoring.settings.keeping import PrivacySettings, Redaction
 from llm_monitoring_tests.adapters.source_examples import HOUR, settings, write
 from llm_monitoring_tests.adapters.source_examples import request as line
 from llm_monitoring_tests.incidents.test_quotes import incident, item

@@ -10,7 +10,7 @@ from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.upkeep.retention import delete_cases, expire
 from llm_monitoring.records import RegressionCase, RejectedRow
-from llm_monitoring.settings.models import RetentionSettings
+from llm_monitoring.settings.keeping import RetentionSettings
 from llm_monitoring_tests.incidents.test_quotes import incident
 from llm_monitoring_tests.lake.examples import FIRST, request, window
 

@@ -25,17 +25,12 @@ from llm_monitoring.stats.charts import (
     Chart,
     Point,
     Side,
-    cusum,
-    ewma,
-    laney_p,
     missing,
-    outage,
     reference_ewma,
     run,
-    shewhart,
+    single_window,
     sr_mixture,
     static_threshold,
-    variance_cusum,
 )
 
 START = hour_index(2026100500)
@@ -130,19 +125,20 @@ CANDIDATES = {
     "sr_mixture of a score": Candidate(sr_mixture(learn_mean, DOWN, 1e4), score(4), score(3)),
     "sr_mixture of a cost": Candidate(sr_mixture(learn_positive, BOTH, 1e4), cost(5), cost(9)),
     "sr_mixture of a count": Candidate(sr_mixture(learn_count, BOTH, 1e4), count(80), count(25)),
-    "outage of a rate": Candidate(outage(learn_proportion, UP, 1e5), rate(0.02), rate(0.2)),
-    "outage of a high rate": Candidate(outage(learn_proportion, DOWN, 1e5), rate(0.95), rate(0.6)),
-    "outage of a clustered rate": Candidate(
-        outage(learn_proportion, BOTH, 1e5), clustered(0.05), rate(0.9)
+    "single_window of a rate": Candidate(
+        single_window(learn_proportion, UP, 1e5), rate(0.02), rate(0.2)
     ),
-    "outage of a score": Candidate(outage(learn_mean, BOTH, 1e5), score(4), score(2)),
-    "outage of a count": Candidate(outage(learn_count, BOTH, 1e5), count(80), count(600)),
+    "single_window of a high rate": Candidate(
+        single_window(learn_proportion, DOWN, 1e5), rate(0.95), rate(0.6)
+    ),
+    "single_window of a clustered rate": Candidate(
+        single_window(learn_proportion, BOTH, 1e5), clustered(0.05), rate(0.9)
+    ),
+    "single_window of a score": Candidate(single_window(learn_mean, BOTH, 1e5), score(4), score(2)),
+    "single_window of a count": Candidate(
+        single_window(learn_count, BOTH, 1e5), count(80), count(600)
+    ),
     "missing": Candidate(missing(), rate(0.5), silence),
-    "variance_cusum": Candidate(variance_cusum(learn_mean, limit=30), score(4), score(5)),
-    "cusum": Candidate(cusum(learn_mean, BOTH, limit=12), score(4), score(3)),
-    "ewma": Candidate(ewma(learn_positive, BOTH, limit=5), cost(5), cost(9)),
-    "shewhart": Candidate(shewhart(learn_mean, BOTH, limit=5), score(4), score(5)),
-    "laney_p": Candidate(laney_p(BOTH, limit=5), rate(0.1), rate(0.4)),
     "static_threshold": Candidate(static_threshold(above=0.1), rate(0.02), rate(0.2)),
     "static_threshold of a share": Candidate(
         static_threshold(above=0.1, clears_after=3, significance=0.001),

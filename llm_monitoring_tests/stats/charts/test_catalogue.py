@@ -1,6 +1,7 @@
 """One examination for every chart of the catalogue."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import astuple
 from functools import cache
@@ -14,7 +15,8 @@ from llm_monitoring.control import Checkpoint, Replayed, replay
 from llm_monitoring.hours import hour_at
 from llm_monitoring.records import ChartPoint, WindowMetric
 from llm_monitoring.stats.baselines import Array, Row, learn_proportion, stack
-from llm_monitoring.stats.charts import CHARTS, Chart, Point, run
+from llm_monitoring.stats.charts import CHARTS, Chart, Point, rank_in_pair, run, shares_of
+from llm_monitoring_tests.conftest import REPOSITORY
 from llm_monitoring_tests.stats.charts.examples import (
     CANDIDATES,
     ESTABLISHED,
@@ -31,7 +33,7 @@ STATUSES = {"waiting", "no_data", "provisional", "established"}
 NAMES = list(CANDIDATES)
 WITHOUT_SILENCE = [name for name in NAMES if not CANDIDATES[name].chart.reads_silence]
 LEARNING = [name for name in NAMES if CANDIDATES[name].chart.learn]
-ABLE = [name for name in NAMES if CANDIDATES[name].chart.name != "reference_ewma"]
+ABLE = [name for name in NAMES if CHARTS[CANDIDATES[name].chart.name].can_alarm]
 RATES = [name for name in NAMES if CANDIDATES[name].chart.learn is learn_proportion]
 
 
@@ -62,6 +64,36 @@ def stepping(name: str) -> list[WindowMetric]:
 
 def test_the_examination_covers_the_catalogue() -> None:
     assert {candidate.chart.name for candidate in CANDIDATES.values()} == set(CHARTS)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in CHARTS.items() if kind.build])
+def test_a_chart_is_put_up_under_the_name_it_has_in_the_catalogue(name: str) -> None:
+    build = CHARTS[name].build
+    assert build is not None
+    assert build(learn_proportion, ("up",), 1000.0).name == name
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_the_charts_of_a_series_share_out_its_whole_budget_or_none_of_it(name: str) -> None:
+    shares = shares_of(name)
+    assert next(iter(shares)) == name
+    assert set(shares) <= set(CHARTS)
+    assert sum(shares.values()) in (0.0, 1.0)
+
+
+def test_of_charts_that_share_a_budget_one_leads() -> None:
+    assert [rank_in_pair(name) for name in ("sr_mixture", "single_window")] == [0, 1]
+    assert [rank_in_pair(name) for name in ("missing", "reference_ewma", "no chart")] == [None] * 3
+
+
+def test_the_documentation_has_a_row_for_every_chart() -> None:
+    text = (REPOSITORY / "docs" / "control-charts.md").read_text(encoding="utf-8")
+    table = text.partition("## The charts")[2].partition("## Lines")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(CHARTS)
+
+
+def test_only_a_chart_that_says_so_is_mute() -> None:
+    assert [name for name, kind in CHARTS.items() if not kind.can_alarm] == ["reference_ewma"]
 
 
 # ---------------------------------------------------------------------- alarms

@@ -19,8 +19,8 @@ from llm_monitoring.stats.baselines import (
     stack,
 )
 from llm_monitoring.stats.baselines.level import CLIP
-from llm_monitoring.stats.charts import outage, run
-from llm_monitoring.stats.charts.outage import ORDINARY
+from llm_monitoring.stats.charts import run, single_window
+from llm_monitoring.stats.charts.single_window import ORDINARY
 from llm_monitoring_tests.stats.charts.examples import (
     BOTH,
     DOWN,
@@ -43,7 +43,7 @@ def test_events_of_independent_rows_have_a_binomial_tail(rate: float, x: int) ->
     """P(X >= x), P(X <= x), and twice the smaller one where both sides are trouble."""
     n, known = 120, proportion(rate)
     up, down, both = (
-        statistics(points(outage(learn_proportion, sides, 1e9), known, events([x], n)))[0]
+        statistics(points(single_window(learn_proportion, sides, 1e9), known, events([x], n)))[0]
         for sides in (UP, DOWN, BOTH)
     )
     tails = stats.binom.sf(x - 1, n, rate), stats.binom.cdf(x, n, rate)
@@ -66,7 +66,9 @@ def test_events_that_come_in_clusters_have_a_negative_binomial_tail(
     assert expected.mean() == pytest.approx(n * rate)
     assert expected.var() == pytest.approx(n * rate * factor)
     for sides, tail in ((UP, expected.sf(x - 1)), (DOWN, expected.cdf(x))):
-        found = statistics(points(outage(learn_proportion, sides, 1e9), known, events([x], n)))
+        found = statistics(
+            points(single_window(learn_proportion, sides, 1e9), known, events([x], n))
+        )
         assert math.exp(-found[0]) == pytest.approx(tail, rel=1e-6, abs=1e-14)
 
 
@@ -74,17 +76,17 @@ def test_events_that_come_in_clusters_have_a_negative_binomial_tail(
 def test_of_a_high_rate_the_other_outcome_is_the_event(correlation: float) -> None:
     for x in (0, 60, 108, 119, 120):
         falling = points(
-            outage(learn_proportion, DOWN, 1e9),
+            single_window(learn_proportion, DOWN, 1e9),
             proportion(0.9, correlation=correlation),
             events([x], 120),
         )
         rising = points(
-            outage(learn_proportion, UP, 1e9),
+            single_window(learn_proportion, UP, 1e9),
             proportion(0.1, correlation=correlation),
             events([120 - x], 120),
         )
         assert statistics(falling) == pytest.approx(statistics(rising), rel=1e-9)
-    high = points(outage(learn_proportion, DOWN, 1e9), proportion(0.9), events([100], 120))
+    high = points(single_window(learn_proportion, DOWN, 1e9), proportion(0.9), events([100], 120))
     assert math.exp(-float(high[0].statistic)) == pytest.approx(stats.binom.cdf(100, 120, 0.9))
 
 
@@ -92,7 +94,9 @@ def test_an_hour_is_held_against_its_own_rate() -> None:
     """Odds ten times as high in every odd hour: 2 % and 17 %."""
     offsets = tuple(math.log(10) * (hour % 2) for hour in range(48))
     known = proportion(0.02, season="hour", offsets=offsets)
-    found = statistics(points(outage(learn_proportion, UP, 1e9), known, events([20, 20], 120)))
+    found = statistics(
+        points(single_window(learn_proportion, UP, 1e9), known, events([20, 20], 120))
+    )
     assert math.exp(-found[0]) == pytest.approx(stats.binom.sf(19, 120, 0.02))
     odds = 0.02 / 0.98 * 10
     assert math.exp(-found[1]) == pytest.approx(stats.binom.sf(19, 120, odds / (1 + odds)))
@@ -104,23 +108,23 @@ def test_levels_have_the_tail_of_a_t_distribution(degrees: float, z: float) -> N
     known = level(tail_degrees=degrees)
     tails = stats.t.sf(z, degrees), stats.t.cdf(z, degrees)
     for sides, tail in ((UP, tails[0]), (DOWN, tails[1]), (BOTH, min(2 * min(tails), 1))):
-        found = statistics(points(outage(learn_mean, sides, 1e9), known, scores([z])))
+        found = statistics(points(single_window(learn_mean, sides, 1e9), known, scores([z])))
         assert math.exp(-found[0]) == pytest.approx(tail, rel=1e-9, abs=1e-290)
 
 
 def test_the_window_after_a_spike_is_not_the_next_spike() -> None:
     """Of a series with memory a spike foretells at most what a clipped one would."""
     known = level(phi=0.6)
-    found = points(outage(learn_mean, BOTH, 1000), known, scores([0.0, 50.0, 0.0]))
+    found = points(single_window(learn_mean, BOTH, 1000), known, scores([0.0, 50.0, 0.0]))
     assert [bool(point.alarm) for point in found] == [False, True, True]
     white = -0.6 * CLIP / 0.8
     assert math.exp(-float(found[2].statistic)) == pytest.approx(
         2 * stats.t.cdf(white, 1000), rel=1e-6
     )
-    assert not points(outage(learn_mean, BOTH, 1000), known, scores([0, 50, 2, 1]))[3].alarm
+    assert not points(single_window(learn_mean, BOTH, 1000), known, scores([0, 50, 2, 1]))[3].alarm
 
 
-def test_a_series_that_is_wild_by_itself_has_no_outage_where_a_calm_one_does() -> None:
+def test_a_series_that_is_wild_by_itself_has_no_alarm_where_a_calm_one_does() -> None:
     rng = np.random.default_rng(1)
     wild = np.exp(0.2 * rng.standard_t(3, ESTABLISHED))
     calm = np.exp(0.2 * rng.normal(0, 1, ESTABLISHED))
@@ -128,7 +132,7 @@ def test_a_series_that_is_wild_by_itself_has_no_outage_where_a_calm_one_does() -
     for values in (wild, calm):
         known = learn_positive([Reading(i, float(v), 100) for i, v in enumerate(values)])
         spike = Reading(ESTABLISHED, math.exp(0.2 * 6), 100)
-        alarms.append(bool(points(outage(learn_positive, UP, 1e4), known, [spike])[0].alarm))
+        alarms.append(bool(points(single_window(learn_positive, UP, 1e4), known, [spike])[0].alarm))
     assert alarms == [False, True]
 
 
@@ -137,7 +141,7 @@ def test_a_series_that_is_wild_by_itself_has_no_outage_where_a_calm_one_does() -
 
 def test_it_alarms_where_chance_is_below_one_in_its_run_length() -> None:
     edge = float(stats.norm.isf(0.5e-3))
-    chart = outage(learn_mean, BOTH, 1000)
+    chart = single_window(learn_mean, BOTH, 1000)
     known = level(tail_degrees=1e9)
     for z, alarms in ((edge - 0.01, False), (edge + 0.01, True), (-edge - 0.01, True)):
         (found,) = points(chart, known, scores([z]))
@@ -148,7 +152,9 @@ def test_it_alarms_where_chance_is_below_one_in_its_run_length() -> None:
 def test_an_episode_ends_with_the_first_ordinary_window() -> None:
     """2.5 standard deviations are not enough to alarm, and too far out for all to be well."""
     assert stats.norm.sf(2.5) < ORDINARY < stats.norm.sf(1.9)
-    found = points(outage(learn_mean, UP, 1e4), level(), scores([0, 2.5, 6, 2.5, 8, 1.9, 2.5]))
+    found = points(
+        single_window(learn_mean, UP, 1e4), level(), scores([0, 2.5, 6, 2.5, 8, 1.9, 2.5])
+    )
     assert [bool(point.alarm) for point in found] == [False, False, True, True, True, False, False]
     assert [bool(point.started) for point in found] == [i == 2 for i in range(7)]
     assert [float(point.change_t) for point in found[2:5]] == [2, 2, 2]
@@ -158,19 +164,20 @@ def test_an_episode_ends_with_the_first_ordinary_window() -> None:
 
 def test_a_slow_rise_is_none_of_its_business() -> None:
     assert not any(
-        point.alarm for point in points(outage(learn_mean, UP, 1e4), level(), scores([2.0] * 100))
+        point.alarm
+        for point in points(single_window(learn_mean, UP, 1e4), level(), scores([2.0] * 100))
     )
 
 
 @pytest.mark.parametrize("baseline", [None, learn_silence([Reading(0, 1.0, 1)])])
 def test_it_needs_a_level_or_a_rate(baseline: AnyBaseline | None) -> None:
     with pytest.raises(ValueError, match="needs the baseline of a level or of a rate"):
-        outage(learn_mean, BOTH, 1000).start(baseline)
+        single_window(learn_mean, BOTH, 1000).start(baseline)
 
 
 def test_a_run_length_of_one_window_is_an_error() -> None:
     with pytest.raises(ValueError, match="above 1"):
-        outage(learn_mean, BOTH, 1.0)
+        single_window(learn_mean, BOTH, 1.0)
 
 
 # ----------------------------------------------------------------- calibration
@@ -213,7 +220,7 @@ def test_levels_alarm_as_rarely_as_asked_also_where_tails_are_heavy(
         ]
     )
     rows = level_rows(lambda size: rng.standard_t(degrees, size), 1000, charts)
-    found = false_alarms(lambda a: outage(learn_mean, BOTH, a), learned, rows, run_length)
+    found = false_alarms(lambda a: single_window(learn_mean, BOTH, a), learned, rows, run_length)
     assert found <= 1.3
 
 
@@ -242,5 +249,7 @@ def test_rates_alarm_as_rarely_as_asked(rate: float, rho: float) -> None:
     rows = [
         Row(ESTABLISHED + i, draw(charts), np.full(charts, float(n)), unknown) for i in range(1000)
     ]
-    found = false_alarms(lambda a: outage(learn_proportion, BOTH, a), learned, rows, run_length)
+    found = false_alarms(
+        lambda a: single_window(learn_proportion, BOTH, a), learned, rows, run_length
+    )
     assert found <= 1.3

@@ -1,4 +1,4 @@
-"""One window so far out that no further is needed: outages and single-window spikes."""
+"""One window so far out that no further is needed."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,13 +25,13 @@ from llm_monitoring.stats.charts.evidence import whitened
 ORDINARY = 0.02  # an episode is over with the first window at least this likely
 
 
-def outage(
+def single_window(
     learn: Callable[[Sequence[Reading]], AnyBaseline], sides: Sequence[Side], run_length: float
 ) -> Chart:
     """Alarms on a single window that chance would bring once in `run_length` windows.
 
     For rates the tail is the (overdispersed) count's own; for levels that of the t-distribution
-    that fitted Phase I, unclipped, so that a series that is wild by itself is not an outage.
+    that fitted Phase I, unclipped, so that a series that is wild by itself does not alarm.
     Prefer `sr_mixture` for anything that lasts.
 
     Args:
@@ -50,7 +50,7 @@ def outage(
 
     def start(baseline: Any) -> Array:
         if baseline is None or isinstance(baseline, SilenceBaseline):
-            raise ValueError("outage needs the baseline of a level or of a rate")
+            raise ValueError("single_window needs the baseline of a level or of a rate")
         state = np.zeros((4, *np.shape(baseline.windows)))
         state[2] = -1.0
         return state
@@ -81,7 +81,7 @@ def outage(
         )
         return np.array([side, opened_at, np.full_like(opened_at, row.t), score]), point
 
-    return Chart(name="outage", learn=learn, start=start, step=step)
+    return Chart(name="single_window", learn=learn, start=start, step=step)
 
 
 def _level_tails(

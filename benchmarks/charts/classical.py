@@ -1,7 +1,7 @@
-"""The field's own charts, on the same baselines, for users who want their names.
+"""The field's own charts, on the same baselines, to hold ours against.
 
 All look at standard scores of a frozen baseline. What each does in control at its defaults is
-stated; none of them takes a false-alarm budget, which is why none is the default.
+stated; none of them takes a false-alarm budget, which is why nobody can choose them.
 """
 
 import math
@@ -103,7 +103,7 @@ def laney_p(sides: Sequence[Side], limit: float = 3.0) -> Chart:
 
     Error:
         Baseline of 336 windows of 50 to 500 rows at .5 %: 10 false alarms in 1,000 windows, because
-        rare events are skewed; 25 where they come in clusters. Prefer `outage` and `sr_mixture`.
+        rare events are skewed; 25 where they come in clusters.
 
     Source: Laney (2002), Quality Engineering 14, 531-537.
     """

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from benchmarks.charts.classical import cusum, ewma, laney_p, shewhart, variance_cusum
 from llm_monitoring.stats.baselines import (
     Reading,
     Row,
@@ -15,15 +16,7 @@ from llm_monitoring.stats.baselines import (
     learn_silence,
     stack,
 )
-from llm_monitoring.stats.charts import (
-    Chart,
-    cusum,
-    ewma,
-    laney_p,
-    run,
-    shewhart,
-    variance_cusum,
-)
+from llm_monitoring.stats.charts import Chart, run
 from llm_monitoring_tests.stats.charts.examples import (
     BOTH,
     DOWN,
