@@ -9,13 +9,15 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from llm_monitoring.control import chart_mistake
-from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.metrics import BY_NAME, CHARTED
 from llm_monitoring.probes import probe_mistakes
 from llm_monitoring.settings import Mistake, Settings, Threshold, read_settings
 from llm_monitoring.settings.file import Location
 from llm_monitoring.stats.charts import CHARTS
 from llm_monitoring.written import no_such
 
+# Metrics that can be charted of a segment: a share of all features is measured of features only.
+_BROKEN_DOWN = [metric.name for metric in CHARTED if metric.family != "fleet"]
 _LOG = logging.getLogger(__name__)
 
 
@@ -38,6 +40,11 @@ def mistakes_in(settings: Settings) -> Iterator[Mistake]:
         yield Mistake(("control", "chart"), mistake)
     for index, line in enumerate(settings.control.thresholds):
         yield from _of_line(settings, line, ("control", "thresholds", index))
+    for index, breakdown in enumerate(settings.breakdowns):
+        for place, name in enumerate(breakdown.metrics):
+            yield from _unless(
+                "charted metric", name, _BROKEN_DOWN, ("breakdowns", index, "metrics", place)
+            )
     owners = [feature.owner for feature in settings.features if feature.owner]
     for index, channel in enumerate(settings.channels):
         for key, what, asked, known in (

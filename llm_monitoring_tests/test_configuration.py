@@ -51,6 +51,16 @@ def told(folder: Path, more: str) -> list[str]:
             "reference_ewma",
         ),
         (
+            "breakdowns:\n- attributes: [category]\n  metrics: [eror_rate]\n",
+            "9: breakdowns.0.metrics.0: there is no charted metric 'eror_rate'; did you mean "
+            "error_rate",
+        ),
+        (
+            "breakdowns:\n- attributes: [category]\n  metrics: [latency_p50_ms]\n",
+            "9: breakdowns.0.metrics.0: there is no charted metric 'latency_p50_ms'; did you mean "
+            "latency_p95_ms",
+        ),
+        (
             LINE.format(metric="eror_rate", side="above", at=0.1, more=""),
             "9: control.thresholds.0.metric: there is no metric 'eror_rate'; did you mean "
             "error_rate",
