@@ -7,7 +7,6 @@ from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.adapters.models import ChatClient
 from llm_monitoring.adapters.prices import Prices, TokenCounts
 from llm_monitoring.defs.resources import Monitoring
-from llm_monitoring.hours import hour_key
 from llm_monitoring.judging import (
     EndpointJudge,
     HeuristicJudge,
@@ -16,19 +15,17 @@ from llm_monitoring.judging import (
     heuristic_epoch,
 )
 from llm_monitoring.settings import EndpointJudgeSettings, Settings
-from llm_monitoring.simulation import Fault, choose_faults, failing_judge
 
 
 @asynccontextmanager
 async def open_judge(monitoring: Monitoring) -> AsyncIterator[Judge]:
-    """The judge monitoring.yaml names; a simulated product's judge fails when it is told to."""
+    """The judge monitoring.yaml names."""
     settings = monitoring.settings
     if isinstance(settings.judge, EndpointJudgeSettings):
         async with ChatClient(settings.judge) as client:
-            yield _endpoint_judge(monitoring, settings.judge, client)
+            yield monitoring.asked_judge(_endpoint_judge(monitoring, settings.judge, client))
     else:
-        judge = _heuristic_judge(monitoring)
-        yield failing_judge(judge, _faults(settings)) if settings.simulated else judge
+        yield monitoring.asked_judge(_heuristic_judge(monitoring))
 
 
 def current_epoch(monitoring: Monitoring) -> str:
@@ -37,10 +34,6 @@ def current_epoch(monitoring: Monitoring) -> str:
     if isinstance(settings.judge, EndpointJudgeSettings):
         return endpoint_epoch(settings.judge, settings.rubric)
     return heuristic_epoch(monitoring.embedder.name, _usual_characters(settings))
-
-
-def _faults(settings: Settings) -> tuple[Fault, ...]:
-    return choose_faults(start=hour_key(settings.start))
 
 
 def _heuristic_judge(monitoring: Monitoring) -> HeuristicJudge:

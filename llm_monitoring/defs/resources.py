@@ -1,6 +1,5 @@
 """What assets are handed: settings, lake, models."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,10 +11,9 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
+from llm_monitoring.judging import Judge
 from llm_monitoring.lake import Lake
-from llm_monitoring.settings import Settings, load_settings
-
-CLOCK = "LLM_MONITORING_SIMULATED_TIME"  # ISO time with its zone
+from llm_monitoring.settings import ModelSettings, Settings, load_settings
 
 
 class Monitoring(dg.ConfigurableResource[Any]):
@@ -46,12 +44,25 @@ class Monitoring(dg.ConfigurableResource[Any]):
         return _embedder(self.settings.inputs.embedder)
 
     def now(self) -> datetime:
-        """Wall clock; assets stamp rows with it, decisions never read it themselves.
+        """Wall clock; assets stamp rows with it, decisions never read it themselves."""
+        return datetime.now(UTC)
 
-        Of a simulated product it is what the demo says, which lives through its weeks in minutes.
+    def asked_judge(self, judge: Judge) -> Judge:
+        """Which judge is asked where this one is configured: itself.
+
+        This, `reached` and `now` are what a code location of one's own may do differently.
         """
-        told = os.environ.get(CLOCK) if self.settings.simulated else None
-        return datetime.fromisoformat(told) if told else datetime.now(UTC)
+        return judge
+
+    @contextmanager
+    def reached(self, model: ModelSettings, week: int) -> Iterator[ModelSettings]:
+        """A model under probe with the address that answers while the block runs.
+
+        Args:
+            week: the partition that is probed, yyyymmdd of its Monday.
+        """
+        del week
+        yield model
 
     @contextmanager
     def _connect(self) -> Iterator[Any]:
@@ -65,11 +76,15 @@ class Monitoring(dg.ConfigurableResource[Any]):
 
 def monitoring_resource(config_path: Path) -> Monitoring:
     """The resource for a monitoring.yaml."""
+    return Monitoring(config_path=str(config_path), duckdb=in_memory_duckdb(config_path))
+
+
+def in_memory_duckdb(config_path: Path) -> DuckDBResource:
+    """DuckDB within the memory that a monitoring.yaml allows it."""
     limit = load_settings(config_path).lake.memory_limit
-    duckdb = DuckDBResource(
+    return DuckDBResource(
         database=":memory:", connection_config={"memory_limit": limit} if limit else {}
     )
-    return Monitoring(config_path=str(config_path), duckdb=duckdb)
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,6 @@ from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.adapters.models import ChatClient, ModelUnavailable
 from llm_monitoring.defs.freshness import WEEKLY
 from llm_monitoring.defs.partitions import WEEKS, weeks_of
-from llm_monitoring.defs.providers import reachable
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.lake import Lake
 from llm_monitoring.probes import (
@@ -128,7 +127,7 @@ async def _probe_week(monitoring: Monitoring, week: int) -> int:
 async def _ask(
     monitoring: Monitoring, model: ModelSettings, week: int, run: str, repeats: int
 ) -> list[ProbeResult]:
-    with reachable(monitoring.settings, model, week) as reached:
+    with monitoring.reached(model, week) as reached:
         async with ChatClient(reached) as client:
             return await run_probes(
                 client.complete,
