@@ -19,6 +19,7 @@ from llm_monitoring.incidents.investigate import investigate, title
 from llm_monitoring.incidents.steps import attach_evidence, update_incident
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.links import report_link
+from llm_monitoring.pipeline.incident_inputs import inputs_of_incident
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident, InputFeature
@@ -92,6 +93,16 @@ def investigate_incident(monitoring: Monitoring, incident_id: str) -> Incident:
         recent=_material(lake, recent, features).requests,
         triage_sample=settings.triage_sample,
         suspect_hours=settings.suspect_hours,
+    )
+    evidence = replace(
+        evidence,
+        inputs=inputs_of_incident(
+            lake,
+            monitoring.settings,
+            members,
+            before=(week_before.first, week_before.last),
+            after=(after.first, after.last),
+        ),
     )
     models = shared_models(members, models_of_feature(lake, after.last))
     named = title(incident, members, evidence, models)

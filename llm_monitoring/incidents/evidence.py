@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import TypeAdapter
 
+from llm_monitoring.inputs.description import InputsChange
 from llm_monitoring.records import InputFeature, Judgement, Request, UserSignal
 
 
@@ -161,6 +162,7 @@ class Evidence:
 
     triage: Triage | None = None
     scope: Scope | None = None
+    inputs: tuple[InputsChange, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     responses: tuple[Response, ...] = ()
     done: tuple[StepDone, ...] = ()
