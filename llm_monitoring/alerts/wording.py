@@ -177,7 +177,7 @@ def _change_lines(delivery: Delivery, topic: Topic, before: Heard | None) -> lis
         return [f"It is back: it was over at {moment_text(before.at)}."]
     if delivery.kind != "worse":
         return []
-    told = f"Worse than told at {moment_text(before.at)}: "
+    told = f"Worse than reported at {moment_text(before.at)}: "
     if topic.severity != before.severity:
         return [f"{told}{topic.severity} now, {before.severity} then."]
     what = "features" if topic.features else "parts"
@@ -303,7 +303,7 @@ def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-OLD_NEWS = "Found in older data, or while this channel could not be reached; told this once."
+OLD_NEWS = "Found in older data, or while this channel could not be reached; reported this once."
 KIND_WORDS: dict[str, str] = {
     "firing": "new",
     "worse": "worse",

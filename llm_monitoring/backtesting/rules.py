@@ -100,7 +100,7 @@ def _drawn_line(text: str) -> Threshold:
 
 def check_metric(name: str) -> None:
     """Raises:
-    ValueError: there is no such metric; the nearest names are told.
+    ValueError: there is no such metric; the nearest names are listed.
     """
     if name not in BY_NAME:
         near = difflib.get_close_matches(name, BY_NAME, n=3)

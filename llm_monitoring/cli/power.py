@@ -122,7 +122,7 @@ def _newest_epochs(windows: Sequence[WindowMetric]) -> dict[Series, list[WindowM
 
 
 def _charted(series: Series, settings: Settings) -> Chart | None:
-    """The chart that power is told for, whichever is configured; None: the series has none."""
+    """The chart that power is given for, whichever is configured; None: the series has none."""
     control = settings.control.model_copy(update={"chart": CHART})
     charts = charts_of(series, settings.model_copy(update={"control": control}))
     return next((chart for chart in charts if chart.name == CHART), None)
@@ -237,6 +237,6 @@ def _introduction(settings: Settings, change: Change, newest: int) -> Iterator[s
         f"of the two weeks up to {hour_start(newest):%Y-%m-%d %H:%M} UTC."
     )
     if settings.control.chart != CHART:
-        yield f"monitoring.yaml has the chart {settings.control.chart}, which is not told of here."
+        yield f"monitoring.yaml has the chart {settings.control.chart}, which is not covered here."
     if not isinstance(settings.judge, EndpointJudgeSettings):
         yield "The judge is heuristic: free, and its scores are of breakage, not of quality."

@@ -1,4 +1,4 @@
-"""`llm-monitoring silence`: nobody is told of some alerts for a time."""
+"""`llm-monitoring silence`: some alerts are not reported for a time."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ def add(config: Path, duration: str | None, **asked: Any) -> None:
         if asked["incident_id"] is not None:
             asked["incident_id"] = one_id(asked["incident_id"], known.incidents, "incident")
         asked["hours"] = None if duration is None else hours_of(duration)
-        decide_silence(known, now, **asked)  # a slip of the pen is told before Dagster is loaded
+        decide_silence(known, now, **asked)  # a slip of the pen is shown before Dagster is loaded
     decide(config, "silence_alerts", "record_silence", **asked)
     rows: list[Silence] = lake.rows(
         "silences", "decided_at >= $since and who = $who", since=now, who=asked["who"]
@@ -112,7 +112,9 @@ def end(config: Path, silence_id: str, who: str) -> None:
         found = find_silence(lake, silence_id)
         end_silence(found, who, datetime.now(UTC))
     decide(config, "end_silence", "record_end", silence_id=found.silence_id, who=who)
-    say(f"silence {found.silence_id} of {about(found)} is over; what still goes on will be told")
+    say(
+        f"silence {found.silence_id} of {about(found)} is over; what still goes on will be reported"
+    )
 
 
 def _tell_listed(shown: "list[Silence]", in_force: "list[Silence]", *, everything: bool) -> None:

@@ -59,7 +59,7 @@ def concerns(entry: Rebaseline, series: Series) -> bool:
 
 
 def charts_of(series: Series, settings: Settings) -> list[Chart]:
-    """Charts that watch a series: the configured ones, silence, and lines somebody drew."""
+    """Charts that watch a series: the configured ones, silence, and static lines."""
     metric = BY_NAME.get(series.metric)
     if metric is None:
         return []
@@ -86,7 +86,7 @@ def named_charts(name: str, metric: Metric, length: float) -> Iterator[Chart]:
 
     Args:
         name: in the catalogue of charts. sr_mixture comes with outage, and they share the budget.
-        length: windows in control per false alarm; charts that take no budget do not heed it.
+        length: windows in control per false alarm; charts that take no budget ignore it.
 
     Raises:
         ValueError: the chart does not fit the metric, or needs more than a name.
@@ -120,7 +120,7 @@ def _applies(line: Threshold, series: Series) -> bool:
 
 
 def _line(line: Threshold) -> Chart:
-    """The chart of a line somebody drew, as fits its metric."""
+    """The chart of a static line, as fits its metric."""
     metric = BY_NAME[line.metric]
     return static_threshold(
         above=line.above,

@@ -138,7 +138,7 @@ def _most_typical(queries: Sequence[Query], vectors: NDArray[np.float64]) -> tup
 def language_mix_test(
     reference: Sequence[str | None], current: Sequence[str | None], *, seed: int = 0
 ) -> GTest | None:
-    """G-test of the mix of languages; None: in one of the samples no language could be told."""
+    """G-test of the mix of languages; None: in one of the samples no language is known."""
     before, now = (Counter(x for x in part if x is not None) for part in (reference, current))
     if not before or not now:
         return None

@@ -71,12 +71,12 @@ def test_what_became_worse_says_than_what() -> None:
     world.now += timedelta(hours=1)
     world.fire("a", severity="page", severity_at=world.now)
     assert only_text(world)[1] == (
-        "Worse than told at Mon 2026-10-19 12:00 UTC: page now, ticket then."
+        "Worse than reported at Mon 2026-10-19 12:00 UTC: page now, ticket then."
     )
     world.tick()
     (grown,) = [world_of_features(9)]
     assert only_text(grown)[1] == (
-        "Worse than told at Mon 2026-10-19 12:00 UTC: 9 features now, 1 then."
+        "Worse than reported at Mon 2026-10-19 12:00 UTC: 9 features now, 1 then."
     )
 
 

@@ -180,7 +180,7 @@ def test_the_table_says_it_to_people(folder: Path) -> None:
     assert "within 6 h" in text
     assert "quality mean" in text
     file = configured(folder, "cusum", control={"chart": "cusum"})
-    assert "has the chart cusum, which is not told of here" in " ".join(power(file).stdout.split())
+    assert "has the chart cusum, which is not covered here" in " ".join(power(file).stdout.split())
 
 
 def test_csv_has_a_row_for_each_series(folder: Path) -> None:

@@ -24,7 +24,7 @@ def episodes_of(product: Product) -> list[Episode]:
 
 
 def of_charts(product: Product) -> dict[str, Episode]:
-    """Of charts that take a budget: a line somebody drew is beside them."""
+    """Of charts that take a budget: a static line is beside them."""
     found = (e for e in episodes_of(product) if e.layer not in ("data", "provider"))
     return {e.subject: e for e in found if "/static_threshold:" not in e.subject}
 

@@ -87,7 +87,7 @@ def _coverage_finding(monitoring: Monitoring, rows: list[Judgement]) -> Any:
 
 
 def _uncovered(monitoring: Monitoring, rows: list[Judgement], minimum: float) -> list[DataFinding]:
-    """What the alerts find too: told by the hour and the day up to it."""
+    """What the alerts find too: judged by the hour and the day up to it."""
     if not rows:
         return []
     first, last = min(row.hour for row in rows), max(row.hour for row in rows)

@@ -159,7 +159,7 @@ def report_rows(
 
 
 def _rejects(monitoring: Monitoring, reads: list[SourceRead], limit: float) -> list[DataFinding]:
-    """What the alerts find too: told by the hour and the day up to it."""
+    """What the alerts find too: judged by the hour and the day up to it."""
     if not reads:
         return []
     first, last = min(read.hour for read in reads), max(read.hour for read in reads)

@@ -58,8 +58,8 @@ def sr_mixture(
     likelihood of its rows: half of 200 requests that fail are no outlier.
 
     What it costs: 34 numbers of state for one side (54 for two), .7 microseconds a window where
-    300 charts are replayed together, and a Phase I of 48 windows at least, 336 for full power. A fall by one
-    standard deviation takes some 11 windows (median) at a run length of 1,000, and 19 at 20,000.
+    300 charts are replayed together, and a Phase I of 48 windows at least, 336 for full power. A
+    fall by one standard deviation takes 11 windows at a run length of 1,000 (median), 19 at 20,000.
 
     Which sibling to take: `single_window` for one window far out (it runs beside this one),
     `variance_cusum` for a change of scatter, `static_threshold` for a line that must not be
