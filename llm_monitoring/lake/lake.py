@@ -319,12 +319,22 @@ class Lake:
             where: a SQL condition over the table's columns, with `$named` parameters.
             hours: first and last hour wanted, both included.
         """
-        table = TABLES[name]
+        return TABLES[name].to_records(self.table(name, where, hours=hours, **parameters))
+
+    def table(
+        self,
+        name: str,
+        where: str = "true",
+        *,
+        hours: tuple[int, int] | None = None,
+        **parameters: Any,
+    ) -> pa.Table:
+        """The same as `rows`, as columns."""
         if hours is not None:
             where = f"({where}) and hour between {int(hours[0])} and {int(hours[1])}"
-        order = ", ".join(f'"{column}"' for column in table.key)
+        order = ", ".join(f'"{column}"' for column in TABLES[name].key)
         statement = f"select * from {name} where {where} order by {order}"
-        return table.to_records(self.run(statement, hours=hours, **parameters))
+        return self.run(statement, hours=hours, **parameters)
 
     # ------------------------------------------------------------ maintaining
 
