@@ -1,6 +1,8 @@
 # Everything a user or a contributor runs. Needs Python 3.11 to 3.13 and a package index.
 PYTHON ?= python3
 CONFIG ?= demo/monitoring.yaml
+# What is make-believe is known to the demo's code location alone.
+DEFINITIONS := $(if $(filter demo/%,$(CONFIG)),--definitions llm_monitoring.simulation.definitions)
 VENV := .venv
 BIN := $(VENV)/bin
 # Two at a time, a file to each: what a file shares is made once.
@@ -18,7 +20,7 @@ slow: $(VENV)/installed-dev ## calibration by simulation
 	$(BIN)/pytest $(PARALLEL) -m slow
 
 dev: $(VENV)/installed ## Dagster on http://127.0.0.1:3000, incident reports on port 3001
-	@$(BIN)/llm-monitoring dev --config $(CONFIG)
+	@$(BIN)/llm-monitoring dev --config $(CONFIG) $(DEFINITIONS)
 
 check: $(VENV)/installed-dev ## lint, types, architecture, definitions
 	$(BIN)/ruff check .
@@ -33,6 +35,7 @@ bench: $(VENV)/installed-bench ## speed, memory and detection against peers; wri
 	$(BIN)/python -m benchmarks.lake
 	$(BIN)/python -m benchmarks.recomputing
 	$(BIN)/python -m benchmarks.endurance
+	$(BIN)/python -m benchmarks.sparkline
 	$(BIN)/python -m benchmarks.detection
 
 clean: ## everything that was made here

@@ -202,6 +202,18 @@ Dagster's own daemon and webserver. DAGSTER_HOME when all runs are past their re
 """
 
 
+def _sparkline(result: Result) -> str:
+    return f"""\
+## Sparklines
+
+`python -m benchmarks.sparkline`: the picture of a chart beside its check, of {result["windows"]:,}
+windows. Median {result["median_ms"]:.1f} ms, worst {result["worst_ms"]:.1f} ms; under
+{result["wanted_ms"]} ms are wanted.
+
+{_made(result)}; load after {result["load"]:g}.
+"""
+
+
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     head = tuple(head)
     lines = [head, ("---", *["---:"] * (len(head) - 1)), *rows]
@@ -223,4 +235,5 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "lake": _lake,
     "recomputing": _recomputing,
     "endurance": _endurance,
+    "sparkline": _sparkline,
 }

@@ -182,7 +182,7 @@ def _hour(name: str, text: str | None, now: datetime) -> int | None:
 
 
 def _moment(text: str) -> datetime | None:
-    """A time with its hour, UTC where no zone is told; None: it is not one."""
+    """A time with its hour, UTC where no zone is given; None: it is not one."""
     # A day alone would be its first hour, and mean all of it.
     if not re.match(r"\d{4}-\d\d-\d\d[T ]\d\d", text):
         return None

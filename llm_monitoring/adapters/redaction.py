@@ -22,6 +22,9 @@ NAMES_REMEMBERED = 10_000
 LONGEST_NUMBER_BITS = 10_000  # Python refuses to write much longer ones in decimal
 _ESCAPE = re.compile(r'\\(?:u([0-9a-fA-F]{4})|(["\\/bfnrt]))')
 _CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+# In a line that was cut off nobody knows which quote opens and which one closes a text.
+_PIECE = re.compile(r'(?:[^"\\]|\\.)++', re.DOTALL)
+_NUMBER = re.compile(r"(?P<before>[:,\[]\s*)(?P<digits>-?\d++)(?=(?:\.0*)?(?:[\s,\]}]|\Z))")
 Rule = Callable[[str], str]
 
 
@@ -139,7 +142,26 @@ class Redactor:
         text = raw.decode("utf-8", "replace")
         if people:
             text = _id_fields(frozenset(people)).sub(with_stored_id, text)
-        return self.text(_legible(text))[:EXCERPT_CHARACTERS]
+        return self.text(self._legible_values(text))[:EXCERPT_CHARACTERS]
+
+    def _legible_values(self, text: str) -> str:
+        """A line that is no JSON without escapes, what seems to be a value redacted by itself.
+
+        Else a pattern that is anchored to the start or the end of a value would find nothing.
+        """
+        while True:
+            text = _PIECE.sub(lambda found: self._value(found[0]), text)
+            text = _NUMBER.sub(lambda found: found["before"] + self._value(found["digits"]), text)
+            plain = _unescaped(text)
+            if plain == text:
+                return _storable(text)
+            text = plain
+
+    def _value(self, written: str) -> str:
+        """A value as it is written; without escapes where something is found in it."""
+        value = _legible(written)
+        redacted = self.text(value)
+        return written if redacted == value else redacted
 
     def _with_stored_ids(self, node: Any, people: Collection[str]) -> Any:
         """A JSON value with ids as they are stored; OTLP writes {"key": name, "value": ...}."""
@@ -200,7 +222,12 @@ def _legible(text: str) -> str:
     """A line that is no JSON without its escapes, also those of JSON within JSON."""
     while (plain := _unescaped(text)) != text:
         text = plain
-    return text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be stored
+    return _storable(text)
+
+
+def _storable(text: str) -> str:
+    """Half of a surrogate pair cannot be stored."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _unescaped(text: str) -> str:

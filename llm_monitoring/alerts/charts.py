@@ -60,7 +60,7 @@ def chart_episodes(
         metrics: the catalogue of metrics, by name.
         newest_hour: newest window in the lake.
         judges: epoch -> name of its judge, so that the heuristic one can be named.
-        thresholds: as in monitoring.yaml; a line somebody drew has the severity they gave it.
+        thresholds: as in monitoring.yaml; a static line has the severity it was given.
         run_length: windows in control per false page of a row's chart; None: it has no budget.
         page_margin: how far above its limit a statistic has to rise for a page, nats; an episode
             in which none did is a ticket at most, of charts that have a budget.

@@ -43,7 +43,7 @@ def _line(answer: CheckAnswer) -> str:
 
 _HEAD = ("| check | alert | |", "|---|---|---|")
 _CHART = "<feature>/<model>/<epoch>/<metric>/<chart>"
-_SHOWN = "it shows the alerts that fire, which people have been told of"
+_SHOWN = "it shows the alerts that fire, which have been reported"
 
 
 def _in_control(layer: str) -> str:

@@ -63,8 +63,8 @@ SEVERITIES: dict[tuple[str, str], str] = {
     ("data", "*"): "ticket",
     ("data", "missing_windows"): "page",  # an outage that leaves no rows is an outage
     ("data", "source_gap"): "page",
-    # The product may be well: what failed is ours, can wait for the morning, and lines somebody
-    # drew, silence and the other charts go on.
+    # The product may be well: what failed is ours, can wait for the morning, and static lines,
+    # silence and the other charts go on.
     ("data", "chart_failed"): "ticket",
     ("monitor", "*"): "ticket",  # probes or upkeep can wait until tomorrow
     ("monitor", "hours"): "page",  # nobody watches the product meanwhile

@@ -51,7 +51,7 @@ def feature_text(feature_id: str) -> str:
 
 
 def levels(row: ChartPoint) -> tuple[float | None, float | None]:
-    """What is usual there (or the line somebody drew), and the level now."""
+    """What is usual there (or the static line), and the level now."""
     return _expected(row), _level(row)
 
 
@@ -66,5 +66,5 @@ def _level(row: ChartPoint) -> float | None:
 
 
 def _expected(row: ChartPoint) -> float | None:
-    """What the level is held against: the center, or the line somebody drew."""
+    """What the level is held against: the center, or the static line."""
     return row.limit if row.chart == LINE else row.center

@@ -92,7 +92,7 @@ def decide_silence(
         known: names there are. Values of a segment may be yet to come.
         now: when it is decided; the silence begins then.
         everything: all alerts there are; instead of saying which.
-        until: time such as `2026-10-20T14:30`, UTC where no zone is told; or
+        until: time such as `2026-10-20T14:30`, UTC where no zone is given; or
         hours: how long, instead.
 
     Raises:

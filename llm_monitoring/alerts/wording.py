@@ -16,6 +16,7 @@ from llm_monitoring.alerts.sentences import (
 )
 from llm_monitoring.alerts.topics import HISTORY, Topic, overdue
 from llm_monitoring.hours import hour_start
+from llm_monitoring.incidents.evidence import from_json
 from llm_monitoring.records import Alert, Delivery
 
 SHOWN_ALERTS = 3
@@ -54,6 +55,7 @@ def text_of(delivery: Delivery, topic: Topic, before: Heard | None, place: Place
         *_places_line(topic),
         *_alert_lines(topic),
         *_facts_line(topic),
+        *_inputs_lines(topic),
         *_proposal_line(topic),
         *_people_lines(topic, place),
         *_action_lines(topic, place),
@@ -175,7 +177,7 @@ def _change_lines(delivery: Delivery, topic: Topic, before: Heard | None) -> lis
         return [f"It is back: it was over at {moment_text(before.at)}."]
     if delivery.kind != "worse":
         return []
-    told = f"Worse than told at {moment_text(before.at)}: "
+    told = f"Worse than reported at {moment_text(before.at)}: "
     if topic.severity != before.severity:
         return [f"{told}{topic.severity} now, {before.severity} then."]
     what = "features" if topic.features else "parts"
@@ -227,6 +229,13 @@ def _alert_line(group: Sequence[Alert]) -> str:
 def _facts_line(topic: Topic) -> list[str]:
     count = requests(topic)
     return [] if count is None else [f"{_count(count, 'request')} in the windows concerned."]
+
+
+def _inputs_lines(topic: Topic) -> list[str]:
+    """What users ask now, where that is what moved; their own words stand in the report alone."""
+    if topic.incident is None:
+        return []
+    return [title_text(change.reading) for change in from_json(topic.incident.evidence).inputs]
 
 
 def _proposal_line(topic: Topic) -> list[str]:
@@ -294,7 +303,7 @@ def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-OLD_NEWS = "Found in older data, or while this channel could not be reached; told this once."
+OLD_NEWS = "Found in older data, or while this channel could not be reached; reported this once."
 KIND_WORDS: dict[str, str] = {
     "firing": "new",
     "worse": "worse",

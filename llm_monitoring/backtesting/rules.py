@@ -99,7 +99,7 @@ def _drawn_line(text: str) -> Threshold:
 
 def check_metric(name: str) -> None:
     """Raises:
-    ValueError: there is no such metric; the nearest names are told.
+    ValueError: there is no such metric; the nearest names are listed.
     """
     if name not in BY_NAME:
         raise ValueError(no_such("metric", name, BY_NAME))

@@ -98,12 +98,12 @@ class RuleResult:
                 incident=incident, outcome="not watched", delay_hours=None, found_by=None
             )
         mine = [e for e in self.listed if incident.is_found_by(e.series) and incident.overlaps(e)]
-        told = next((e for e in mine if e.first_hour >= incident.first_hour), None)
-        if told is None:
+        found = next((e for e in mine if e.first_hour >= incident.first_hour), None)
+        if found is None:
             outcome = "already open" if mine else "missed"
             return Outcome(incident=incident, outcome=outcome, delay_hours=None, found_by=None)
-        delay = hours_between(incident.first_hour, told.first_hour) + 1
-        return Outcome(incident=incident, outcome="found", delay_hours=delay, found_by=told)
+        delay = hours_between(incident.first_hour, found.first_hour) + 1
+        return Outcome(incident=incident, outcome="found", delay_hours=delay, found_by=found)
 
 
 def median_delay(outcomes: Iterable[Outcome]) -> float | None:

@@ -72,11 +72,14 @@ def run_job(
     tags: dict[str, str] | None = None,
     partition_key: str | None = None,
     ops: Mapping[str, Any] | None = None,
+    *,
+    definitions: dg.Definitions = defs,
 ) -> None:
     """One run of a job in this process, recorded in the instance.
 
     Args:
         ops: configuration of the job's ops.
+        definitions: the code location the job is of.
 
     Raises:
         Exception: what made the run fail.
@@ -84,7 +87,7 @@ def run_job(
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     run_here(
         instance,
-        defs.resolve_job_def(name),
+        definitions.resolve_job_def(name),
         tags={**OURS, **(tags or {}), **({PARTITION: partition_key} if partition_key else {})},
         run_config={**QUIET, **({"ops": ops} if ops else {})},
     )

@@ -19,7 +19,6 @@ from llm_monitoring.cli.backfill import my_turn, progress_bar, run_job, working_
 from llm_monitoring.cli.console import PlainConsole
 from llm_monitoring.cli.home import TURN
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
-from llm_monitoring.defs.resources import CLOCK, monitoring_resource
 from llm_monitoring.hours import (
     HOUR,
     hour_key,
@@ -36,6 +35,7 @@ from llm_monitoring.pipeline.windows.stored import models_of_feature
 from llm_monitoring.records import Incident
 from llm_monitoring.settings import Settings
 from llm_monitoring.simulation import choose_faults, write_logs
+from llm_monitoring.simulation.definitions import CLOCK, defs, simulated_monitoring
 from llm_monitoring.simulation.scorecard import Scorecard, score
 
 MADE = ("logs", "lake", "reports", ".dagster")  # folders of an earlier demo
@@ -53,7 +53,7 @@ def run_demo(config: Path, *, days: int, seed: int) -> None:
 
 def _demo(console: PlainConsole, config: Path, days: int, seed: int) -> None:
     began, folder = time.monotonic(), config.parent
-    monitoring = monitoring_resource(config)
+    monitoring = simulated_monitoring(config)
     settings, lake = monitoring.settings, monitoring.lake
     if not settings.simulated:
         raise click.ClickException(
@@ -107,13 +107,17 @@ def _run(instance: dg.DagsterInstance, lake: Lake, first: int, last: int) -> Non
         for start, end in pieces(first, last):
             bar.update(task, description=f"{hour_start(start):%a %d %b} (simulated)")
             with _time(hour_start(end) + HOUR + SOON):
-                run_job(instance, "hours", tags=range_tags(start, end))
+                _run_job(instance, "hours", tags=range_tags(start, end))
                 for week in _weeks_due(start, end):
-                    run_job(instance, "weeks", partition_key=week)
-                run_job(instance, "reconcile_alerts")
+                    _run_job(instance, "weeks", partition_key=week)
+                _run_job(instance, "reconcile_alerts")
                 if _investigate(instance, lake):
-                    run_job(instance, "reconcile_alerts")  # messages wait for their page
+                    _run_job(instance, "reconcile_alerts")  # messages wait for their page
             bar.advance(task, hours_between(start, end) + 1)
+
+
+def _run_job(instance: dg.DagsterInstance, name: str, **how: Any) -> None:
+    run_job(instance, name, definitions=defs, **how)
 
 
 @contextmanager
@@ -138,7 +142,7 @@ def _investigate(instance: dg.DagsterInstance, lake: Lake) -> list[str]:
     names = [row.incident_id for row in lake.rows("incidents", report_path=None)]
     instance.add_dynamic_partitions(INCIDENTS.name or "", names)
     for name in names:
-        run_job(instance, "investigate_incident", partition_key=name)
+        _run_job(instance, "investigate_incident", partition_key=name)
     return names
 
 

@@ -17,6 +17,7 @@ from llm_monitoring.private_files import make_private
 from llm_monitoring.settings import Settings
 
 HOST = "127.0.0.1"
+DEFINITIONS = "llm_monitoring.definitions"  # module with `defs`
 LOCATION = "llm_monitoring"  # sensors and schedules are remembered by it
 
 
@@ -27,8 +28,12 @@ def run_dev(
     port: int,
     reports_port: int,
     allowed_hosts: Collection[str] = (),
+    definitions: str = DEFINITIONS,
 ) -> int:
     """Run code server, daemon and pages until interrupted; returns the exit code.
+
+    Args:
+        definitions: module whose `defs` are served.
 
     Reports are pages, and a browser follows no link from a web page to a file: so they are served.
 
@@ -61,7 +66,12 @@ def run_dev(
             *(f"--allowed-host={host}" for host in allowed_hosts),
         ]  # fmt: skip
         processes = [
-            Process("code server", _code_server(code_server), environment, creates=code_server),
+            Process(
+                "code server",
+                _code_server(code_server, definitions),
+                environment,
+                creates=code_server,
+            ),
             Process("daemon", ["dagster._daemon", "run", "-w", str(workspace)], environment),
             Process("pages", web, environment, (dagster.fileno(), reports.fileno())),
         ]
@@ -73,10 +83,10 @@ def run_dev(
         return Supervisor(processes).run()
 
 
-def _code_server(path: Path) -> list[str]:
+def _code_server(path: Path, definitions: str) -> list[str]:
     return [
         "dagster", "api", "grpc", "--socket", str(path), "--lazy-load-user-code",
-        "--module-name", "llm_monitoring.definitions", "--attribute", "defs",
+        "--module-name", definitions, "--attribute", "defs",
         "--location-name", LOCATION, "--use-python-environment-entry-point",
         "--inject-env-vars-from-instance", "--log-level", "warning",
     ]  # fmt: skip

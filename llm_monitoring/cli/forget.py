@@ -1,4 +1,4 @@
-"""Forgetting a user, told step by step: what is held, what was removed, what still holds it."""
+"""Forgetting a user, step by step: what is held, what was removed, what still holds it."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -27,7 +27,7 @@ def run_forget(
 ) -> int:
     """Forget them; returns the exit code: 1 where something may still hold them.
 
-    An id that nobody has is told, and is not taken for one that was forgotten: it may be misspelt.
+    An id that nobody has is named, and is not taken for one that was forgotten: it may be misspelt.
 
     Raises:
         ValueError: they cannot be found, because ids are not stored.

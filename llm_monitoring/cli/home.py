@@ -2,7 +2,7 @@
 
 The settings come in layers: those that travel with this package, a dagster.yaml beside
 monitoring.yaml (or one folder up), and what somebody wrote into the one of DAGSTER_HOME. The last
-is told from what we wrote ourselves by a copy of ours.
+is kept apart from what we wrote ourselves by a copy of ours.
 """
 
 import fcntl
@@ -141,7 +141,7 @@ def taking_turns(home: Path, wait: Callable[[str], None]) -> Iterator[None]:
 
     Args:
         home: DAGSTER_HOME.
-        wait: told, once, who is at work, where this command has to wait.
+        wait: called, once, with who is at work, where this command has to wait.
     """
     with (home / TURN).open("a+") as file:
         try:

@@ -218,10 +218,19 @@ def demo(folder: Path, days: int, seed: int) -> None:
     help="Name that people reach it by through a proxy; may be given repeatedly. Requests to other "
     "names than this and the local ones are refused.",
 )  # fmt: skip
-def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ...]) -> None:
+@click.option(
+    "--definitions", metavar="MODULE", help="Serve the `defs` of this module instead of our own."
+)
+def dev(
+    config: Path,
+    port: int,
+    reports_port: int,
+    allowed_hosts: tuple[str, ...],
+    definitions: str | None,
+) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = read_settings(config)
-    from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
+    from llm_monitoring.cli.dev import DEFINITIONS, run_dev  # noqa: PLC0415
 
     sys.exit(
         run_dev(
@@ -230,6 +239,7 @@ def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ..
             port=port,
             reports_port=reports_port,
             allowed_hosts=allowed_hosts,
+            definitions=definitions or DEFINITIONS,
         )
     )
 

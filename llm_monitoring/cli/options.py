@@ -71,7 +71,7 @@ WHO = click.option(
 
 @contextmanager
 def told() -> Iterator[None]:
-    """A mistaken question is told in a line, not with a traceback."""
+    """A mistaken question is answered in a line, not with a traceback."""
     try:
         yield
     except ValueError as error:
@@ -79,7 +79,7 @@ def told() -> Iterator[None]:
 
 
 def read_settings(config: Path) -> Settings:
-    """Settings of a file; a mistake in it is told with its line."""
+    """Settings of a file; a mistake in it is shown with its line."""
     from llm_monitoring.configuration import load_settings  # noqa: PLC0415
 
     try:

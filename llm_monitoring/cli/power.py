@@ -86,6 +86,6 @@ def _introduction(settings: Settings, change: Change, newest: int) -> Iterator[s
         f"of the two weeks up to {hour_start(newest):%Y-%m-%d %H:%M} UTC."
     )
     if settings.control.chart != CHART:
-        yield f"monitoring.yaml has the chart {settings.control.chart}, which is not told of here."
+        yield f"monitoring.yaml has the chart {settings.control.chart}, which is not covered here."
     if not isinstance(settings.judge, EndpointJudgeSettings):
         yield "The judge is heuristic: free, and its scores are of breakage, not of quality."

@@ -128,6 +128,6 @@ class Supervisor:
 
 
 def _end_with_parent() -> None:
-    """Where the system can (Linux), a process is told to end when this one is killed."""
+    """Where the system can (Linux), a process is asked to end when this one is killed."""
     if LIBC is not None:
         LIBC.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG

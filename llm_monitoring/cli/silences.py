@@ -1,4 +1,4 @@
-"""`llm-monitoring silence`: nobody is told of some alerts for a time."""
+"""`llm-monitoring silence`: some alerts are not reported for a time."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ def add(
             asked["incident_id"] = one_id(asked["incident_id"], known.incidents, "incident")
         asked["segment"] = segment_asked([*parts, *([f"model={model}"] if model else [])])
         asked["hours"] = None if duration is None else hours_of(duration)
-        decide_silence(known, now, **asked)  # a slip of the pen is told before Dagster is loaded
+        decide_silence(known, now, **asked)  # a slip of the pen is shown before Dagster is loaded
     decide(config, "silence_alerts", "record_silence", **asked)
     rows: list[Silence] = lake.rows("silences", who=asked["who"])
     mine = [row for row in rows if row.decided_at >= now]
@@ -120,7 +120,9 @@ def end(config: Path, silence_id: str, who: str) -> None:
         found = find_silence(lake, silence_id)
         end_silence(found, who, datetime.now(UTC))
     decide(config, "end_silence", "record_end", silence_id=found.silence_id, who=who)
-    say(f"silence {found.silence_id} of {about(found)} is over; what still goes on will be told")
+    say(
+        f"silence {found.silence_id} of {about(found)} is over; what still goes on will be reported"
+    )
 
 
 def _tell_listed(shown: "list[Silence]", in_force: "list[Silence]", *, everything: bool) -> None:

@@ -25,7 +25,7 @@ OUR_STORAGE = "PooledSqliteStorage"  # the same files
 
 
 def status_lines(config: Path, now: datetime) -> Iterator[StatusLine]:
-    """Every subject, the configuration first: with a mistake in it nothing else can be told."""
+    """Every subject, the configuration first: with a mistake in it nothing else can be said."""
     try:
         settings = load_settings(config)
     except ConfigurationError as error:

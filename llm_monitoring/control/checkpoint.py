@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from llm_monitoring.control.stored import has_our_id, heeds, parse_baseline
+from llm_monitoring.control.stored import has_our_id, knew_of, parse_baseline
 from llm_monitoring.records import Baseline, ChartPoint, Rebaseline, WindowMetric
 from llm_monitoring.stats.baselines import (
     ESTABLISHED_WINDOWS,
@@ -91,7 +91,7 @@ def can_resume(
             or (phase_one is not None and _learned(phase_one) == baseline.windows)
         )
         and len(point.state) == len(chart.start(parse_baseline(baseline)))
-        and heeds(baseline, rebaselines, point.hour)
+        and knew_of(baseline, rebaselines, point.hour)
     )
 
 

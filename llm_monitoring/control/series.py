@@ -57,7 +57,7 @@ def concerns(entry: Rebaseline, series: Series) -> bool:
 
 
 def charts_of(series: Series, settings: Settings) -> list[Chart]:
-    """Charts that watch a series: the configured ones, silence, and lines somebody drew."""
+    """Charts that watch a series: the configured ones, silence, and static lines."""
     metric = BY_NAME.get(series.metric)
     if metric is None:
         return []
@@ -131,7 +131,7 @@ def _applies(line: Threshold, series: Series) -> bool:
 
 
 def _line(line: Threshold) -> Chart:
-    """The chart of a line somebody drew, as fits its metric."""
+    """The chart of a static line, as fits its metric."""
     metric = BY_NAME[line.metric]
     return static_threshold(
         above=line.above,

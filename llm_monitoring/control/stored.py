@@ -104,7 +104,7 @@ def phase_one_hours(baseline: Baseline) -> Hours:
     return began, baseline.last_hour
 
 
-def heeds(baseline: Baseline, rebaselines: Sequence[Rebaseline], hour: int) -> bool:
+def knew_of(baseline: Baseline, rebaselines: Sequence[Rebaseline], hour: int) -> bool:
     """The baseline in force at an hour knew of every decision that is about it."""
     began, last = phase_one_hours(baseline)
     restarts = [r.from_hour for r in rebaselines if r.from_hour is not None]

@@ -1,8 +1,7 @@
 """What assets are handed: settings, lake, models."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -13,15 +12,10 @@ from dagster_duckdb import DuckDBResource
 
 from llm_monitoring.adapters.embedders import EMBEDDERS, Embedder
 from llm_monitoring.configuration import load_settings
-from llm_monitoring.hours import hour_key
 from llm_monitoring.judging import Judge
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.judging.judges import current_epoch, open_judge
-from llm_monitoring.settings import EndpointJudgeSettings, ModelSettings, Settings
-from llm_monitoring.simulation import choose_faults, failing_judge
-from llm_monitoring.simulation.provider import reachable
-
-CLOCK = "LLM_MONITORING_SIMULATED_TIME"  # ISO time with its zone
+from llm_monitoring.settings import ModelSettings, Settings
 
 
 class Monitoring(dg.ConfigurableResource[Any]):
@@ -58,24 +52,30 @@ class Monitoring(dg.ConfigurableResource[Any]):
 
     @asynccontextmanager
     async def open_judge(self) -> AsyncIterator[Judge]:
-        """The configured judge; a simulated product's fails when its faults say so."""
-        settings = self.settings
-        async with open_judge(settings, self.embedder, self.now) as judge:
-            is_real = isinstance(settings.judge, EndpointJudgeSettings) or not settings.simulated
-            faults = () if is_real else choose_faults(start=hour_key(settings.start))
-            yield failing_judge(judge, faults)
-
-    def reach(self, model: ModelSettings, week: int) -> AbstractContextManager[ModelSettings]:
-        """A model under probe with an address that answers while the block runs."""
-        return reachable(self.settings, model, week)
+        """The judge that is asked."""
+        async with open_judge(self.settings, self.embedder, self.now) as judge:
+            yield self.asked_judge(judge)
 
     def now(self) -> datetime:
-        """Wall clock; assets stamp rows with it, decisions never read it themselves.
+        """Wall clock; assets stamp rows with it, decisions never read it themselves."""
+        return datetime.now(UTC)
 
-        Of a simulated product it is what the demo says, which lives through its weeks in minutes.
+    def asked_judge(self, judge: Judge) -> Judge:
+        """Which judge is asked where this one is configured: itself.
+
+        This, `reached` and `now` are what a code location of one's own may do differently.
         """
-        told = os.environ.get(CLOCK) if self.settings.simulated else None
-        return datetime.fromisoformat(told) if told else datetime.now(UTC)
+        return judge
+
+    @contextmanager
+    def reached(self, model: ModelSettings, week: int) -> Iterator[ModelSettings]:
+        """A model under probe with the address that answers while the block runs.
+
+        Args:
+            week: the partition that is probed, yyyymmdd of its Monday.
+        """
+        del week
+        yield model
 
     @contextmanager
     def _connect(self) -> Iterator[Any]:
@@ -89,11 +89,15 @@ class Monitoring(dg.ConfigurableResource[Any]):
 
 def monitoring_resource(config_path: Path) -> Monitoring:
     """The resource for a monitoring.yaml."""
+    return Monitoring(config_path=str(config_path), duckdb=in_memory_duckdb(config_path))
+
+
+def in_memory_duckdb(config_path: Path) -> DuckDBResource:
+    """DuckDB within the memory that a monitoring.yaml allows it."""
     limit = load_settings(config_path).lake.memory_limit
-    duckdb = DuckDBResource(
+    return DuckDBResource(
         database=":memory:", connection_config={"memory_limit": limit} if limit else {}
     )
-    return Monitoring(config_path=str(config_path), duckdb=duckdb)
 
 
 @lru_cache(maxsize=8)

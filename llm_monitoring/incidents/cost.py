@@ -73,8 +73,8 @@ class CostMovement:
         if change == 0:
             return "The cost did not change."
         parts = [(n, v) for n, v in self.contributions().items() if abs(v) >= 0.1 * abs(change)]
-        told = ", ".join(f"{name.replace('_', ' ')} {v:+.4g} USD" for name, v in parts)
-        return f"{self.before_usd:.4g} -> {self.after_usd:.4g} USD ({change:+.4g}): {told}."
+        listed = ", ".join(f"{name.replace('_', ' ')} {v:+.4g} USD" for name, v in parts)
+        return f"{self.before_usd:.4g} -> {self.after_usd:.4g} USD ({change:+.4g}): {listed}."
 
 
 def model_costs(spends: Iterable[ModelSpend]) -> list[ModelCost]:

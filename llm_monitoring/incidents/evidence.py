@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import TypeAdapter
 
+from llm_monitoring.inputs.description import InputsChange
 from llm_monitoring.records import InputFeature, Judgement, Request, UserSignal
 from llm_monitoring.segments import EVERYTHING, attributes_of
 
@@ -185,6 +186,7 @@ class Evidence:
 
     triage: Triage | None = None
     scope: Scope | None = None
+    inputs: tuple[InputsChange, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     responses: tuple[Response, ...] = ()
     done: tuple[StepDone, ...] = ()

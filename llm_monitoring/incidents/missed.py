@@ -30,7 +30,7 @@ def missed_incident(
         features: that there are.
         now: when it is named.
         feature_id: None: it is not about one.
-        since: hour in which it began, such as 2026-10-20T14, UTC where no zone is told.
+        since: hour in which it began, such as 2026-10-20T14, UTC where no zone is given.
 
     Returns:
         The fault. The same one named twice has the same id.

@@ -29,7 +29,7 @@ def _response(suspect: Suspect, segment: tuple[str, str] | None) -> Response:
     )
 
 
-CONVINCING = 0.6  # of the best score: told as an alternative
+CONVINCING = 0.6  # of the best score: named as an alternative
 LEAST_SCORE = 0.2  # a fainter suspect is listed, and nothing is done about it
 MOST_RESPONSES = 3
 _ROLLBACK = (

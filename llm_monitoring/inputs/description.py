@@ -1,32 +1,99 @@
-"""Naming what changed: the topics of novel queries, the mix of languages."""
+"""Naming what changed: the topics of novel queries, the mix of languages, and both in words."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from llm_monitoring.inputs.reference import Vectors
+from llm_monitoring.records import InputFeature
 from llm_monitoring.stats.distances import GTest, g_test
 
 SAME_TOPIC = 0.7  # mean cosine distance within a group; measured on CLINC150 intents
-LARGEST_SAMPLE = 2_000  # novel queries that are grouped; grouping is quadratic in memory
+LARGEST_SAMPLE = 1_000  # novel queries that are grouped; grouping is quadratic in memory
 EXAMPLES = 5
+SHOWN_LANGUAGES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A query with its text, as it is stored: after redaction."""
+
+    request_id: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NovelGroup:
     """Novel queries that are about one thing."""
 
-    share: float  # of the novel queries, (0, 1]
+    share: Annotated[float, "of the novel queries, (0, 1]"]
     queries: int
-    examples: tuple[str, ...]  # up to five different ones, the most typical first
+    examples: Annotated[tuple[Query, ...], "up to five different ones, the most typical first"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageCount:
+    """Queries of one language in the week before and since the change."""
+
+    language: Annotated[str, "ISO 639-1"]
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputsChange:
+    """What the users of a feature ask since the change, against the week before."""
+
+    feature_id: str
+    queries: Annotated[int, "since the change, whose novelty is known"]
+    novel: Annotated[int, "of these"]
+    groups: Annotated[tuple[NovelGroup, ...], "of the novel ones, the largest first"]
+    languages: Annotated[tuple[LanguageCount, ...], "whose share moved most first"]
+    p_value: Annotated[float | None, "of the mix of languages; None: nothing to compare"]
+    reading: Annotated[str, "in a sentence or two, without a word of a user"]
+
+
+def inputs_change(
+    feature_id: str,
+    before: Sequence[InputFeature],
+    after: Sequence[InputFeature],
+    groups: Sequence[NovelGroup] = (),
+) -> InputsChange:
+    """What changed in the queries of a feature.
+
+    Args:
+        before: of the week before the change.
+        after: since the change.
+        groups: of the novel ones among `after`.
+    """
+    known = [row.novel for row in after if row.novel is not None]
+    languages = _languages(before, after)
+    test = language_mix_test([r.language for r in before], [r.language for r in after])
+    p_value = None if test is None else test.p_value
+    sentences = [
+        *_novelty_text(len(known), sum(known), groups),
+        *_language_text(languages, p_value),
+    ]
+    return InputsChange(
+        feature_id=feature_id,
+        queries=len(known),
+        novel=sum(known),
+        groups=tuple(groups),
+        languages=tuple(languages),
+        p_value=p_value,
+        reading=f"Queries of {feature_id}: {'; '.join(sentences) or 'too few to compare'}.",
+    )
 
 
 def describe_novel(
-    texts: Sequence[str], embeddings: Vectors, max_clusters: int = 5
+    queries: Sequence[Query],
+    embed: Callable[[Sequence[str]], Vectors],
+    max_clusters: int = 5,
 ) -> list[NovelGroup]:
     """Say what novel queries are about: the largest groups, by share, with examples.
 
@@ -35,17 +102,18 @@ def describe_novel(
     `LARGEST_SAMPLE` queries an evenly spaced sample is grouped.
 
     Args:
-        texts: the novel queries.
-        embeddings: [n, d], rows L2-normalised.
+        queries: the novel ones.
+        embed: texts -> [n, d], rows L2-normalised; asked about the sample alone.
         max_clusters: how many groups at most.
 
     Returns:
         Groups of two queries or more, the largest first.
     """
-    if len(texts) < 2:
+    if len(queries) < 2:
         return []
-    picked = np.unique(np.linspace(0, len(texts) - 1, min(len(texts), LARGEST_SAMPLE)).astype(int))
-    vectors = embeddings[picked].astype(np.float64)
+    places = np.linspace(0, len(queries) - 1, min(len(queries), LARGEST_SAMPLE)).astype(int)
+    picked = [queries[i] for i in places]
+    vectors = embed([query.text for query in picked]).astype(np.float64)
     tree = scipy.cluster.hierarchy.linkage(vectors, "average", "cosine")
     labels = scipy.cluster.hierarchy.fcluster(tree, SAME_TOPIC, "distance")
     sizes = [(label, n) for label, n in Counter(labels.tolist()).most_common(max_clusters) if n > 1]
@@ -54,28 +122,23 @@ def describe_novel(
             share=n / len(picked),
             queries=n,
             examples=_most_typical(
-                [texts[i] for i in picked[labels == label]], vectors[labels == label]
+                [picked[i] for i in np.flatnonzero(labels == label)], vectors[labels == label]
             ),
         )
         for label, n in sizes
     ]
 
 
-def _most_typical(texts: Sequence[str], vectors: NDArray[np.float64]) -> tuple[str, ...]:
+def _most_typical(queries: Sequence[Query], vectors: NDArray[np.float64]) -> tuple[Query, ...]:
     order = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")
-    return tuple(dict.fromkeys(texts[i] for i in order))[:EXAMPLES]
-
-
-def language_shares(languages: Sequence[str | None]) -> dict[str, float]:
-    """Share of each language among the queries whose language could be told, largest first."""
-    counts = Counter(language for language in languages if language is not None)
-    return {language: n / counts.total() for language, n in counts.most_common()}
+    different = {queries[i].text: queries[i] for i in reversed(order)}
+    return tuple(reversed(different.values()))[:EXAMPLES]
 
 
 def language_mix_test(
     reference: Sequence[str | None], current: Sequence[str | None], *, seed: int = 0
 ) -> GTest | None:
-    """G-test of the mix of languages; None: in one of the samples no language could be told."""
+    """G-test of the mix of languages; None: in one of the samples no language is known."""
     before, now = (Counter(x for x in part if x is not None) for part in (reference, current))
     if not before or not now:
         return None
@@ -85,3 +148,36 @@ def language_mix_test(
         np.array([now[name] for name in names]),
         seed=seed,
     )
+
+
+def _languages(
+    before: Sequence[InputFeature], after: Sequence[InputFeature]
+) -> list[LanguageCount]:
+    earlier, now = (Counter(r.language for r in rows if r.language) for rows in (before, after))
+    counts = [
+        LanguageCount(language=name, before=earlier[name], after=now[name])
+        for name in sorted(earlier | now)
+    ]
+    n_before, n_after = max(1, earlier.total()), max(1, now.total())
+    return sorted(counts, key=lambda c: -abs(c.after / n_after - c.before / n_before))
+
+
+def _novelty_text(queries: int, novel: int, groups: Sequence[NovelGroup]) -> list[str]:
+    if not queries:
+        return []
+    text = f"{novel:,} of {queries:,} are unlike any before"
+    if groups:
+        sizes = ", ".join(f"{group.queries:,}" for group in groups)
+        text += f", in groups that are about one thing each: {sizes}"
+    return [text]
+
+
+def _language_text(languages: Sequence[LanguageCount], p_value: float | None) -> list[str]:
+    if p_value is None:
+        return []
+    before, after = (sum(getattr(c, part) for c in languages) for part in ("before", "after"))
+    moved = ", ".join(
+        f"{c.language} {c.before / before:.0%} -> {c.after / after:.0%}"
+        for c in languages[:SHOWN_LANGUAGES]
+    )
+    return [f"languages {moved} (G-test of the mix, p = {p_value:.2g})"]

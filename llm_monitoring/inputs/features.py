@@ -41,7 +41,7 @@ def input_features(
     frozen = freeze(reference, embedder)
     order = sorted(range(len(requests)), key=lambda i: _place(requests[i]))
     ordered, vectors = [requests[i] for i in order], embeddings[order]
-    told = [languages[i] for i in order]
+    recognised = [languages[i] for i in order]
     expected = set(expected_languages)
     return [
         InputFeature(
@@ -58,7 +58,7 @@ def input_features(
         )
         for request, language, similarity, novelty in zip(
             ordered,
-            told,
+            recognised,
             _centroid_similarities(ordered, vectors, frozen),
             _novelties(ordered, vectors, frozen),
             strict=True,

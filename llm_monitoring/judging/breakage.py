@@ -15,7 +15,7 @@ from llm_monitoring.judging.scores import HIGHEST, LOWEST, Scores
 # Part of the epoch: raise it with any change to this file or to refusals.py.
 BREAKAGE_VERSION = "1"
 NGRAM = 4
-FEWEST_NGRAMS = 12  # a shorter text cannot be told to loop
+FEWEST_NGRAMS = 12  # of a shorter text nobody can say that it loops
 SHORTEST_CUT_OFF = 80  # characters; a shorter answer may be a label, a name or a number
 
 

@@ -15,7 +15,7 @@ def messages_for(rubric: Rubric, input_text: str, output_text: str) -> list[Mess
     """The two messages of a judge call: the rubric, then the material.
 
     The markers carry a hash of the material, so text can hold its own marker only by being a
-    fixed point of SHA-256; any marker it does hold is another text's, and the judge is told so.
+    fixed point of SHA-256; any marker it does hold is another text's, and the prompt says so.
     """
     tag = marker_tag(input_text, output_text)
     asked = "\n".join(f"- {name}: {getattr(rubric, name)}" for name in DIMENSIONS)

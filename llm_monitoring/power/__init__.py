@@ -1,6 +1,6 @@
 """Power: how long a change would go unnoticed, and what it takes to notice it in time.
 
-It is told for sr_mixture at the configured budget, from the baseline in force and the rows an hour
+It is given for sr_mixture at the configured budget, from the baseline in force and the rows an hour
 of late. Of what is judged the rate can be chosen: a higher one costs money and buys hours.
 """
 

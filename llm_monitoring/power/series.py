@@ -29,7 +29,7 @@ Verdict = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
-    """What is told of one series.
+    """What is known of one series.
 
     Args:
         status: of the baseline: established, provisional, or waiting (there is none yet).
@@ -65,7 +65,7 @@ class Power:
 
 
 def waiting(metric: Metric, feature_id: str) -> Power:
-    """Of a series that has no baseline yet nothing can be told."""
+    """Of a series that has no baseline yet nothing can be said."""
     return Power(feature_id=feature_id, metric=metric, status="waiting", verdict="waiting")
 
 
@@ -88,7 +88,7 @@ def power_of(
         sampling: of the feature; None: it is not known.
     """
     test = _Test(metric, baseline, change, run_length)
-    told = Power(
+    power = Power(
         feature_id=feature_id,
         metric=metric,
         status=status,
@@ -99,39 +99,39 @@ def power_of(
         own_variation=test.own_variation,
     )
     if not rows.per_window or test.never_happened:
-        return replace(told, verdict="never happened" if rows.per_window else "no rows")
-    told = _judged(replace(told, hours=test.hours(rows)), test, rows)
+        return replace(power, verdict="never happened" if rows.per_window else "no rows")
+    power = _judged(replace(power, hours=test.hours(rows)), test, rows)
     if metric.family in SAMPLED and sampling and sampling.sampled_per_hour:
-        return _of_sampled(told, test, rows, sampling)
-    return told
+        return _of_sampled(power, test, rows, sampling)
+    return power
 
 
-def _judged(told: Power, test: "_Test", rows: Rows) -> Power:
+def _judged(power: Power, test: "_Test", rows: Rows) -> Power:
     """The verdict, whatever rows cost."""
     if test.hours(rows) <= test.change.hours:
-        return replace(told, verdict="in time")
+        return replace(power, verdict="in time")
     needed = test.rows_needed(rows.charted_share)
     if needed is None:
-        return replace(told, verdict="no rate can")
-    return replace(told, verdict="more rows", rows_needed=needed * rows.charted_share)
+        return replace(power, verdict="no rate can")
+    return replace(power, verdict="more rows", rows_needed=needed * rows.charted_share)
 
 
-def _of_sampled(told: Power, test: "_Test", rows: Rows, sampling: Sampling) -> Power:
+def _of_sampled(power: Power, test: "_Test", rows: Rows, sampling: Sampling) -> Power:
     """The rate is ours to choose, up to every request."""
     every = replace(rows, per_window=rows.per_window / sampling.rate)
-    told = replace(
-        told,
+    power = replace(
+        power,
         sample_rate=sampling.rate,
         best_hours=test.hours(every),
         usd_per_day=sampling.usd_per_day(),
     )
-    if told.rows_needed is None:
-        return told
-    factor = told.rows_needed / rows.per_hour
+    if power.rows_needed is None:
+        return power
+    factor = power.rows_needed / rows.per_hour
     if factor * sampling.rate > 1:
-        return replace(told, verdict="all are too few")
+        return replace(power, verdict="all are too few")
     return replace(
-        told,
+        power,
         sample_rate_needed=factor * sampling.rate,
         usd_per_day_needed=sampling.usd_per_day(factor),
     )

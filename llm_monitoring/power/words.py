@@ -1,11 +1,11 @@
-"""What is told of a series, in words."""
+"""What is said of a series, in words."""
 
 from llm_monitoring.alerts.sentences import change_text, value_text
 from llm_monitoring.power.series import Power
 
 
 def movement_text(power: Power) -> str:
-    """The change that is told of, such as `4.81 to 4.61`."""
+    """The change that is described, such as `4.81 to 4.61`."""
     if power.before is None or power.after is None:
         return ""
     return change_text(power.before, power.after, power.metric.unit).removeprefix("from ")
@@ -54,5 +54,5 @@ def _cost(usd_per_day: float | None) -> str:
 NOTHING_TOLD = {
     "waiting": "waiting for a baseline",
     "no rows": "nothing was measured of late",
-    "never happened": "never happened in Phase I: no rise of it can be told",
+    "never happened": "never happened in Phase I: no rise of it can be judged",
 }

@@ -187,7 +187,7 @@ class Language(Check):
         (found,) = context.identify_languages([text], [self.language])
         if found == self.language:
             return CheckOutcome(True)
-        return CheckOutcome(False, f"language {found or 'cannot be told'}: {_short(text)}")
+        return CheckOutcome(False, f"language {found or 'cannot be recognised'}: {_short(text)}")
 
 
 class Length(Check):

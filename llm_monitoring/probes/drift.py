@@ -21,7 +21,7 @@ from llm_monitoring.stats.proportions import (
 )
 
 LEAST_PROBES = 8
-FALL = 0.20  # of the pass rate: what the power is told for
+FALL = 0.20  # of the pass rate: what the power is given for
 TESTS = 2  # that share the significance: pass_rate and length
 ANSWERED_RATIO = 0.8  # of its calls a run must have answered to serve as the reference
 ALARMS = ("changed", "regressed")
@@ -76,7 +76,7 @@ def provider_drift(
 
 
 def needs_confirmation(drift: Iterable[ProviderDrift]) -> list[str]:
-    """Models to be asked a second time before anyone is told; identity needs no second look."""
+    """Models to be asked a second time before it is reported; identity needs no second look."""
     return sorted(
         {row.requested_model for row in drift if row.verdict in ALARMS and row.test != "identity"}
     )
@@ -138,7 +138,7 @@ def _tested(pairing: Pairing, blank: ProviderDrift, significance: float) -> list
         blank = replace(blank, verdict=verdict, detail=f"{why}: {pairing.told()}")
         return [replace(blank, power=0.0), replace(blank, test="length")]
     strata = [pair.stratum for pair in pairing.pairs]
-    # Holm's first step is the stricter one: the power is told for the harder case.
+    # Holm's first step is the stricter one: the power is given for the harder case.
     power = pass_rate_power(
         strata, fall=FALL, significance=significance / TESTS, selected=is_steady
     )

@@ -81,7 +81,7 @@ def write_logs(
 def changes(start: int, faults: Iterable[Fault] = ()) -> list[Change]:
     """The ledger: what people changed. Some entries caused a fault, most are innocent.
 
-    What nobody was told of, such as a provider's swap, is not in it.
+    What nobody announced, such as a provider's swap, is not in it.
     """
     began = {fault.name: hour_start(fault.first_hour) for fault in faults}
     innocent = [(hour_start(shift(start, at)), what) for at, what in INNOCENT_CHANGES]

@@ -23,30 +23,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llm_monitoring.hours import hour_key, hour_start, week_start
-from llm_monitoring.settings import ModelSettings, Settings
-from llm_monitoring.simulation.faults import Fault, choose_faults
+from llm_monitoring.hours import hour_start, week_start
+from llm_monitoring.simulation.faults import Fault
 from llm_monitoring.simulation.product import FEATURES, Model
 from llm_monitoring.simulation.traffic import CHARACTERS_PER_TOKEN
 
-SIMULATION = "simulation"
-SEED = 7
 UNKNOWN = "I am not sure what you mean. Could you tell me more?"
 DEFAULT_OUTPUT_TOKENS = 1000
-
-
-@contextmanager
-def reachable(settings: Settings, model: ModelSettings, week: int) -> Iterator[ModelSettings]:
-    """The settings of a model with an address that answers while the block runs.
-
-    A base_url of `simulation` is the make-believe provider, on loopback.
-    """
-    if model.base_url != SIMULATION:
-        yield model
-        return
-    faults = choose_faults(start=hour_key(settings.start))
-    with serve_provider(SEED, faults) as address:
-        yield model.model_copy(update={"base_url": f"{address}/week/{week}"})
 
 
 @contextmanager

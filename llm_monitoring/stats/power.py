@@ -27,7 +27,7 @@ def hours_to_detect(
     windows: float = ESTABLISHED_WINDOWS,
     two_sided: bool = False,
 ) -> float:
-    """Hours from a lasting change until sr_mixture tells: half of such changes are told sooner.
+    """Hours from a lasting change until sr_mixture alarms: half of such changes are found sooner.
 
     Args:
         information: of one window about the change, nats, >= 0.
@@ -36,7 +36,7 @@ def hours_to_detect(
         two_sided: the chart watches both directions.
 
     Returns:
-        Hours, >= 1: a chart speaks once a window. At most about the run length: by then chance has
+        Hours, >= 1: a chart decides once a window. At most about the run length: by then chance has
         raised an alarm.
 
     Raises:
@@ -45,8 +45,8 @@ def hours_to_detect(
     Error:
         Measured against sr_mixture for levels and rates, shifts of .25 to 2 standard deviations of
         a window, run lengths of 1,000, 10,000 and 50,000: within 25 % of the median delay or half
-        an hour. Two-sided shifts of .25 are told up to 30 % early; below .5 a baseline of two days
-        is told up to 55 % late. Beyond 3 standard deviations `single_window` may be sooner.
+        an hour. Two-sided shifts of .25 come out up to 30 % early; below .5 a baseline of two
+        days comes out up to 55 % late. Beyond 3 standard deviations `single_window` may be sooner.
 
     Source: Siegmund (1985), Sequential Analysis, section 2.6: a CUSUM alarms in control once in
         (exp b - b - 1) / I windows, and after (exp -b + b - 1) / I under the change.
@@ -67,10 +67,10 @@ def information_needed(
     windows: float = ESTABLISHED_WINDOWS,
     two_sided: bool = False,
 ) -> float:
-    """Nats a window has to hold about a change, so that it is told within some hours.
+    """Nats a window has to hold about a change, so that it is found within some hours.
 
     Args:
-        hours: within which it is to be told, >= 1.
+        hours: within which it is to be found, >= 1.
         run_length: windows in control per false alarm of the chart, > 1.
         windows: that the baseline was learned from, >= 1.
         two_sided: the chart watches both directions.

@@ -1,5 +1,6 @@
 """What the ready-made rules find, what they leave, and how ids are stored."""
 
+import json
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -139,6 +140,47 @@ def test_a_number_is_replaced_like_a_text_and_others_stay_numbers() -> None:
 def test_no_escape_hides_anything_in_a_line_that_is_cut_off(escape: str, secret: str) -> None:
     line = f'{{"input_text": "pay{escape}{secret}{escape}now", "mod'.encode()
     assert secret not in Redactor(EVERY).excerpt(line)
+
+
+ANCHORED = [
+    Redaction(pattern=r"^CUST-\d{6}"),
+    Redaction(pattern=r"\Amember \w+\Z"),
+    Redaction(pattern=r"^7777\d{4}$"),
+]
+
+
+@pytest.mark.parametrize("ending", ["}", ', "mod', ""], ids=["whole", "torn", "torn at the value"])
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        ('"CUST-123456 asks"', "[redacted] asks"),
+        ('"member jane"', "[redacted]"),
+        ('["no", "member jane"]', "[redacted]"),
+        ('"\\u006dember jane"', "[redacted]"),
+        ("77771234", "[redacted]"),
+    ],
+)
+def test_an_anchored_pattern_finds_in_an_excerpt_what_it_finds_in_the_value(
+    value: str, stored: str, ending: str
+) -> None:
+    excerpt = Redactor(ANCHORED).excerpt(f'{{"n": 1, "input_text": {value}{ending}'.encode())
+    assert stored in excerpt
+    assert excerpt.startswith('{"n": 1, "input_text": ')
+    for secret in ("123456", "jane", "7777"):
+        assert secret not in excerpt
+
+
+def test_a_value_that_is_cut_off_is_redacted_as_far_as_it_goes() -> None:
+    redactor = Redactor(ANCHORED)
+    assert "123456" not in redactor.excerpt(b'{"input_text": "CUST-123456 ask')
+    assert "123456" not in redactor.excerpt(b"CUST-123456 without any JSON")
+
+
+@pytest.mark.parametrize("escape", ["", "\\n", '\\"'])
+def test_a_value_within_json_in_a_line_that_is_cut_off_is_redacted(escape: str) -> None:
+    inner = json.dumps({"customer": "CUST-123456" + escape})
+    line = json.dumps({"body": inner})[:-1].encode()
+    assert "123456" not in Redactor(ANCHORED).excerpt(line)
 
 
 # ------------------------------------------------------------------- ids

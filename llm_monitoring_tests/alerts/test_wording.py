@@ -14,6 +14,8 @@ from llm_monitoring.alerts.wording import (
     summary_text,
     text_of,
 )
+from llm_monitoring.incidents.evidence import Evidence, to_json
+from llm_monitoring.inputs.description import NovelGroup, Query, inputs_change
 from llm_monitoring_tests.alerts.listening import MONDAY, World, alert_of, incident_of
 
 PLACE = Place(
@@ -50,6 +52,18 @@ def test_an_outage_names_its_features_and_its_model_once() -> None:
     ]
 
 
+def test_what_users_ask_now_is_said_in_numbers_and_never_in_their_words() -> None:
+    world = World()
+    group = NovelGroup(share=0.5, queries=3, examples=(Query(request_id="q", text="my secret"),))
+    change = inputs_change("chat", [], [], [group])
+    change = replace(change, reading="Queries of <b>chat: languages de 0% -> 20%.")
+    world.incidents["i-1"] = incident_of(evidence=to_json(Evidence(inputs=(change,))))
+    world.fire("a", metric="unexpected_language_rate")
+    lines = only_text(world)
+    assert "Queries of ?b?chat: languages de 0% -> 20%." in lines
+    assert "my secret" not in "".join(lines)
+
+
 def test_what_became_worse_says_than_what() -> None:
     world = World()
     world.fire("a", severity="ticket")
@@ -57,12 +71,12 @@ def test_what_became_worse_says_than_what() -> None:
     world.now += timedelta(hours=1)
     world.fire("a", severity="page", severity_at=world.now)
     assert only_text(world)[1] == (
-        "Worse than told at Mon 2026-10-19 12:00 UTC: page now, ticket then."
+        "Worse than reported at Mon 2026-10-19 12:00 UTC: page now, ticket then."
     )
     world.tick()
     (grown,) = [world_of_features(9)]
     assert only_text(grown)[1] == (
-        "Worse than told at Mon 2026-10-19 12:00 UTC: 9 features now, 1 then."
+        "Worse than reported at Mon 2026-10-19 12:00 UTC: 9 features now, 1 then."
     )
 
 

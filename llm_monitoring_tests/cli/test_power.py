@@ -180,7 +180,7 @@ def test_the_table_says_it_to_people(folder: Path) -> None:
     assert "within 6 h" in text
     assert "quality mean" in text
     file = configured(folder, "mute", control={"chart": "reference_ewma"})
-    assert "has the chart reference_ewma, which is not told of here" in " ".join(
+    assert "has the chart reference_ewma, which is not covered here" in " ".join(
         power(file).stdout.split()
     )
 

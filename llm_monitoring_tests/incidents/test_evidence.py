@@ -222,6 +222,28 @@ def test_the_segments_of_a_dimension_sum_to_the_change(
             assert np.isclose(sum(parts), change_of, atol=1e-9)
 
 
+def test_a_segment_contributes_what_it_gained_less_what_it_had() -> None:
+    def material(scores: dict[str, list[float]]) -> Material:
+        pairs = [
+            (request(f"{model}{i}", CHANGE, model_id=model), score)
+            for model, values in scores.items()
+            for i, score in enumerate(values)
+        ]
+        judged = [judgement(r, score) for r, score in pairs]
+        return Material(windows=1, requests=[r for r, _ in pairs], judgements=judged)
+
+    # Before: a 1/4 of the rows at 5, the mean of all is 3.5. After: a 1/2 of them at 4.
+    found = scope(
+        "quality_mean",
+        material({"a": [5.0] * 20, "b": [3.0] * 60}),
+        material({"a": [4.0] * 40, "b": [2.0] * 40}),
+    )
+    parts = {s.name: s.contribution for s in found.segments if s.dimension == "model"}
+    # a gained 1/2 (4 - 3.5) = .25 and had 1/4 (5 - 3.5) = .375; b -.75 and -.375.
+    assert parts == {"a": pytest.approx(-0.125), "b": pytest.approx(-0.375)}
+    assert (found.before, found.after) == (3.5, 3.0)
+
+
 def test_an_empty_period_is_said_and_not_compared() -> None:
     found = scope("error_rate", judged(BEFORE, 4.0), Material(windows=4, requests=[]))
     assert (found.after, found.n_after, found.confined_to) == (None, 0, None)

@@ -273,6 +273,24 @@ def test_a_feature_alert_joins_the_incident_a_probe_opened_and_tells_its_hour() 
     assert fingerprints(result.joined[incident.incident_id]) == {"a"}
 
 
+@pytest.mark.parametrize(
+    ("change", "together"),
+    [
+        (2026101123, False),  # Sunday, the last hour before
+        (2026101200, True),  # Monday 00:00 of the week before the probe's
+        (2026101823, True),
+        (2026101900, True),  # Monday 00:00 of the probe's week
+        (2026102523, True),  # its Sunday, the last hour
+        (2026102600, False),
+    ],
+)
+def test_a_probe_joins_what_changed_from_the_monday_before_to_the_end_of_its_week(
+    change: int, together: bool
+) -> None:
+    fall = alert("a", change_hour=change, first_hour=change, last_hour=shift(change, 5))
+    assert (len(grouped([probe_alert(), fall]).opened) == 1) is together
+
+
 def test_a_second_fault_of_the_week_does_not_join_through_the_probe() -> None:
     later = at("b", 90, feature_id="product_search")
     groups = grouped([probe_alert(), at("a", 0), later]).opened

@@ -6,6 +6,7 @@ from datetime import timedelta
 from llm_monitoring.incidents.evidence import Evidence, Triage, TriageItem, from_json, to_json
 from llm_monitoring.incidents.quotes import REMOVED, without_quotes, without_requests
 from llm_monitoring.incidents.steps import open_incident
+from llm_monitoring.inputs.description import NovelGroup, Query, inputs_change
 from llm_monitoring.records import Incident
 from llm_monitoring_tests.incidents.examples import NOW, alert
 
@@ -46,6 +47,33 @@ def test_a_closed_incident_keeps_numbers_and_loses_quotes() -> None:
 def test_an_open_incident_and_one_closed_lately_keep_their_quotes() -> None:
     assert without_quotes(incident(), NOW + timedelta(days=900)) is None
     assert without_quotes(incident(**CLOSED), NOW) is None
+
+
+def with_queries(**fields: object) -> Incident:
+    """An incident without a triage sample, but with what users ask since the change."""
+    examples = tuple(Query(request_id=name, text=f"asked {name}") for name in ("r1", "r2"))
+    group = NovelGroup(share=1.0, queries=9, examples=examples)
+    change = inputs_change("chat", [], [], [group])
+    return replace(incident(**fields), evidence=to_json(Evidence(inputs=(change,))))
+
+
+def examples(of: Incident | None) -> list[list[str]]:
+    assert of is not None
+    changes = from_json(of.evidence).inputs
+    return [[query.request_id for query in g.examples] for c in changes for g in c.groups]
+
+
+def test_novel_queries_go_with_the_quotes_and_their_number_stays() -> None:
+    quiet = without_quotes(with_queries(**CLOSED), NOW + timedelta(days=1))
+    assert quiet is not None
+    assert "asked" not in quiet.evidence
+    assert [g.queries for g in from_json(quiet.evidence).inputs[0].groups] == [9]
+    assert without_quotes(quiet, NOW + timedelta(days=1)) is None
+
+
+def test_a_forgotten_request_is_no_longer_an_example_of_a_novel_query() -> None:
+    assert examples(without_requests(with_queries(), {"r1", "r9"})) == [["r2"]]
+    assert without_requests(with_queries(), {"r9"}) is None
 
 
 def test_an_incident_without_evidence_has_no_quotes() -> None:

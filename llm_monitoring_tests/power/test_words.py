@@ -55,7 +55,7 @@ def power(verdict: Verdict, metric: str = "quality_mean", **known: float) -> Pow
         ),
         (power("waiting"), "waiting for a baseline"),
         (power("no rows"), "nothing was measured of late"),
-        (power("never happened"), "never happened in Phase I: no rise of it can be told"),
+        (power("never happened"), "never happened in Phase I: no rise of it can be judged"),
     ],
 )  # fmt: skip
 def test_every_verdict_has_its_words(told: Power, text: str) -> None:

@@ -1,11 +1,13 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
+from llm_monitoring.incidents.evidence import from_json, to_json
 from llm_monitoring.incidents.steps import (
     acknowledge,
     open_incident,
@@ -13,10 +15,11 @@ from llm_monitoring.incidents.steps import (
     regression_cases,
     resolve,
 )
+from llm_monitoring.inputs.description import NovelGroup, Query, inputs_change
 from llm_monitoring.records import Silence
 from llm_monitoring.reports.incident_page import Picture, incident_page, logged, span
 from llm_monitoring.reports.pictures import chart_picture
-from llm_monitoring_tests.incidents.examples import NOW, alert
+from llm_monitoring_tests.incidents.examples import NOW, alert, inputs, request
 from llm_monitoring_tests.reports.examples import chart, sample
 
 HOSTILE = (
@@ -121,6 +124,32 @@ def test_the_page_tells_the_whole_incident() -> None:
         "It coincides with system_fingerprint fp_b, which is new.",
     ):
         assert told in text
+
+
+def test_the_topics_of_novel_queries_and_the_languages_are_shown_as_text() -> None:
+    incident, alerts = sample()
+    queries = (Query(request_id="q1", text=HOSTILE), Query(request_id="q2", text="visa for Peru"))
+    group = NovelGroup(share=0.4, queries=1_200, examples=queries)
+    before = [inputs(request(f"b{i}", NOW)) for i in range(40)]
+    after = [inputs(request(f"a{i}", NOW), "de" if i < 10 else "en") for i in range(40)]
+    change = inputs_change("chat", before, after, [group])
+    evidence = replace(from_json(incident.evidence), inputs=(change,))
+    shown = Page(
+        incident_page(
+            replace(incident, evidence=to_json(evidence)), alerts, [], [],
+            product="p", now=NOW, simulated=False,
+        )
+    )  # fmt: skip
+    assert "script" not in shown.tags
+    for words in (
+        "Inputs: what do users ask now?",
+        "1,200 novel queries about one thing (40% of the novel ones), such as",
+        "<script>alert(1)</script>",
+        "visa for Peru",
+        "languages de 0% → 25%",
+        "by permutation: p = 0.00",
+    ):
+        assert words in shown.text
 
 
 def test_clocks_that_ran_out_are_overdue() -> None:

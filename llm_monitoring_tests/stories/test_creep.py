@@ -1,4 +1,4 @@
-"""Errors rise from .5 % to 4.8 % over two months, and a line at 5 % never speaks.
+"""Errors rise from .5 % to 4.8 % over two months, and a line at 5 % stays silent.
 
 How soon it can be known depends on the traffic: even a chart that knew the true .5 % would need 127
 hours (median) at 125 requests an hour for this false-alarm budget, 83 at 500.

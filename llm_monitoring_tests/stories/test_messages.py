@@ -12,12 +12,13 @@ import pytest
 
 from llm_monitoring.adapters.channels import Message, Refusal
 from llm_monitoring.adapters.prices import Prices
-from llm_monitoring.defs.resources import CLOCK, Monitoring
+from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import HOUR, hour_range, hour_start
 from llm_monitoring.pipeline.alerts.notify import notify
 from llm_monitoring.records import Request, UserSignal, WindowMetric
 from llm_monitoring.settings.notifying import ChannelSettings
 from llm_monitoring.simulation import simulate_hour
+from llm_monitoring.simulation.definitions import CLOCK
 from llm_monitoring_tests.lake.examples import request
 from llm_monitoring_tests.stories.test_four_weeks import without_text
 from llm_monitoring_tests.stories.watching import (

@@ -10,7 +10,7 @@ from llm_monitoring.configuration import load_settings
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hour_range
 from llm_monitoring.incidents.evidence import from_json
-from llm_monitoring.inputs import input_features
+from llm_monitoring.inputs.features import input_features
 from llm_monitoring.pipeline.incidents.investigate import investigate_incident
 from llm_monitoring.records import Incident, InputFeature, Request
 from llm_monitoring.sampling import sample
@@ -107,3 +107,7 @@ def test_they_are_named_in_the_incident(watched: Monitoring) -> None:
     assert evidence.responses[0].action == "serve the new users"
     assert evidence.triage is not None
     assert {item.language for item in evidence.triage.items} == {"de"}
+    (asked,) = evidence.inputs
+    assert asked.languages[0].language == "de"
+    assert asked.p_value is not None
+    assert asked.p_value < 0.001

@@ -11,7 +11,7 @@ import pyarrow as pa
 import yaml
 
 import llm_monitoring.definitions  # noqa: F401 - loads the assets without Dagster's warnings
-from llm_monitoring.defs.resources import Monitoring, monitoring_resource
+from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.metrics import Family
 from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
@@ -19,6 +19,7 @@ from llm_monitoring.pipeline.incidents.assign import assign_incidents
 from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.pipeline.windows.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
+from llm_monitoring.simulation.definitions import simulated_monitoring
 
 DEMO = Path(__file__).resolve().parents[2] / "demo" / "monitoring.yaml"
 START = 2026100500  # Monday
@@ -31,7 +32,7 @@ def new_monitoring(folder: Path, **settings: Any) -> Monitoring:
     file = folder / "monitoring.yaml"
     own = {"extends": str(DEMO), "lake": {"uri": "lake"}, "reports": "reports", **settings}
     file.write_text(yaml.safe_dump(own))
-    return monitoring_resource(file)
+    return simulated_monitoring(file)
 
 
 def watch(

@@ -1,4 +1,4 @@
-"""One POST, and what the answer means. No address is in anything that is told."""
+"""One POST, and what the answer means. No address is in any message."""
 
 import email.utils
 import socket
@@ -119,7 +119,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 CAUSES: dict[type[BaseException], str] = {
     socket.gaierror: "its host was not found",
     ssl.SSLCertVerificationError: "its certificate is not to be trusted",
-    ssl.SSLError: "it does not speak TLS as we do",
+    ssl.SSLError: "its TLS and ours do not fit",
     ConnectionRefusedError: "connection refused",
     httpx.ProxyError: "the proxy refused",
     httpx.TimeoutException: "no answer in time",

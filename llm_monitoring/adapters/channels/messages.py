@@ -44,4 +44,4 @@ class Refusal:
     of_message: bool = False  # it refuses this message only (400, 413, 422): others may go
 
 
-OF_MESSAGE = frozenset({400, 413, 422})  # statuses that speak of what was sent, not of the address
+OF_MESSAGE = frozenset({400, 413, 422})  # statuses that are about what was sent, not of the address

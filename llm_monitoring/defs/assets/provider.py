@@ -38,7 +38,7 @@ def probe_results(
     """One row is one probe call. A week whose answers alarm is asked a second time at once."""
     lake, settings = monitoring.lake, monitoring.settings
     counts = {
-        week: asyncio.run(probe_week(lake, settings, monitoring.now, monitoring.reach, week))
+        week: asyncio.run(probe_week(lake, settings, monitoring.now, monitoring.reached, week))
         for week in weeks_of(context)
     }
     yield dg.MaterializeResult(

@@ -49,7 +49,7 @@ def alerts(
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """One row is one alert. A run reconciles all alerts with what the lake says is out of control.
 
-    Each alert is created exactly once, and each channel is told the newest state of each incident,
+    Each alert is created exactly once, and each channel gets the newest state of each incident,
     whatever starts the run and however often. One that a sensor started ends with the heartbeat.
     """
     lake, settings = monitoring.lake, monitoring.settings

@@ -52,7 +52,7 @@ def alerts_table(
 def _layer_result(
     settings: Settings, name: str, firing: Sequence[Alert], incidents: Sequence[Incident]
 ) -> dg.AssetCheckResult:
-    """What only informs is told and fails nothing."""
+    """What only informs is shown and fails nothing."""
     causes = causes_of(firing)
     severities = {alert.severity for alert in firing}
     is_page = "page" in severities

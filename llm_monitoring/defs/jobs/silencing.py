@@ -1,4 +1,4 @@
-"""Jobs: somebody silences alerts, ends that, or names a fault that nobody was told of."""
+"""Jobs: somebody silences alerts, ends that, or names a fault that was not reported."""
 
 import dagster as dg
 from pydantic import Field
@@ -15,7 +15,7 @@ IN_MEMORY = "in_memory"
 
 
 class SilenceDecision(dg.Config):
-    """Which alerts nobody is told of, until when. What is named must all fit an alert."""
+    """Which alerts are not reported, until when. What is named must all fit an alert."""
 
     incident_id: str | None = Field(None, description="None: alerts of any incident, or of none")
     feature_id: str | None = Field(None, description="None: any feature")
@@ -82,7 +82,7 @@ def rewrite_pages(monitoring: Monitoring, incident_ids: list[str]) -> None:
 
 @dg.job(
     tags=DECISION,
-    description="Somebody wants nobody to be told of some alerts for a time.",
+    description="Some alerts are not reported for a time; somebody decided so.",
 )
 def silence_alerts() -> None:
     """Silence."""

@@ -181,13 +181,13 @@ def _new_errors(
         rise = {name: rate - rate_before for name, (rate_before, rate) in grown.items()}
         limits = sum(rise[name] for name in grown if _is_limit(name))
         kinds = sorted(grown, key=lambda name: -rise[name])
-        told = ", ".join(f"{n} ({grown[n][0]:.1%} -> {grown[n][1]:.1%})" for n in kinds[:3])
+        listed = ", ".join(f"{n} ({grown[n][0]:.1%} -> {grown[n][1]:.1%})" for n in kinds[:3])
         first = min((r for r in new[feature] if r.error in grown), key=lambda r: r.timestamp)
         found.append(
             seen_suspect(
                 question,
                 kind="limits" if limits > 0.5 * sum(rise.values()) else "errors",
-                description=f"{feature}: more requests fail with {told}",
+                description=f"{feature}: more requests fail with {listed}",
                 at=hour_start(question.change_hour),  # a few such errors are usual before it
                 feature_id=feature,
                 model_id=first.model_id,

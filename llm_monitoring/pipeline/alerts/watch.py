@@ -1,4 +1,4 @@
-"""The monitor watches itself: failures become rows, and the heartbeat tells that all is told."""
+"""The monitor watches itself: failures become rows, and the heartbeat says that all is reported."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

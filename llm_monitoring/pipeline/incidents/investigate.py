@@ -15,6 +15,7 @@ from llm_monitoring.pipeline.incidents.casework import (
     find_incident,
     members_of,
 )
+from llm_monitoring.pipeline.incidents.inputs import inputs_of_incident
 from llm_monitoring.pipeline.windows.stored import models_of_feature
 from llm_monitoring.records import Incident, InputFeature, Request
 from llm_monitoring.settings import Settings
@@ -66,6 +67,12 @@ def investigate_incident(lake: Lake, settings: Settings, incident_id: str) -> In
         triage_sample=settings.incidents.triage_sample,
         suspect_hours=settings.incidents.suspect_hours,
         attributes=sorted({n for each in settings.breakdowns for n in each.attributes}),
+    )
+    evidence = replace(
+        evidence,
+        inputs=inputs_of_incident(
+            lake, settings, members, before=week_before.hours, after=after.hours
+        ),
     )
     models = shared_models(members, models_of_feature(lake, after.last))
     named = title(incident, members, evidence, models)

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from llm_monitoring.adapters.embedders import Embedder
 from llm_monitoring.adapters.languages import identify_languages
 from llm_monitoring.hours import hour_key, ranges
-from llm_monitoring.inputs import build_reference, input_features
+from llm_monitoring.inputs.features import input_features
+from llm_monitoring.inputs.reference import build_reference
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.records import InputFeature, InputReference, Request
 from llm_monitoring.sampling import is_sampled

@@ -1,4 +1,4 @@
-"""A line somebody drew: out of control beyond it, whatever is normal here."""
+"""A static line: out of control beyond it, whatever is normal here."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from llm_monitoring.stats.proportions import chance_of_at_least
 
 Flags = NDArray[np.bool_]
 CLEARED = 0.05  # so unlikely must the windows on the good side be, were the rate still half as bad
-NOT_YET = -1.0  # no window speaks for an alarm
+NOT_YET = -1.0  # no window counts towards an alarm
 LINE = "static_threshold"  # its name
 
 
@@ -26,7 +26,7 @@ def static_threshold(
     significance: float | None = None,
     reads_silence: bool = False,
 ) -> Chart:
-    """A line somebody drew: out of control beyond it, whatever is normal here.
+    """A static line: out of control beyond it, whatever is normal here.
 
     It needs no Phase I and finds an outage in its first window; slow changes it finds when they
     have arrived (a creep from .5 % to 4.8 % never, if the line is at 5 %). Prefer `sr_mixture`
@@ -77,14 +77,14 @@ def static_threshold(
 
 
 class _State(NamedTuple):
-    """Between two windows. Windows, events and rows speak for an alarm, or for the end of one.
+    """Between two windows. Windows, events and rows count towards an alarm or its end.
 
     Args:
         opened: 1: an alarm is open.
-        since: first window that speaks for it, hours since 1970.
-        windows: in a row that speak for the other side.
+        since: first window that counts towards it, hours since 1970.
+        windows: in a row on the other side.
         level: value beyond the line, the latest.
-        events: of the windows that speak for the other side.
+        events: of the windows on the other side.
         rows: the same.
         first: of the windows in a row, hours since 1970; those without data are not of them.
     """
@@ -110,7 +110,7 @@ class _Window(NamedTuple):
         events: of a share: rows that count.
         rows: all of them.
         beyond: the value is beyond the line.
-        clearly: by more than chance, where it can be told.
+        clearly: by more than chance, where that can be tested.
     """
 
     t: int
@@ -152,7 +152,7 @@ class _Line:
         return after, point
 
     def _opening(self, before: _State, row: Row) -> Array:
-        """No alarm is open: windows beyond the line speak for one."""
+        """No alarm is open: windows beyond the line count towards one."""
         window = self._seen(row)
         since = np.where(before.since == NOT_YET, window.t, before.since)
         events, rows = before.events + window.events, before.rows + window.rows
@@ -169,7 +169,7 @@ class _Line:
         return np.where(opens, opened, np.where(going_on, waiting, _fresh(since)))
 
     def _closing(self, before: _State, row: Row) -> Array:
-        """An alarm is open: windows on the good side speak for its end."""
+        """An alarm is open: windows on the good side count towards its end."""
         window = self._seen(row)
         good = ~window.beyond
         count = np.where(good, before.windows + 1, 0.0)

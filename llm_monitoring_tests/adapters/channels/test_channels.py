@@ -114,7 +114,7 @@ def test_nobody_who_answers_is_a_refusal(server: Answering) -> None:
         refusal = deliver(channel(kind, f"http://127.0.0.1:{closed_port()}"), message())
         assert refusal == Refusal(reason=f"{kind} not reached: connection refused")
         refusal = deliver(channel(kind, f"https://127.0.0.1:{server.port}"), message())
-        assert refusal == Refusal(reason=f"{kind} not reached: it does not speak TLS as we do")
+        assert refusal == Refusal(reason=f"{kind} not reached: its TLS and ours do not fit")
 
 
 def test_a_host_nobody_knows_is_a_refusal() -> None:

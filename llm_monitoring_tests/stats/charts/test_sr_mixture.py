@@ -1,5 +1,6 @@
 """The default chart: known answers, episodes, the level it learns, and how soon it finds what."""
 
+import doctest
 import math
 from collections.abc import Sequence
 from importlib import import_module
@@ -491,3 +492,24 @@ def test_a_creep_over_two_months_is_found_within_days(run_length: float, hours: 
     alarms = np.array([point.alarm for point in found])
     assert alarms.any(axis=0).all()
     assert np.median(alarms.argmax(axis=0) + 1) <= hours
+
+
+# ------------------------------------------------------------------- the docstring
+
+
+def test_the_example_in_its_docstring_runs() -> None:
+    module = import_module("llm_monitoring.stats.charts.sr_mixture")
+    failed, attempted = doctest.testmod(module)
+    assert (failed, attempted > 10) == (0, True)
+
+
+@pytest.mark.parametrize(("run_length", "most"), [(1_000, 0.1), (20_000, 0.0)])
+@pytest.mark.parametrize("sides", [DOWN, BOTH])
+def test_one_window_however_far_out_opens_next_to_nothing(
+    sides: Sequence[Side], run_length: float, most: float
+) -> None:
+    """As its docstring says: on what would be 200 series, after 60 quiet windows."""
+    z = np.random.default_rng(14).normal(0, 1, (61, 200))
+    z[60] = -40
+    alarms = together(sr_mixture(learn_mean, sides, run_length), level(), z)[1]["alarm"]
+    assert np.mean(alarms[60] & ~alarms[59]) <= most

@@ -1,4 +1,4 @@
-"""A line somebody drew."""
+"""A static line."""
 
 import math
 from collections.abc import Sequence
