@@ -18,6 +18,7 @@ import yaml
 from numpy.typing import NDArray
 
 from llm_monitoring.adapters.redaction import Redactor
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.hours import HOUR, hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
@@ -31,7 +32,7 @@ from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
 from llm_monitoring.pipeline.windows.late import recompute_late
 from llm_monitoring.pipeline.windows.measure import measure_hours
-from llm_monitoring.settings import Settings, load_settings
+from llm_monitoring.settings import Settings
 from llm_monitoring.simulation import choose_faults, write_logs
 
 DEMO = Path(__file__).resolve().parents[1] / "demo" / "monitoring.yaml"
