@@ -50,7 +50,7 @@ class Lake(Storage):
         if version is None or version > now.version():
             return 0
         try:
-            then = self.open(name, version)
+            then = self.open_any(name, version)
         except DeltaError:  # its log was cleaned up
             return 0
         if then is None:

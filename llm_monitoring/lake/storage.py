@@ -10,6 +10,7 @@ import stamina
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from llm_monitoring.lake.layout import LAYOUT, PROPERTY, checked
 from llm_monitoring.lake.schema import TABLES, Table
 from llm_monitoring.private_files import make_private
 
@@ -61,8 +62,17 @@ class Storage:
         """Folder or address of a table."""
         return f"{self.uri}/{name}"
 
-    def open(self, name: str, version: int | None = None) -> DeltaTable | None:
-        """A table at a version (None: the newest); None: nothing was written yet."""
+    def open(self, name: str) -> DeltaTable | None:
+        """A table; None: nothing was written yet.
+
+        Raises:
+            LayoutError: it is of another version of the layout.
+        """
+        delta = self.open_any(name)
+        return None if delta is None else checked(delta, self.uri)
+
+    def open_any(self, name: str, version: int | None = None) -> DeltaTable | None:
+        """A table of whatever layout, at a Delta version (None: the newest); None: not there."""
         try:
             return DeltaTable(
                 self.location(name), version=version, storage_options=self.storage_options
@@ -71,17 +81,32 @@ class Storage:
             return None
 
     def create(self, table: Table) -> DeltaTable:
-        """The table, made where it is not there yet."""
+        """The table, made where it is not there yet.
+
+        Raises:
+            LayoutError: it is there, of another version of the layout.
+        """
         if self.is_local:
             make_private(Path(self.uri))
-        return DeltaTable.create(
+        delta = DeltaTable.create(
             self.location(table.name),
             schema=table.stored_schema,
             mode="ignore",
             partition_by=[table.partition] if table.partition else None,
-            configuration=table.configuration,
+            configuration=table.configuration | {PROPERTY: str(LAYOUT)},
             storage_options=self.storage_options,
+            raise_if_key_not_exists=False,  # Delta knows its own properties only
         )
+        return checked(delta, self.uri)
+
+    def check_layout(self) -> None:
+        """Look at every table; cheaper is to use them and be refused.
+
+        Raises:
+            LayoutError: one is of another version of the layout.
+        """
+        for name in TABLES:
+            self.open(name)
 
     def change(self, name: str, operation: Callable[[DeltaTable], object]) -> int:
         """One Delta operation, done again on top of whoever got there first; returns the version.

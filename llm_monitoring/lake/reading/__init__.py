@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import duckdb
 import pyarrow as pa
+from deltalake import DeltaTable
 
-from llm_monitoring.lake.confinement import (
+from llm_monitoring.lake.reading.confinement import (
     bounded,
     check_is_select,
     interrupted_after,
@@ -19,7 +20,7 @@ from llm_monitoring.lake.confinement import (
 from llm_monitoring.lake.schema import TABLES, Table
 from llm_monitoring.lake.storage import Storage
 
-QUERIES = Path(__file__).with_name("queries")
+QUERIES = Path(__file__).parents[1] / "queries"
 
 
 def statement_of(name: str, fragments: Mapping[str, str]) -> str:
@@ -79,26 +80,45 @@ def _create_view(
     hours: tuple[int, int] | None,
 ) -> list[str]:
     """A view named like the table; returns the local files it reads."""
-    delta = storage.open(table.name)
-    wanted = _wanted_partitions(table, hours)
+    delta, wanted = storage.open(table.name), _wanted_partitions(table, hours)
+    return create_view(storage, connection, table.name, delta, schema=table.schema, wanted=wanted)
+
+
+def create_view(
+    storage: Storage,
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    delta: DeltaTable | None,
+    *,
+    schema: pa.Schema,
+    wanted: list[tuple[str, str, Any]] | None = None,
+) -> list[str]:
+    """A view of a table (None: it has no rows) with the columns of a schema.
+
+    Args:
+        wanted: condition on the partition column; None: every file.
+
+    Returns:
+        The local files it reads.
+    """
     # Files of an earlier version may lack a column: by name, what is not there is null.
-    none = f"_{table.name}_none"
-    connection.register(none, table.schema.empty_table())
-    columns = ", ".join(f'"{name}"' for name in table.schema.names)
-    source = f"select * from {none}"
+    connection.register(f"_{name}_none", schema.empty_table())
+    columns = ", ".join(f'"{column}"' for column in schema.names)
+    source = f"select * from _{name}_none"
     files: list[str] = []
     if delta is not None and not storage.is_local:
         dataset = delta.to_pyarrow_dataset(file_pruning_predicate=wanted)
-        connection.register(f"_{table.name}", dataset)
-        source += f" union all by name select * from _{table.name}"
+        connection.register(f"_{name}", dataset)
+        source += f" union all by name select * from _{name}"
     elif delta is not None:
         # Local paths come percent-encoded: a space in a folder's name would not be found.
         files = [unquote(file) for file in delta.file_uris(file_pruning_predicate=wanted)]
-    if files:
-        partition = f", hive_types = {{'{table.partition}': bigint}}" if table.partition else ""
-        options = f"union_by_name = true, hive_partitioning = true{partition}"
+    if files and delta is not None:
+        kinds = ", ".join(f"'{column}': bigint" for column in delta.metadata().partition_columns)
+        options = "union_by_name = true, hive_partitioning = true"
+        options += f", hive_types = {{{kinds}}}" if kinds else ""
         source += f" union all by name select * from read_parquet({listed(files)}, {options})"
-    connection.execute(f'create view "{table.name}" as select {columns} from ({source})')
+    connection.execute(f'create view "{name}" as select {columns} from ({source})')
     return files
 
 
