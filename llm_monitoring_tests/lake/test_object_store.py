@@ -6,13 +6,18 @@ from pathlib import Path
 
 import boto3
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from moto.server import ThreadedMotoServer
 
+from llm_monitoring.control.stored import renamed
 from llm_monitoring.defs.resources import monitoring_resource
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import Lake
+from llm_monitoring.lake.layout import LayoutError
+from llm_monitoring.lake.migrations import migrate_lake
 from llm_monitoring.records import Baseline
 from llm_monitoring_tests.lake.examples import FIRST, request, signal, window
+from llm_monitoring_tests.lake.migrations.test_segments import unpack
 
 SETTINGS = """
 product: Shop
@@ -109,3 +114,23 @@ def test_secrets_of_the_store_come_from_the_environment_only(
     resource = monitoring_resource(tmp_path / "monitoring.yaml")
     with pytest.raises(LookupError, match="LAKE_SECRET is not set"):
         _ = resource.lake
+
+
+def test_a_lake_of_an_older_layout_on_s3_is_refused_and_migrated(
+    lake: Lake, tmp_path: Path
+) -> None:
+    unpack(tmp_path)
+    old = Lake(f"{lake.uri}/old", lake.storage_options)
+    for name in ("alerts", "baselines", "control_charts"):
+        table = DeltaTable(str(tmp_path / "lake" / name))
+        write_deltalake(
+            old.location(name), table.to_pyarrow_table(), storage_options=lake.storage_options,
+            partition_by=table.metadata().partition_columns,
+        )  # fmt: skip
+    with pytest.raises(LayoutError, match="run llm-monitoring migrate"):
+        old.version("alerts")
+    done = [each.table for each in migrate_lake(old, renamed)]
+    assert done == ["alerts", "control_charts", "baselines"]
+    old.check_layout()
+    found = old.run("select distinct chart from control_charts order by chart")
+    assert found["chart"].to_pylist() == ["missing", "single_window", "sr_mixture"]
