@@ -15,7 +15,7 @@ from llm_monitoring.lake import Lake
 from llm_monitoring.lake.layout import LAYOUT
 from llm_monitoring.lake.migrations import oldest_layout
 from llm_monitoring_tests.lake.migrations.layout_1 import SETTINGS
-from llm_monitoring_tests.lake.migrations.test_segments import unpack
+from llm_monitoring_tests.lake.migrations.old_lakes import unpack
 
 REFUSED = f"has layout 1 and this version reads {LAYOUT}: stop what writes to it and run "
 Call = Callable[..., Result]

@@ -17,7 +17,7 @@ from llm_monitoring.lake import Lake
 from llm_monitoring.lake.layout import LayoutError
 from llm_monitoring.records import Baseline
 from llm_monitoring_tests.lake.examples import FIRST, request, signal, window
-from llm_monitoring_tests.lake.migrations.test_segments import unpack
+from llm_monitoring_tests.lake.migrations.old_lakes import unpack
 
 SETTINGS = """
 product: Shop

@@ -1,4 +1,4 @@
-"""How `layout_1.tar.xz` was made: a lake of the first layout, with a bit of everything.
+"""How `layout_1.tar.xz` was made: a lake of the first layout with a bit of everything.
 
 Later code cannot make it again. To see how it came to be, run this as a module, with a folder, on a
 checkout of the last commit that wrote the first layout (cfb18b1).
@@ -24,13 +24,13 @@ import yaml
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.records import Rebaseline, Silence
 from llm_monitoring.settings import load_settings
+from llm_monitoring_tests.lake.migrations.old_lakes import LAYOUT_1
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request, signal
 from llm_monitoring_tests.product import Product, open_product
 
 HOURS, KEPT, STEP = 360, 3, 60
 ODD, WORSE = 340, 352  # hours from the start in which the faults begin
 HOURLY = ("raw_requests", "user_signals", "sampled_requests", "judgements", "input_features")
-ARCHIVE = Path(__file__).with_name("layout_1.tar.xz")
 SETTINGS: dict[str, Any] = {
     "product": "Shop",
     "start": "2026-10-05T00:00Z",
@@ -138,7 +138,7 @@ def reconcile(product: Product) -> None:
 
 
 def pack(folder: Path) -> None:
-    with tarfile.open(ARCHIVE, "w:xz", preset=9) as archive:
+    with tarfile.open(LAYOUT_1, "w:xz", preset=9) as archive:
         archive.add(folder / "lake", "lake")
 
 

@@ -1,6 +1,5 @@
 """From layout 1 to 2, on a lake that the last code of layout 1 wrote."""
 
-import tarfile
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
@@ -16,15 +15,9 @@ from llm_monitoring.lake.layout import LAYOUT, LayoutError, layout_of
 from llm_monitoring.lake.migrations import migrate_lake, oldest_layout
 from llm_monitoring.lake.migrations.rewriting import Rewritten
 from llm_monitoring.lake.migrations.segments import REWRITES, SEGMENTED, chart_id_of, segment_of
-from llm_monitoring_tests.lake.migrations.layout_1 import ARCHIVE
+from llm_monitoring_tests.lake.migrations.old_lakes import unpack
 
 Tables = dict[str, pa.Table]
-
-
-def unpack(folder: Path) -> Lake:
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
-    return Lake(str(folder / "lake"))
 
 
 def delta(lake: Lake, name: str) -> DeltaTable:
