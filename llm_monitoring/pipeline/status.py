@@ -12,7 +12,7 @@ from llm_monitoring.alerts.sentences import error_text, hour_text
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.lake import Lake
-from llm_monitoring.lake.layout import LAYOUT, LayoutError
+from llm_monitoring.lake.layout import LayoutError
 from llm_monitoring.pipeline.notify import failed_deliveries
 from llm_monitoring.pipeline.watch import (
     BREAK,
@@ -44,29 +44,22 @@ class StatusLine:
 def lake_status(lake: Lake, settings: Settings, now: datetime) -> list[StatusLine]:
     """Every subject; one that cannot be read is a line that says so.
 
-    Of a lake of another layout nothing else can be read.
+    Of a lake of another layout that is all there is to say.
     """
-    layout = _told("lake", _layout, lake, settings, now)
-    if layout.mark == "error":
-        return [layout]
-    looks = SUBJECTS.items()
-    return [layout, *(_told(subject, look, lake, settings, now) for subject, look in looks)]
+    try:
+        return [_told(subject, look, lake, settings, now) for subject, look in SUBJECTS.items()]
+    except LayoutError as error:
+        return [StatusLine("error", "lake", str(error))]
 
 
 def _told(subject: str, look: Look, lake: Lake, settings: Settings, now: datetime) -> StatusLine:
     try:
         mark, text = look(lake, settings, now)
-    except LayoutError as error:
-        return StatusLine("error", subject, str(error))
+    except LayoutError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever the store says is the status
         return StatusLine("error", subject, f"the lake cannot be read: {error_text(str(error))}")
     return StatusLine(mark, subject, text)
-
-
-def _layout(lake: Lake, settings: Settings, now: datetime) -> Told:
-    del settings, now
-    lake.check_layout()
-    return "ok", f"layout {LAYOUT}"
 
 
 def _measured(lake: Lake, settings: Settings, now: datetime) -> Told:
