@@ -9,9 +9,10 @@ from typing import Any
 import click
 
 from llm_monitoring.cli.incidents import incidents
-from llm_monitoring.cli.options import CONFIG, FORMAT, read_settings, told
+from llm_monitoring.cli.migrate import migrate
+from llm_monitoring.cli.options import CONFIG, FORMAT, read_lake, read_settings, told
 from llm_monitoring.cli.silences import silence
-from llm_monitoring.cli.terminal import Refused, say
+from llm_monitoring.cli.terminal import Commands, Refused, say
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import Settings
 from llm_monitoring.written import hour_of
@@ -23,7 +24,7 @@ PORT = click.IntRange(0, 65535)
 TO = click.option("--to", "last", required=True, help="Last hour, UTC; a date is its last hour.")
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(package_name="llm-monitoring")
 def main() -> None:
     """Watch LLM features in production."""
@@ -90,6 +91,7 @@ def backfill(config: Path, first: str, last: str, *, yes: bool) -> None:
     settings = read_settings(config)
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
     _check_range(settings, start, end)
+    read_lake(settings).check_layout()
     if not yes:
         from llm_monitoring.cli.asking import ask_before_paying  # noqa: PLC0415
 
@@ -230,6 +232,7 @@ def dev(
 ) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = read_settings(config)
+    read_lake(settings).check_layout()
     from llm_monitoring.cli.dev import DEFINITIONS, run_dev  # noqa: PLC0415
 
     sys.exit(
@@ -287,4 +290,5 @@ def _check_range(settings: Settings, first: int, last: int) -> None:
 
 
 main.add_command(incidents)
+main.add_command(migrate)
 main.add_command(silence)

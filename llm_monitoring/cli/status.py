@@ -61,12 +61,26 @@ def dagster_status(home: Path, now: datetime) -> list[StatusLine]:
     if not storage.exists():
         return [StatusLine("warn", "dagster", f"nothing has run in {home} yet")]
     try:
-        with closing(
-            sqlite3.connect(f"{storage.as_uri()}?mode=ro", uri=True, timeout=LOCK_SECONDS)
-        ) as connection:
+        with closing(_connect(storage)) as connection:
             return [_daemon(connection, now), _runs(connection, now)]
     except sqlite3.Error as error:
         return [StatusLine("warn", "dagster", f"its storage cannot be read now: {error}")]
+
+
+def daemon_age(home: Path, now: datetime) -> timedelta | None:
+    """How long ago Dagster's daemon was last alive; None: it never was, or nobody can say."""
+    storage = home / "history" / "runs.db"
+    if _has_other_storage(home) or not storage.exists():
+        return None
+    try:
+        with closing(_connect(storage)) as connection:
+            return _age(connection, now)
+    except sqlite3.Error:
+        return None
+
+
+def _connect(storage: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{storage.as_uri()}?mode=ro", uri=True, timeout=LOCK_SECONDS)
 
 
 def _home(config: Path) -> Path:
@@ -84,12 +98,17 @@ def _has_other_storage(home: Path) -> bool:
     return bool(sections) and OUR_STORAGE not in str(sections)
 
 
+def _age(connection: sqlite3.Connection, now: datetime) -> timedelta | None:
+    """Of the older one of two signs of life; None: there was none."""
+    beats = "select timestamp from daemon_heartbeats where daemon_type in (?, ?)"
+    seen = [_moment(at) for (at,) in connection.execute(beats, ("SENSOR", "SCHEDULER"))]
+    return now - min(seen) if seen else None
+
+
 def _daemon(connection: sqlite3.Connection, now: datetime) -> StatusLine:
-    beats = "select daemon_type, timestamp from daemon_heartbeats where daemon_type in (?, ?)"
-    seen = [_moment(at) for _, at in connection.execute(beats, ("SENSOR", "SCHEDULER"))]
-    if not seen:
+    age = _age(connection, now)
+    if age is None:
         return StatusLine("error", "daemon", "has never run: nothing happens by itself")
-    age = now - min(seen)
     if age > ALIVE_WITHIN:
         return StatusLine("error", "daemon", f"was last alive {age_text(age)} ago")
     return StatusLine("ok", "daemon", "alive")

@@ -78,6 +78,15 @@ def has_our_id(baseline: Baseline) -> bool:
     return baseline.baseline_id in (baseline_id_of(baseline), exact)
 
 
+def renamed(baseline: Baseline, chart_id: str) -> Baseline:
+    """The same baseline, now that its chart goes by another name.
+
+    One that is not ours keeps its id: it is not ours by that name either.
+    """
+    named = replace(baseline, chart_id=chart_id)
+    return replace(named, baseline_id=baseline_id_of(named)) if has_our_id(baseline) else named
+
+
 def _id_of(baseline: Baseline, parameters: object) -> str:
     parts = [
         baseline.chart_id,

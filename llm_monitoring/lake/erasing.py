@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.table import TableMerger
 
-from llm_monitoring.lake.lake import Lake, vacuum
+from llm_monitoring.lake.lake import Lake
+from llm_monitoring.lake.maintaining import remove_staged, vacuum
 from llm_monitoring.lake.schema import TABLES, Table
 
 LOG_RETENTION = "delta.logRetentionDuration"
@@ -108,7 +109,7 @@ def purge(lake: Lake, name: str) -> None:
     configuration = _wanted(TABLES[name], lake.properties(name))
     lake.change(name, partial(_configure, configuration=configuration))
     lake.change(name, partial(vacuum, keep_hours=0))
-    lake.remove_staged(name)
+    remove_staged(lake, name)
     usual = lake.properties(name).get(LOG_RETENTION, USUAL_LOG_RETENTION)
     lake.change(name, partial(_configure, configuration={LOG_RETENTION: NO_LOG_RETENTION}))
     lake.change(name, _trim_log)

@@ -304,12 +304,12 @@ def test_maintaining_waits_for_a_writer_that_gets_in_between(
     writes = iter([8.0, 9.0])
 
     def open_then_write(name: str) -> DeltaTable | None:
-        table = Lake._open(lake, name)
+        table = Lake.open(lake, name)
         if name == "window_metrics" and (value := next(writes, None)):
             Lake(lake.uri).replace_hours(name, [window(FIRST, value)], FIRST, FIRST)
         return table
 
-    monkeypatch.setattr(lake, "_open", open_then_write)
+    monkeypatch.setattr(lake, "open", open_then_write)
     assert lake.maintain(keep_hours=0)["window_metrics"]["files_after"] == 1
     assert values(Lake(lake.uri))[FIRST] == 9.0
 

@@ -1,18 +1,23 @@
 """The lake on S3: the same tables by configuration alone, against a local S3 server."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from moto.server import ThreadedMotoServer
 
 from llm_monitoring.defs.resources import monitoring_resource
 from llm_monitoring.hours import hour_range, shift
 from llm_monitoring.lake import Lake
+from llm_monitoring.lake.layout import LayoutError
 from llm_monitoring.records import Baseline
 from llm_monitoring_tests.lake.examples import FIRST, request, signal, window
+from llm_monitoring_tests.lake.migrations.old_lakes import unpack
 
 SETTINGS = """
 product: Shop
@@ -109,3 +114,30 @@ def test_secrets_of_the_store_come_from_the_environment_only(
     resource = monitoring_resource(tmp_path / "monitoring.yaml")
     with pytest.raises(LookupError, match="LAKE_SECRET is not set"):
         _ = resource.lake
+
+
+def test_a_lake_of_an_older_layout_on_s3_is_refused_and_migrated(
+    lake: Lake, endpoint: str, tmp_path: Path
+) -> None:
+    unpack(tmp_path)
+    old = Lake(f"{lake.uri}/old", lake.storage_options)
+    for name in ("alerts", "baselines", "control_charts"):
+        table = DeltaTable(str(tmp_path / "lake" / name))
+        write_deltalake(
+            old.location(name), table.to_pyarrow_table(), storage_options=old.storage_options,
+            partition_by=table.metadata().partition_columns,
+        )  # fmt: skip
+    with pytest.raises(LayoutError, match="run llm-monitoring migrate"):
+        old.version("alerts")
+    config = tmp_path / "monitoring.yaml"
+    config.write_text(SETTINGS.format(endpoint=endpoint).replace(lake.uri, old.uri))
+    # In a process of its own: deltalake does not let this one's server answer meanwhile.
+    command = "from llm_monitoring.cli import main; main()"
+    words = [sys.executable, "-c", command, "migrate", "--config", str(config)]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert [line.partition(":")[0] for line in told.splitlines()[:-1]] == [
+        "alerts", "control_charts", "baselines"
+    ]  # fmt: skip
+    old.check_layout()
+    found = old.run("select distinct chart from control_charts order by chart")
+    assert found["chart"].to_pylist() == ["missing", "single_window", "sr_mixture"]

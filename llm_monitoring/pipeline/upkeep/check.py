@@ -75,7 +75,9 @@ def _source(source: Source, first: int, last: int) -> Result:
 
 def _lake(open_lake: Callable[[Settings], Lake], settings: Settings) -> Iterator[Result]:
     try:
-        versions = open_lake(settings).version("raw_requests")
+        lake = open_lake(settings)
+        lake.check_layout()
+        versions = lake.version("raw_requests")
     except Exception as error:  # noqa: BLE001 - whatever the store says is the finding
         yield Result("error", f"lake {settings.lake.uri}: {error}")
     else:

@@ -12,6 +12,7 @@ from llm_monitoring.alerts.sentences import error_text, hour_text
 from llm_monitoring.alerts.silences import about, open_silences
 from llm_monitoring.hours import HOUR, hour_key, hour_start
 from llm_monitoring.lake import Lake
+from llm_monitoring.lake.layout import LayoutError
 from llm_monitoring.pipeline.alerts.notify import failed_deliveries
 from llm_monitoring.pipeline.alerts.watch import (
     BREAK,
@@ -42,13 +43,21 @@ class StatusLine:
 
 
 def lake_status(lake: Lake, settings: Settings, now: datetime) -> list[StatusLine]:
-    """Every subject; one that cannot be read is a line that says so."""
-    return [_told(subject, look, lake, settings, now) for subject, look in SUBJECTS.items()]
+    """Every subject; one that cannot be read is a line that says so.
+
+    Of a lake of another layout that is all there is to say.
+    """
+    try:
+        return [_told(subject, look, lake, settings, now) for subject, look in SUBJECTS.items()]
+    except LayoutError as error:
+        return [StatusLine("error", "lake", str(error))]
 
 
 def _told(subject: str, look: Look, lake: Lake, settings: Settings, now: datetime) -> StatusLine:
     try:
         mark, text = look(lake, settings, now)
+    except LayoutError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever the store says is the status
         return StatusLine("error", subject, f"the lake cannot be read: {error_text(str(error))}")
     return StatusLine(mark, subject, text)
