@@ -7,16 +7,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llm_monitoring.adapters.embedders import Embedder
+from llm_monitoring.control.features import KEPT_HOURS, Watched
 from llm_monitoring.hours import LAST_HOUR, hour_range, ranges, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.metrics import (
     FLEET_FEATURES,
     METRICS,
+    OTHER_FEATURES,
     Family,
     measurements_sql,
     silent_windows,
 )
 from llm_monitoring.pipeline.describe_inputs import describe_inputs
+from llm_monitoring.pipeline.features import expired_hours, read_watched, stored_features
 from llm_monitoring.settings import Settings
 
 WINDOW_METRICS = TABLES["window_metrics"]
@@ -40,12 +43,13 @@ def measure_hours(
     A long range is measured and committed piece by piece: memory stays small. Hours whose requests
     are past their time, and in no log any more, keep the windows they have.
     """
-    spans = ranges(set(hour_range(*hours)) - _expired(lake, *hours))
+    spans = ranges(set(hour_range(*hours)) - expired_hours(lake, *hours))
     stored = [
         _replace(lake, settings, piece, epoch) for span in spans for piece in pieces(*span)
     ] or [(0, lake.version("window_metrics") or 0)]
     # After the own windows are stored: of two runs at once, the later one sees both.
     again = [
+        *_settle_features(lake, settings, hours[1], epoch),
         *_settle_signals(lake, settings, *hours),
         *_settle_novelty(lake, settings, embedder, hours[1]),
     ]
@@ -78,20 +82,34 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
                 end=end,
             )
         )
-        for hour in _expired(lake, start, end):
+        for hour in expired_hours(lake, start, end):
             stored.pop(hour, None)
         if not stored:
             continue
-        fresh = measure(lake, settings, "signals", (min(stored), max(stored)))
+        hours = min(stored), max(stored)
+        fresh = measure(lake, settings, "signals", hours, read_watched(lake, settings, *hours))
         values = _values(fresh)
         for changed in ranges(hour for hour in stored if values.get(hour) != stored[hour]):
             _replace_metrics(lake, fresh, names, changed)
             yield from hour_range(*changed)
 
 
-def _expired(lake: Lake, first: int, last: int) -> set[int]:
-    rows = lake.query("hours_expired", hours=(first, last), first=first, last=last)
-    return set(rows["hour"].to_pylist())
+def _settle_features(lake: Lake, settings: Settings, last: int, epoch: str) -> Iterator[int]:
+    """Measure windows after the range again in which others are watched now: who is follows from
+    the requests of the hours before."""
+    listed = {feature.feature_id for feature in settings.features}
+    after = shift(last, 1), shift(last, KEPT_HOURS)
+    stored = stored_features(lake, *after)
+    for hour in expired_hours(lake, *after) if stored else ():
+        stored.pop(hour, None)
+    if not stored:
+        return
+    watched = read_watched(lake, settings, min(stored), max(stored))
+    changed = [h for h, known in stored.items() if known - listed != watched.features[h] - listed]
+    for span in ranges(changed):
+        for hours in pieces(*span):
+            _replace(lake, settings, hours, epoch)
+            yield from hour_range(*hours)
 
 
 def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: int) -> Iterator[int]:
@@ -103,7 +121,7 @@ def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: in
     for span in ranges(due.to_pylist()):
         for hours in pieces(*span):
             describe_inputs(lake, settings, embedder, *hours)
-            rows = measure(lake, settings, "inputs", hours)
+            rows = measure(lake, settings, "inputs", hours, read_watched(lake, settings, *hours))
             _replace_metrics(lake, rows, names_of("inputs"), hours)
             yield from hour_range(*hours)
 
@@ -135,8 +153,11 @@ def names_of(family: Family) -> list[str]:
 
 def _replace(lake: Lake, settings: Settings, hours: tuple[int, int], epoch: str) -> tuple[int, int]:
     """Measure and store some hours; returns the rows stored and the Delta version."""
-    families = measured_families(settings)
-    rows = pa.concat_tables([measure(lake, settings, family, hours, epoch) for family in families])
+    watched = read_watched(lake, settings, *hours)
+    rows = pa.concat_tables(
+        measure(lake, settings, family, hours, watched, epoch)
+        for family in measured_families(settings)
+    )
     return rows.num_rows, lake.replace_hours("window_metrics", rows, *hours)
 
 
@@ -160,41 +181,62 @@ def measure(
     settings: Settings,
     family: Family,
     hours: tuple[int, int],
+    watched: Watched,
     epoch: str | None = None,
 ) -> pa.Table:
     """Windows of one family, those without rows included.
 
     Args:
+        watched: features that have windows of their own; the others are counted together.
         epoch: the judge's, for silent windows of the judged family.
 
     Returns:
         Rows of window_metrics.
     """
+    alone = {hour for hour in hour_range(*hours) if hour in watched.crowded}
+    spans = [*ranges(set(hour_range(*hours)) - alone), *((hour, hour) for hour in alone)]
+    measured = pa.concat_tables(_measured(lake, settings, family, s, watched) for s in spans)
+    # Of every window one row is enough to see that it is there.
+    total = measured.filter(
+        pc.and_(pc.is_null(measured["model_id"]), pc.equal(measured["metric"], FIRST[family]))
+    )
+    present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
+    silent = [
+        window
+        for hour in hour_range(*hours)
+        for window in silent_windows(
+            family,
+            [hour],
+            sorted(watched.features[hour]),
+            present,
+            epoch if family == "judgements" else None,
+        )
+    ]
+    return pa.concat_tables([measured, WINDOW_METRICS.to_arrow(silent)])
+
+
+def _measured(
+    lake: Lake, settings: Settings, family: Family, hours: tuple[int, int], watched: Watched
+) -> pa.Table:
+    """Windows that have rows, of hours none of which is crowded, or of one that is."""
     first, last = hours
     late = settle_hours(settings)
     measured = lake.query(
         f"window_{family}",
         # Reactions come later than the requests they belong to.
         hours=(first, shift(last, late) if family == "signals" else last),
-        fragments={"measurements": measurements_sql(family)},
+        fragments={
+            "measurements": measurements_sql(family),
+            "feature": WATCHED_OR_OTHER if first in watched.crowded else "feature_id",
+        },
         first=first,
         last=last,
         settle_us=late * 3_600_000_000,
+        watched=sorted(watched.features[first]),
+        other=OTHER_FEATURES,
     )
-    measured = measured.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
-    # Of every window one row is enough to see that it is there.
-    total = measured.filter(
-        pc.and_(pc.is_null(measured["model_id"]), pc.equal(measured["metric"], FIRST[family]))
-    )
-    present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
-    silent = silent_windows(
-        family,
-        hour_range(first, last),
-        [feature.feature_id for feature in settings.features],
-        present,
-        epoch if family == "judgements" else None,
-    )
-    return pa.concat_tables([measured, WINDOW_METRICS.to_arrow(silent)])
+    return measured.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
 
 
+WATCHED_OR_OTHER = "case when list_contains($watched, feature_id) then feature_id else $other end"
 FIRST: dict[Family, str] = {metric.family: metric.name for metric in reversed(METRICS)}

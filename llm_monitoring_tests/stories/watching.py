@@ -17,6 +17,7 @@ from llm_monitoring.hours import hours_between, shift
 from llm_monitoring.lake import TABLES
 from llm_monitoring.metrics import Family
 from llm_monitoring.pipeline.chart import recompute
+from llm_monitoring.pipeline.features import read_watched
 from llm_monitoring.pipeline.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
 
@@ -39,7 +40,8 @@ def watch(
 ) -> None:
     """Window metrics of the families, then every control chart."""
     lake, settings = monitoring.lake, monitoring.settings
-    tables = [measure(lake, settings, family, hours, epoch) for family in families]
+    watched = read_watched(lake, settings, *hours)
+    tables = [measure(lake, settings, family, hours, watched, epoch) for family in families]
     lake.replace_hours("window_metrics", pa.concat_tables(tables), *hours)
     recompute(lake, settings, *hours)
 

@@ -2,7 +2,7 @@
 -- One row: one input metric of one (hour, feature).
 with windows as (
     select hour, feature_id, [{measurements}] as measurements
-    from input_features
+    from (select * replace ({feature} as feature_id) from input_features)
     where hour between $first and $last
     group by hour, feature_id
 )

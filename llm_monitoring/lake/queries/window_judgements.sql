@@ -3,7 +3,7 @@
 -- epoch). Epochs are never mixed.
 with windows as (
     select hour, feature_id, model_id, epoch, [{measurements}] as measurements
-    from judgements
+    from (select * replace ({feature} as feature_id) from judgements)
     where hour between $first and $last
     group by grouping sets ((hour, feature_id, model_id, epoch), (hour, feature_id, epoch))
 )

@@ -6,7 +6,7 @@ with windows as (
         feature_id,
         model_id,
         [{measurements}] as measurements
-    from raw_requests
+    from (select * replace ({feature} as feature_id) from raw_requests)
     where hour between $first and $last
     group by grouping sets ((hour, feature_id, model_id), (hour, feature_id))
 )

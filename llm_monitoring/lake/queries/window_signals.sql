@@ -23,7 +23,7 @@ with reactions as (
 requests as (
     select
         request.hour,
-        request.feature_id,
+        {feature} as feature_id,
         request.model_id,
         coalesce(reaction.thumbs_up, 0) as thumbs_up,
         coalesce(reaction.thumbs_down, 0) as thumbs_down,

@@ -17,7 +17,7 @@ from llm_monitoring.stats.charts.outage import outage
 from llm_monitoring.stats.charts.sr_mixture import sr_mixture
 from llm_monitoring.stats.charts.threshold import static_threshold
 
-STATE_VERSION = 4  # raised when a stored state would be read differently: charts are recomputed
+STATE_VERSION = 5  # raised when a stored state would be read differently: charts are recomputed
 
 LEARN: dict[str, Callable[[Sequence[Reading]], AnyBaseline]] = {
     "proportion": learn_proportion,
