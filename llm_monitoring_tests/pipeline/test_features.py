@@ -1,9 +1,17 @@
 """Features that log name and monitoring.yaml does not."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from llm_monitoring.alerts import Episode
+from llm_monitoring.control import UNLISTED_FEATURES
 from llm_monitoring.control.features import KEPT_HOURS
-from llm_monitoring.hours import hours_between
+from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
+from llm_monitoring.defs.episodes import read_episodes
+from llm_monitoring.hours import hour_start, hours_between
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request
 
 
@@ -11,7 +19,7 @@ def play(product: SmallProduct, hours: range, **counts: int) -> None:
     """Log so many requests of each feature in each of some hours."""
     for hour in hours:
         lines = [
-            request(f"{name}-{hour}-{n}", hour, n % 60, feature_id=name)
+            request(f"{name}-{hour}-{n}", hour, n % 60, feature_id=name, cost_usd=0.001)
             for name, count in counts.items()
             for n in range(count)
         ]
@@ -51,3 +59,91 @@ def test_an_hour_that_comes_later_than_those_after_it_gives_them_their_silent_wi
     assert windows_of(product, "basket") == [(0, 2), (1, 0), (2, 0), (3, 0)]
     charted = product.lake.rows("control_charts", "feature_id = 'basket' and chart = 'missing'")
     assert len(charted) == 4
+
+
+def episodes_of(product: SmallProduct, last: int) -> list[Episode]:
+    hour = product.hours(last)[0]
+    return read_episodes(product.lake, product.settings, hour, 0, hour)
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> SmallProduct:
+    """A feature nobody listed goes on under another name from hour 60 on."""
+    product = SmallProduct(tmp_path_factory.mktemp("renamed"))
+    play(product, range(60), search=2, support_chat=12)
+    play(product, range(60, 64), search=2, support_chat_v2=13)
+    product.run(0, 63)
+    return product
+
+
+def test_a_feature_nobody_listed_that_is_renamed_is_one_alert_that_names_the_new_name(
+    renamed: SmallProduct,
+) -> None:
+    (episode,) = episodes_of(renamed, 63)
+    assert episode.summary == (
+        "no requests of support_chat, which is never silent at this time, in 4 windows since "
+        "Wed 2026-10-07 12:00 UTC, probably renamed to support_chat_v2, which began at "
+        "Wed 2026-10-07 12:00 UTC with 13 requests an hour, taken as gone a week after its last "
+        "request: monitoring.yaml does not name it"
+    )
+    assert (episode.severity, episode.feature_id, episode.open) == ("page", "support_chat", True)
+
+
+def test_a_renamed_feature_is_one_alert_and_one_incident(renamed: SmallProduct) -> None:
+    now = hour_start(renamed.hours(64)[0])
+    monitoring: Any = SimpleNamespace(
+        lake=renamed.lake, settings=renamed.settings, now=lambda: now
+    )
+    reconcile_alerts(monitoring)
+    assign_incidents(monitoring)
+    (alert,) = renamed.lake.rows("alerts")
+    (incident,) = renamed.lake.rows("incidents")
+    assert incident.alerts == [alert.fingerprint]
+
+
+def test_a_listed_feature_that_is_renamed_is_told_so_too(tmp_path: Path) -> None:
+    product = SmallProduct(tmp_path)
+    play(product, range(50), search=2, chat=12)
+    play(product, range(50, 52), search=2, assistant=11)
+    product.run(0, 51)
+    (episode,) = episodes_of(product, 51)
+    assert episode.summary.startswith("no requests of chat, which is never silent at this time")
+    assert episode.summary.endswith(
+        "probably renamed to assistant, which began at Wed 2026-10-07 02:00 UTC "
+        "with 11 requests an hour"
+    )
+
+
+def test_a_feature_that_is_seldom_asked_alarms_no_night(tmp_path: Path) -> None:
+    product = SmallProduct(tmp_path)
+    for day in range(6):
+        hours = range(24 * day, 24 * day + 24)
+        play(product, hours[:10], search=2)
+        play(product, hours[10:11], search=2, report=3)  # once a day, at ten
+        play(product, hours[11:], search=2, chat=1)
+    product.run(0, 143)
+    assert episodes_of(product, 143) == []
+
+
+def test_ids_that_are_logged_as_features_are_counted_together_and_told(tmp_path: Path) -> None:
+    product = SmallProduct(tmp_path)
+    play(product, range(3), search=2, basket=5)
+    ids = {f"user-{n:04}": 1 for n in range(300)}
+    play(product, range(3, 5), search=2, basket=5, **ids)
+    product.run(0, 4)
+    names = {row.feature_id for row in product.lake.rows("window_metrics")}
+    assert len(names) == UNLISTED_FEATURES + 3  # search, chat, and what is counted together
+    assert [n for _, n in windows_of(product, "basket")] == [5] * 5
+    together = 300 - (UNLISTED_FEATURES - 1)
+    assert windows_of(product, "*other") == [(3, together), (4, together)]
+    assert {r.metric for r in product.lake.rows("window_metrics", "feature_id = '*other'")} >= {
+        "error_rate", "quality_mean", "query_length_mean", "correction_rate",
+    }  # fmt: skip
+    assert not product.lake.rows("control_charts", "feature_id = '*other'")
+    (episode,) = episodes_of(product, 4)
+    assert episode.summary == (
+        "more feature names in the logs than the 50 that are watched beside those of "
+        "monitoring.yaml: 251 requests an hour are counted together, in 2 windows since "
+        "Mon 2026-10-05 03:00 UTC"
+    )
+    assert (episode.severity, episode.feature_id) == ("ticket", None)

@@ -115,7 +115,7 @@ def test_silence_of_a_sparse_source_alarms_once_ten_rows_are_lacking() -> None:
 def test_hours_that_were_silent_in_phase_one_are_not_missed() -> None:
     rows = [window(i, 100.0, n=0 if i == 100 else 50) for i in range(336)]
     rows += [window(i, 0.0, n=0 if i % 24 == 100 % 24 else 50) for i in range(336, 360)]
-    assert not any(point.alarm for point in points_of(missing(), rows))
+    assert not any(point.alarm for point in points_of(missing(), rows)[336:])
 
 
 @pytest.mark.slow
@@ -128,7 +128,6 @@ def test_sparse_traffic_is_hardly_ever_taken_for_silence(a_day: int) -> None:
     counts = rng.poisson(rates, (30, len(rates)))
     rows = [[window(i, float(n), n=int(n)) for i, n in enumerate(source)] for source in counts]
     alarms = sum(point.alarm_started for one in rows for point in points_of(missing(), one))
-    print(a_day, alarms)
     assert alarms <= 1
 
 

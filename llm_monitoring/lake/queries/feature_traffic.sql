@@ -1,0 +1,14 @@
+-- One row: a feature, its requests in each of the hours $first to $last that have some, and the
+-- models that answered them.
+select
+    feature_id,
+    list(hour order by hour) filter (model_id is null) as hours,
+    list(n order by hour) filter (model_id is null) as requests,
+    list(distinct model_id) filter (model_id is not null) as models
+from window_metrics
+where
+    hour between $first and $last
+    and metric = 'request_count'
+    and n > 0
+    and not starts_with(feature_id, '*')
+group by feature_id
