@@ -62,6 +62,11 @@ CHECKS: tuple[CheckAnswer, ...] = (
         subjects=("cost/budget/<feature>", "data/unpriced/<model>", _CHART),
         note="a budget that is spent, a chart of cost; of unknown cost, as many requests as above",
     ),
+    CheckAnswer(
+        check="window_metrics.features_watched",
+        subjects=("data/feature_names/requests",),
+        note="name the features in `monitoring.yaml`, or log an id as something else",
+    ),
     _of_charts("infrastructure_in_control"),
     _of_charts("cost_in_control"),
     _of_charts("quality_in_control"),

@@ -67,15 +67,11 @@ def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[Data
     ]
     return [
         DataFinding(
-            hour=found.hour,
-            kind="reject_ratio",
-            place=found.place,
-            feature_id=None,
-            value=found.bad / found.rows,
-            limit=maximum_ratio,
+            hour=found.hour, kind="reject_ratio", place=found.place, feature_id=None,
+            value=found.bad / found.rows, limit=maximum_ratio,
         )
         for found in too_many(counted, maximum_ratio)
-    ]
+    ]  # fmt: skip
 
 
 def find_drops(reads: Iterable[SourceRead]) -> list[DataFinding]:
@@ -119,15 +115,11 @@ def find_low_coverage(samples: Iterable[Counted], minimum_ratio: float) -> list[
     """
     return [
         DataFinding(
-            hour=found.hour,
-            kind="judge_coverage",
-            place=found.place,
-            feature_id=found.place,
-            value=1 - found.bad / found.rows,
-            limit=minimum_ratio,
+            hour=found.hour, kind="judge_coverage", place=found.place, feature_id=found.place,
+            value=1 - found.bad / found.rows, limit=minimum_ratio,
         )
         for found in too_many(_summed(samples), 1 - minimum_ratio)
-    ]
+    ]  # fmt: skip
 
 
 def _summed(samples: Iterable[Counted]) -> list[Counted]:
@@ -255,17 +247,22 @@ def unpriced_text(found: DataFinding) -> str:
     return f"{cost}: write a price of model {model} into prices: of monitoring.yaml"
 
 
+def crowd_text(found: DataFinding) -> str:
+    """That there are too many feature names, and what became of them."""
+    return (
+        f"more feature names in the logs than the {UNLISTED_FEATURES} that are watched beside "
+        f"those of monitoring.yaml: {found.value:,.0f} requests an hour are counted together"
+    )
+
+
 def _complaint(run: Sequence[DataFinding]) -> str:
     """The worst window, in words."""
     worst = max(run, key=lambda finding: abs(finding.value - finding.limit))
+    if worst.kind in COMPLAINTS:
+        return COMPLAINTS[worst.kind](worst)
     place = name_text(worst.place)
     if worst.kind == "missing_windows":
         return f"no requests of {place}, which is never silent at this time"
-    if worst.kind == "feature_names":
-        return (
-            f"more feature names in the logs than the {UNLISTED_FEATURES} that are watched beside "
-            f"those of monitoring.yaml: {worst.value:,.0f} requests an hour are counted together"
-        )
     if worst.kind == "source_gap":
         share = "all" if worst.value == 1 else f"{worst.value * 100:.0f} % of the"
         return f"no requests of {share} features that are never silent at this time"
@@ -286,9 +283,11 @@ KINDS = (
 )  # fmt: skip
 # Where the finding is too much of something; None: it is neither too much nor too little.
 DIRECTIONS: dict[str, str | None] = {
-    "reject_ratio": "up", "budget": "up", "unpriced": "up", "chart_failed": None, "feature_names": "up",
+    "reject_ratio": "up", "budget": "up", "unpriced": "up", "feature_names": "up",
+    "chart_failed": None,
 }  # fmt: skip
 LAYERS = {"budget": "cost"}  # of the others it is data
+COMPLAINTS = {"feature_names": crowd_text}
 OF_A_DAY = {"budget": overspent_text, "unpriced": unpriced_text}
 # A model that is asked seldom is not mended because nobody asked it for some hours.
 QUIET_HOURS = {"unpriced": 24, "feature_names": 24}

@@ -86,8 +86,8 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
             stored.pop(hour, None)
         if not stored:
             continue
-        hours = min(stored), max(stored)
-        fresh = measure(lake, settings, "signals", hours, read_watched(lake, settings, *hours))
+        watched = read_watched(lake, settings, min(stored), max(stored))
+        fresh = measure(lake, settings, "signals", watched)
         values = _values(fresh)
         for changed in ranges(hour for hour in stored if values.get(hour) != stored[hour]):
             _replace_metrics(lake, fresh, names, changed)
@@ -121,7 +121,7 @@ def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: in
     for span in ranges(due.to_pylist()):
         for hours in pieces(*span):
             describe_inputs(lake, settings, embedder, *hours)
-            rows = measure(lake, settings, "inputs", hours, read_watched(lake, settings, *hours))
+            rows = measure(lake, settings, "inputs", read_watched(lake, settings, *hours))
             _replace_metrics(lake, rows, names_of("inputs"), hours)
             yield from hour_range(*hours)
 
@@ -155,8 +155,7 @@ def _replace(lake: Lake, settings: Settings, hours: tuple[int, int], epoch: str)
     """Measure and store some hours; returns the rows stored and the Delta version."""
     watched = read_watched(lake, settings, *hours)
     rows = pa.concat_tables(
-        measure(lake, settings, family, hours, watched, epoch)
-        for family in measured_families(settings)
+        measure(lake, settings, family, watched, epoch) for family in measured_families(settings)
     )
     return rows.num_rows, lake.replace_hours("window_metrics", rows, *hours)
 
@@ -180,21 +179,23 @@ def measure(
     lake: Lake,
     settings: Settings,
     family: Family,
-    hours: tuple[int, int],
     watched: Watched,
     epoch: str | None = None,
 ) -> pa.Table:
-    """Windows of one family, those without rows included.
+    """Windows of one family in some hours, those without rows included.
 
     Args:
-        watched: features that have windows of their own; the others are counted together.
+        watched: features that have windows of their own in each of the hours; the others are
+            counted together.
         epoch: the judge's, for silent windows of the judged family.
 
     Returns:
         Rows of window_metrics.
     """
-    alone = {hour for hour in hour_range(*hours) if hour in watched.crowded}
-    spans = [*ranges(set(hour_range(*hours)) - alone), *((hour, hour) for hour in alone)]
+    spans = [
+        *ranges(watched.features.keys() - watched.crowded),
+        *((hour, hour) for hour in watched.crowded),
+    ]
     measured = pa.concat_tables(_measured(lake, settings, family, s, watched) for s in spans)
     # Of every window one row is enough to see that it is there.
     total = measured.filter(
@@ -203,11 +204,11 @@ def measure(
     present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
     silent = [
         window
-        for hour in hour_range(*hours)
+        for hour, features in watched.features.items()
         for window in silent_windows(
             family,
             [hour],
-            sorted(watched.features[hour]),
+            sorted(features),
             present,
             epoch if family == "judgements" else None,
         )

@@ -4,14 +4,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llm_monitoring.alerts import Episode
-from llm_monitoring.control import UNLISTED_FEATURES
+from llm_monitoring.control import UNLISTED_FEATURES, Series, charts_of, replay
 from llm_monitoring.control.features import KEPT_HOURS
 from llm_monitoring.defs.assets.response import assign_incidents, reconcile_alerts
 from llm_monitoring.defs.episodes import read_episodes
-from llm_monitoring.hours import hour_start, hours_between
+from llm_monitoring.hours import hour_start, hours_between, shift
+from llm_monitoring.records import WindowMetric
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request
 
 
@@ -91,9 +93,7 @@ def test_a_feature_nobody_listed_that_is_renamed_is_one_alert_that_names_the_new
 
 def test_a_renamed_feature_is_one_alert_and_one_incident(renamed: SmallProduct) -> None:
     now = hour_start(renamed.hours(64)[0])
-    monitoring: Any = SimpleNamespace(
-        lake=renamed.lake, settings=renamed.settings, now=lambda: now
-    )
+    monitoring: Any = SimpleNamespace(lake=renamed.lake, settings=renamed.settings, now=lambda: now)
     reconcile_alerts(monitoring)
     assign_incidents(monitoring)
     (alert,) = renamed.lake.rows("alerts")
@@ -147,3 +147,36 @@ def test_ids_that_are_logged_as_features_are_counted_together_and_told(tmp_path:
         "Mon 2026-10-05 03:00 UTC"
     )
     assert (episode.severity, episode.feature_id) == ("ticket", None)
+
+
+@pytest.mark.slow
+def test_thirty_features_nobody_listed_stay_within_the_budget(tmp_path: Path) -> None:
+    """Eight weeks in control, Poisson counts from 1 to 400 requests an hour with a daily cycle."""
+    settings, rng = SmallProduct(tmp_path).settings, np.random.default_rng(7)
+    weeks, alarms, silences = 8, 0, 0
+    shape = 1 + 0.8 * np.sin(2 * np.pi * np.arange(168 * weeks) / 24)
+    for number, mean in enumerate(np.geomspace(1, 400, 30)):
+        counts, name = rng.poisson(mean * shape), f"f{number:02}"
+        rates = {"error_rate": 0.02, "refusal_rate": 0.01, "flag_rate": 0.05}
+        values = {"request_count": counts.astype(float)}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values |= {metric: rng.binomial(counts, p) / counts for metric, p in rates.items()}
+            spread = rng.normal(0, 1, len(counts)) / np.sqrt(counts)
+            values |= {"query_length_mean": 60 * np.exp(0.4 * spread)}
+        for metric, measured in values.items():
+            series = Series(name, None, None, metric)
+            windows = [
+                WindowMetric(
+                    hour=shift(START, i), feature_id=name, model_id=None, epoch=None,
+                    metric=metric, n=int(n), stddev=24.0 if "length" in metric else None,
+                    value=float(value) if n or metric == "request_count" else None,
+                )
+                for i, (n, value) in enumerate(zip(counts, measured, strict=True))
+            ]  # fmt: skip
+            for chart in charts_of(series, settings):
+                started = sum(p.alarm_started for p in replay(series, chart, windows).points)
+                silences += started if chart.name == "missing" else 0
+                alarms += 0 if chart.name == "missing" else started
+    print("ALARMS", alarms, silences, settings.control.false_alarms_per_week * weeks)
+    assert silences == 0
+    assert alarms <= settings.control.false_alarms_per_week * weeks

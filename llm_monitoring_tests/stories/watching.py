@@ -41,7 +41,7 @@ def watch(
     """Window metrics of the families, then every control chart."""
     lake, settings = monitoring.lake, monitoring.settings
     watched = read_watched(lake, settings, *hours)
-    tables = [measure(lake, settings, family, hours, watched, epoch) for family in families]
+    tables = [measure(lake, settings, family, watched, epoch) for family in families]
     lake.replace_hours("window_metrics", pa.concat_tables(tables), *hours)
     recompute(lake, settings, *hours)
 
