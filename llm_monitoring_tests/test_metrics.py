@@ -43,7 +43,7 @@ def measure(
     table = lake.query(
         f"window_{family}",
         hours=(first, shift(last, 24)),
-        fragments={"measurements": measurements_sql(family)},
+        fragments={"measurements": measurements_sql(family), "feature": "feature_id"},
         first=first,
         last=last,
         settle_us=DAY_US,

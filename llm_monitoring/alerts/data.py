@@ -255,6 +255,11 @@ def crowd_text(found: DataFinding) -> str:
     )
 
 
+def _gap_text(found: DataFinding) -> str:
+    share = "all" if found.value == 1 else f"{found.value * 100:.0f} % of the"
+    return f"no requests of {share} features that are never silent at this time"
+
+
 def _complaint(run: Sequence[DataFinding]) -> str:
     """The worst window, in words."""
     worst = max(run, key=lambda finding: abs(finding.value - finding.limit))
@@ -263,9 +268,6 @@ def _complaint(run: Sequence[DataFinding]) -> str:
     place = name_text(worst.place)
     if worst.kind == "missing_windows":
         return f"no requests of {place}, which is never silent at this time"
-    if worst.kind == "source_gap":
-        share = "all" if worst.value == 1 else f"{worst.value * 100:.0f} % of the"
-        return f"no requests of {share} features that are never silent at this time"
     if worst.kind == "chart_failed":
         charts = f"{worst.value:.0f} chart{'s' if worst.value > 1 else ''}"
         return f"{charts} of {place} cannot be computed, such as {error_text(worst.reason)}"
@@ -287,7 +289,7 @@ DIRECTIONS: dict[str, str | None] = {
     "chart_failed": None,
 }  # fmt: skip
 LAYERS = {"budget": "cost"}  # of the others it is data
-COMPLAINTS = {"feature_names": crowd_text}
+COMPLAINTS = {"feature_names": crowd_text, "source_gap": _gap_text}
 OF_A_DAY = {"budget": overspent_text, "unpriced": unpriced_text}
 # A model that is asked seldom is not mended because nobody asked it for some hours.
 QUIET_HOURS = {"unpriced": 24, "feature_names": 24}

@@ -28,7 +28,7 @@ def row(name: str, **fields: Any) -> Request:
 def measure(lake: Lake, hour: int) -> None:
     windows = lake.query(
         "window_requests", hours=(hour, hour), first=hour, last=hour,
-        fragments={"measurements": measurements_sql("requests")},
+        fragments={"measurements": measurements_sql("requests"), "feature": "feature_id"},
     )  # fmt: skip
     lake.replace_hours("window_metrics", windows, hour, hour)
 

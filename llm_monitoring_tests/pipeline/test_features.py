@@ -177,6 +177,5 @@ def test_thirty_features_nobody_listed_stay_within_the_budget(tmp_path: Path) ->
                 started = sum(p.alarm_started for p in replay(series, chart, windows).points)
                 silences += started if chart.name == "missing" else 0
                 alarms += 0 if chart.name == "missing" else started
-    print("ALARMS", alarms, silences, settings.control.false_alarms_per_week * weeks)
     assert silences == 0
     assert alarms <= settings.control.false_alarms_per_week * weeks
