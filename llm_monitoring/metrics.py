@@ -271,6 +271,7 @@ CHARTED: tuple[Metric, ...] = tuple(metric for metric in METRICS if metric.bad)
 # feature's volume is charted as its share of all requests, beside one chart of the total.
 FLEET_FEATURES = 3
 ALL_FEATURES = "*"  # feature_id of what is measured over all of them
+OTHER_FEATURES = "*other"  # of what is counted together: too many features that nobody listed
 
 
 def measurements_sql(family: Family) -> str:

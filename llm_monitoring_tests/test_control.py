@@ -329,9 +329,7 @@ RATE = ProportionBaseline(
 )
 
 
-@pytest.mark.parametrize(
-    "known", [LEVEL, RATE, SilenceBaseline(busy=(True, False) * 12, windows=9)]
-)
+@pytest.mark.parametrize("known", [LEVEL, RATE, SilenceBaseline(fewest=(7, 0) * 12, windows=9)])
 def test_a_stored_baseline_is_read_back_bit_for_bit(known: Any) -> None:
     chart = charts_of(series("error_rate"), settings())[0]
     stored = replay(series("error_rate"), chart, hourly(noisy_rate(), 48)).baselines[0]

@@ -15,7 +15,6 @@ from llm_monitoring.alerts.data import (
     find_drops,
     find_failed_charts,
     find_low_coverage,
-    find_missing_windows,
     find_rejects,
     overspent_text,
     unscored_counts,
@@ -37,6 +36,7 @@ from llm_monitoring.alerts.reconcile import (
 from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
 from llm_monitoring.alerts.shares import POOLED_HOURS, Counted
+from llm_monitoring.alerts.silent import explained, find_crowds, find_missing_windows, silences
 from llm_monitoring.alerts.spend import (
     UNPRICED_REQUESTS,
     DayPrices,
@@ -65,9 +65,11 @@ __all__ = [
     "chart_episodes",
     "data_episodes",
     "expected_by_chance",
+    "explained",
     "failing_channels",
     "failure_episodes",
     "false_alarms",
+    "find_crowds",
     "find_drops",
     "find_failed_charts",
     "find_low_coverage",
@@ -86,5 +88,6 @@ __all__ = [
     "provider_episodes",
     "reconcile",
     "severity_of",
+    "silences",
     "unscored_counts",
 ]

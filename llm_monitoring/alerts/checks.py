@@ -119,6 +119,11 @@ CHECKS: tuple[CheckAnswer, ...] = (
         subjects=("cost/budget/<feature>", "data/unpriced/<model>", _CHART),
         note="a budget that is spent, a chart of cost; of unknown cost, as many requests as above",
     ),
+    CheckAnswer(
+        check="window_metrics.features_watched",
+        subjects=("data/feature_names/requests",),
+        note="name the features in `monitoring.yaml`, or log an id as something else",
+    ),
     *(_of_charts(_in_control(layer)) for layer in _LAYERS),
     _of_charts(OF_CHARTS[LINE], "with the severity you gave the line"),
     CheckAnswer(

@@ -1,7 +1,7 @@
 """Trouble with the data: silence, rows rejected, dropped or unscored, failed charts, costs."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,12 +17,9 @@ from llm_monitoring.alerts.sentences import (
     value_text,
 )
 from llm_monitoring.alerts.shares import Counted, too_many
-from llm_monitoring.records import ChartPoint, SourceRead, WindowMetric
+from llm_monitoring.control.budget import UNLISTED_FEATURES
+from llm_monitoring.records import SourceRead, WindowMetric
 from llm_monitoring.segments import EVERYTHING, segment_of_model
-from llm_monitoring.stats.charts import SILENCE
-
-GAP_SHARE = 0.8  # of the busy features that are silent at once: it is their source
-GAP_FEATURES = 3  # busy ones, or nothing can be said of a source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +33,9 @@ class DataFinding:
     value: float  # what was found: requests, dropped rows, a ratio, charts, or US dollars
     limit: float  # what is allowed: more than so many requests, at most or at least this ratio;
     # the budget; of requests without a cost, how many there were in all
-    reason: str = ""  # of charts that failed: the first of them, and why; else a word of the below
+    reason: str = ""  # of charts that failed: the first of them, and why; of silence: what is known
+    # of the feature; else a word of the below
+    since: int | None = None  # first window of it, where it was found later; None: `hour`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,47 +48,6 @@ class FailedCharts:
     metric: str  # of the first of them
     chart: str  # its name in the catalogue
     reason: str  # why
-
-
-def find_missing_windows(
-    points: Iterable[ChartPoint], busy: Mapping[int, int]
-) -> list[DataFinding]:
-    """Windows without one request where the baseline expects some.
-
-    Where nearly all features are silent at once, it is their source that is: one finding instead of
-    one for each. A feature that was silent on its own before keeps its own.
-
-    Args:
-        points: rows of control_charts; those of other charts than `missing` are ignored.
-        busy: hour -> features that have requests in it or should have.
-    """
-    silent: dict[int, list[str]] = defaultdict(list)
-    for point in points:
-        if point.chart == SILENCE and point.alarm:
-            silent[point.hour].append(point.feature_id)
-    findings: list[DataFinding] = []
-    alone: set[str] = set()
-    for hour in sorted(silent):
-        before = alone if hours.shift(hour, -1) in silent else set()
-        share = len(silent[hour]) / max(busy.get(hour, 0), len(silent[hour]))
-        is_gap = busy.get(hour, 0) >= GAP_FEATURES and share >= GAP_SHARE
-        findings += [_gap(hour, share)] if is_gap else []
-        alone = {name for name in silent[hour] if name in before or not is_gap}
-        findings += [_silence(hour, name) for name in sorted(alone)]
-    return findings
-
-
-def _silence(hour: int, feature_id: str) -> DataFinding:
-    return DataFinding(
-        hour=hour, kind="missing_windows", place=feature_id, feature_id=feature_id,
-        value=0.0, limit=0.0,
-    )  # fmt: skip
-
-
-def _gap(hour: int, share: float) -> DataFinding:
-    return DataFinding(
-        hour=hour, kind="source_gap", place="requests", feature_id=None, value=share, limit=0.0
-    )
 
 
 def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[DataFinding]:
@@ -110,15 +68,11 @@ def find_rejects(reads: Iterable[SourceRead], maximum_ratio: float) -> list[Data
     ]
     return [
         DataFinding(
-            hour=found.hour,
-            kind="reject_ratio",
-            place=found.place,
-            feature_id=None,
-            value=found.bad / found.rows,
-            limit=maximum_ratio,
+            hour=found.hour, kind="reject_ratio", place=found.place, feature_id=None,
+            value=found.bad / found.rows, limit=maximum_ratio,
         )
         for found in too_many(counted, maximum_ratio)
-    ]
+    ]  # fmt: skip
 
 
 def find_drops(reads: Iterable[SourceRead]) -> list[DataFinding]:
@@ -162,15 +116,11 @@ def find_low_coverage(samples: Iterable[Counted], minimum_ratio: float) -> list[
     """
     return [
         DataFinding(
-            hour=found.hour,
-            kind="judge_coverage",
-            place=found.place,
-            feature_id=found.place,
-            value=1 - found.bad / found.rows,
-            limit=minimum_ratio,
+            hour=found.hour, kind="judge_coverage", place=found.place, feature_id=found.place,
+            value=1 - found.bad / found.rows, limit=minimum_ratio,
         )
         for found in too_many(_summed(samples), 1 - minimum_ratio)
-    ]
+    ]  # fmt: skip
 
 
 def _summed(samples: Iterable[Counted]) -> list[Counted]:
@@ -248,8 +198,10 @@ def _runs(findings: Iterable[DataFinding], quiet_hours: int) -> Iterator[list[Da
 def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Episode:
     first, last = run[0], run[-1]
     layer = LAYERS.get(first.kind, "data")
-    parts = [f"{_said(run)} since {hour_text(first.hour)}"]
+    change_hour = first.since or first.hour
+    parts = [f"{_said(run)} since {hour_text(change_hour)}"]
     parts.extend([] if is_open else [until_text(last.hour)])
+    parts.extend([last.reason] if first.kind == "missing_windows" and last.reason else [])
     return Episode(
         layer=layer,
         subject=f"{layer}/{first.kind}/{first.place}",
@@ -260,7 +212,7 @@ def _episode(run: Sequence[DataFinding], is_open: bool, simulated: bool) -> Epis
         first_hour=first.hour,
         last_hour=last.hour,
         windows=len(run),
-        change_hour=first.hour,
+        change_hour=change_hour,
         direction=DIRECTIONS.get(first.kind, "down"),
         open=is_open,
         summary=sentence(parts, simulated),
@@ -296,15 +248,27 @@ def unpriced_text(found: DataFinding) -> str:
     return f"{cost}: write a price of model {model} into prices: of monitoring.yaml"
 
 
+def crowd_text(found: DataFinding) -> str:
+    """That there are too many feature names, and what became of them."""
+    return (
+        f"more feature names in the logs than the {UNLISTED_FEATURES} that are watched beside "
+        f"those of monitoring.yaml: {found.value:,.0f} requests an hour are counted together"
+    )
+
+
+def _gap_text(found: DataFinding) -> str:
+    share = "all" if found.value == 1 else f"{found.value * 100:.0f} % of the"
+    return f"no requests of {share} features that are never silent at this time"
+
+
 def _complaint(run: Sequence[DataFinding]) -> str:
     """The worst window, in words."""
     worst = max(run, key=lambda finding: abs(finding.value - finding.limit))
+    if worst.kind in COMPLAINTS:
+        return COMPLAINTS[worst.kind](worst)
     place = name_text(worst.place)
     if worst.kind == "missing_windows":
         return f"no requests of {place}, which is never silent at this time"
-    if worst.kind == "source_gap":
-        share = "all" if worst.value == 1 else f"{worst.value * 100:.0f} % of the"
-        return f"no requests of {share} features that are never silent at this time"
     if worst.kind == "chart_failed":
         charts = f"{worst.value:.0f} chart{'s' if worst.value > 1 else ''}"
         return f"{charts} of {place} cannot be computed, such as {error_text(worst.reason)}"
@@ -318,16 +282,18 @@ def _complaint(run: Sequence[DataFinding]) -> str:
 
 KINDS = (
     "missing_windows", "source_gap", "reject_ratio", "rows_dropped", "judge_coverage",
-    "chart_failed", "budget", "unpriced",
+    "chart_failed", "budget", "unpriced", "feature_names",
 )  # fmt: skip
 # Where the finding is too much of something; None: it is neither too much nor too little.
 DIRECTIONS: dict[str, str | None] = {
-    "reject_ratio": "up", "budget": "up", "unpriced": "up", "chart_failed": None,
+    "reject_ratio": "up", "budget": "up", "unpriced": "up", "feature_names": "up",
+    "chart_failed": None,
 }  # fmt: skip
 LAYERS = {"budget": "cost"}  # of the others it is data
+COMPLAINTS = {"feature_names": crowd_text, "source_gap": _gap_text}
 OF_A_DAY = {"budget": overspent_text, "unpriced": unpriced_text}
 # A model that is asked seldom is not mended because nobody asked it for some hours.
-QUIET_HOURS = {"unpriced": 24}
+QUIET_HOURS = {"unpriced": 24, "feature_names": 24}
 # A few percent too much can wait for the morning, money that runs away cannot.
 PAGE_RATIO = 1.5
 # Reasons: some of the spend is unknown; what requests without a cost lack.

@@ -1,7 +1,7 @@
 """One window of one chart in words."""
 
 from llm_monitoring.alerts.sentences import change_text, error_text, name_text, value_text
-from llm_monitoring.metrics import ALL_FEATURES
+from llm_monitoring.metrics import ALL_FEATURES, OTHER_FEATURES
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.segments import segment_text
 from llm_monitoring.stats.charts import LINE, SILENCE
@@ -46,8 +46,9 @@ def place(row: ChartPoint) -> str:
 
 
 def feature_text(feature_id: str) -> str:
-    """A feature's name as it may go out; what is measured over all of them has none."""
-    return "all features" if feature_id == ALL_FEATURES else name_text(feature_id)
+    """A feature's name as it may go out; what is measured over several of them has none."""
+    several = {ALL_FEATURES: "all features", OTHER_FEATURES: "other features"}
+    return several.get(feature_id) or name_text(feature_id)
 
 
 def levels(row: ChartPoint) -> tuple[float | None, float | None]:

@@ -6,7 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from llm_monitoring.control.budget import charted_metrics, series_run_length, ticket_margin
-from llm_monitoring.metrics import ALL_FEATURES, BY_NAME, FLEET_FEATURES, Metric
+from llm_monitoring.metrics import (
+    ALL_FEATURES,
+    BY_NAME,
+    FLEET_FEATURES,
+    OTHER_FEATURES,
+    Metric,
+)
 from llm_monitoring.records import Rebaseline, WindowMetric
 from llm_monitoring.segments import EVERYTHING, OTHER, attributes_of, segment_key
 from llm_monitoring.settings import Settings, Threshold
@@ -61,9 +67,11 @@ def charts_of(series: Series, settings: Settings) -> list[Chart]:
     metric = BY_NAME.get(series.metric)
     if metric is None:
         return []
-    charts = list(_configured_charts(series, metric, settings))
+    # What is counted together is no population that has a usual level: only lines hold for it.
+    is_one = series.feature_id != OTHER_FEATURES
+    charts = list(_configured_charts(series, metric, settings)) if is_one else []
     if series.segment == EVERYTHING:
-        if series.metric == "request_count" and series.feature_id != ALL_FEATURES:
+        if series.metric == "request_count" and is_one and series.feature_id != ALL_FEATURES:
             charts.append(missing())
         charts += [_line(line) for line in settings.control.thresholds if _applies(line, series)]
     return charts

@@ -14,6 +14,7 @@ from llm_monitoring.segments import EVERYTHING, OTHER, segment_of
 from llm_monitoring.settings.control import Breakdown
 
 SEPARATOR = "\x1f"
+WATCHED_OR_OTHER = "case when list_contains($watched, feature_id) then feature_id else $other end"
 # Attributes that are columns; every other one is a key of the request's map of attributes.
 COLUMNS = {
     "model": "request.model_id",
@@ -23,11 +24,19 @@ COLUMNS = {
 }
 
 
-def fragments_of(breakdowns: Sequence[Breakdown]) -> dict[str, str]:
-    """SQL for the places of a statement that groups by segments."""
+def fragments_of(
+    breakdowns: Sequence[Breakdown], *, are_all_watched: bool = True
+) -> dict[str, str]:
+    """SQL for the places of a statement that groups by segments.
+
+    Args:
+        are_all_watched: every feature has windows of its own; else those in the list $watched
+            have, and the others are $other.
+    """
     columns = [f"value_{place}" for place in range(len(breakdowns))]
     return {
         "segmented": _segmented(breakdowns),
+        "feature": "feature_id" if are_all_watched else WATCHED_OR_OTHER,
         "values": "".join(f"{column}, " for column in columns),
         "groups": ", ".join(
             ["(hour, feature_id)", *(f"(hour, feature_id, {column})" for column in columns)]
@@ -91,8 +100,10 @@ def _segmented(breakdowns: Sequence[Breakdown]) -> str:
     )
     return ", ".join(
         [
-            f"valued as (select request.*{values} from raw_requests as request"
-            f"{_described(breakdowns)} where request.hour between $first and $last)",
+            f"valued as (select request.*{values} from"
+            " (select * replace ({feature} as feature_id) from raw_requests"
+            " where hour between $first and $last) as request"
+            f"{_described(breakdowns)})",
             *(_kept(n) for n in places),
             f"segmented as (select valued.*{gathered} from valued{joins})",
         ]

@@ -36,7 +36,7 @@ def test_silence_is_told_once_and_not_as_a_change_of_volume() -> None:
     ]
     assert episodes[0].summary == (
         "no requests of product_search, which is never silent at this time, "
-        "in 2 windows since Tue 2026-10-20 15:00 UTC"
+        "in 2 windows since Tue 2026-10-20 14:00 UTC"
     )
     (chart,) = chart_episodes(points, BY_NAME, newest_hour=newest)
     assert chart.metric == "error_rate"

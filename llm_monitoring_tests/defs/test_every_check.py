@@ -17,12 +17,13 @@ from llm_monitoring.definitions import defs
 from llm_monitoring.defs.assets.judging import report_coverage
 from llm_monitoring.defs.assets.provider import report_drift
 from llm_monitoring.defs.assets.requests import report_prices, report_rows
+from llm_monitoring.defs.assets.windows import report_watched
 from llm_monitoring.defs.checks import cost_check
 from llm_monitoring.defs.checks.chart_checks import report_charts
 from llm_monitoring.defs.partitions import hour_partition
 from llm_monitoring.hours import HOUR, hour_start, week_key
 from llm_monitoring.lake import Lake
-from llm_monitoring.metrics import BY_NAME, CHARTED
+from llm_monitoring.metrics import BY_NAME, CHARTED, OTHER_FEATURES
 from llm_monitoring.pipeline.alerts.episodes import read_episodes
 from llm_monitoring.pipeline.alerts.notify import notify
 from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
@@ -166,6 +167,16 @@ def of_charts(monitoring: Any) -> Iterable[dg.AssetCheckResult]:
     return report_charts(context("control_charts"), monitoring)
 
 
+def of_windows(monitoring: Any) -> Iterable[dg.AssetCheckResult]:
+    results = report_watched(context("window_metrics"), monitoring)
+    return (found for found in results if isinstance(found, dg.AssetCheckResult))
+
+
+def crowd(lake: Lake) -> None:
+    other = window(NOON, 90.0, metric="request_count", n=90, feature_id=OTHER_FEATURES)
+    lake.replace_hours("window_metrics", [other], NOON, NOON)
+
+
 def of_costs(monitoring: Any) -> Iterable[dg.AssetCheckResult]:
     check = cost_check.spend_within_budget.op.compute_fn.decorated_fn  # type: ignore[union-attr]
     return [check(monitoring)._replace(check_name="spend_within_budget")]
@@ -197,6 +208,9 @@ STORIES: dict[tuple[str, str], Failed] = {
     ),
     ("judgements.judge_coverage_sufficient", "unscored"): Failed(
         unscored, of_judgements, "data/judge_coverage/search"
+    ),
+    ("window_metrics.features_watched", "crowd"): Failed(
+        crowd, of_windows, "data/feature_names/requests"
     ),
     ("window_metrics.spend_within_budget", "spent"): Failed(
         lambda lake: costs(lake, 0.41), of_costs, "cost/budget/search"

@@ -17,6 +17,7 @@ from llm_monitoring.metrics import Family
 from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
 from llm_monitoring.pipeline.incidents.assign import assign_incidents
 from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.features import read_watched
 from llm_monitoring.pipeline.windows.measure import measure
 from llm_monitoring.records import Alert, ChartPoint, WindowMetric
 from llm_monitoring.simulation.definitions import simulated_monitoring
@@ -40,7 +41,8 @@ def watch(
 ) -> None:
     """Window metrics of the families, then every control chart."""
     lake, settings = monitoring.lake, monitoring.settings
-    tables = [measure(lake, settings, family, hours, epoch) for family in families]
+    watched = read_watched(lake, settings, *hours)
+    tables = [measure(lake, settings, family, watched, epoch) for family in families]
     lake.replace_hours("window_metrics", pa.concat_tables(tables), *hours)
     recompute(lake, settings, *hours)
 

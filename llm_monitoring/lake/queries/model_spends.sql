@@ -1,9 +1,10 @@
 -- One row: what one feature spent on one model, for the hours $first to $last: requests, those of
 -- known cost, and sums over those of known cost and tokens, which reveal the prices. A request that
--- failed without tokens is not unknown spend: nothing was billed.
+-- failed without tokens is not unknown spend: nothing was billed. Features that are not in the list
+-- $watched are one, called $other.
 with request as (
     select
-        feature_id,
+        if(list_contains($watched, feature_id), feature_id, $other) as feature_id,
         model_id,
         if(isfinite(cost_usd) and cost_usd >= 0, cost_usd, null) as cost,
         input_tokens::double as tokens_in,

@@ -1,7 +1,7 @@
 -- One row: one metric of one (hour, feature) beside all features, and the requests of all of them.
 with counts as (
     select hour, feature_id, count(*) as requests
-    from raw_requests
+    from (select * replace ({feature} as feature_id) from raw_requests)
     where hour between $first and $last
     group by hour, feature_id
 ),

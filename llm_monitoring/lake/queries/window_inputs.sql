@@ -4,10 +4,13 @@
 with {segmented},
 queries as (
     select query.*, {values}
-    from input_features as query
+    from (
+        select * replace ({feature} as feature_id)
+        from input_features
+        where hour between $first and $last
+    ) as query
     left join segmented as request
         on request.request_id = query.request_id and request.hour = query.hour
-    where query.hour between $first and $last
 ),
 windows as (
     select hour, feature_id, {values} [{measurements}] as measurements

@@ -4,10 +4,13 @@
 with {segmented},
 judged as (
     select judgement.*, {values}
-    from judgements as judgement
+    from (
+        select * replace ({feature} as feature_id)
+        from judgements
+        where hour between $first and $last
+    ) as judgement
     left join segmented as request
         on request.request_id = judgement.request_id and request.hour = judgement.hour
-    where judgement.hour between $first and $last
 ),
 windows as (
     select hour, feature_id, epoch, {values} [{measurements}] as measurements

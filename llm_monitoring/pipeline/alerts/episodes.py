@@ -6,9 +6,10 @@ from llm_monitoring import alerts as alerting
 from llm_monitoring.control import chart_run_length, ticket_margin
 from llm_monitoring.hours import LAST_HOUR, shift
 from llm_monitoring.lake import TABLES, Lake
-from llm_monitoring.metrics import BY_NAME
+from llm_monitoring.metrics import BY_NAME, OTHER_FEATURES
 from llm_monitoring.pipeline.incidents.casework import standing_incidents
 from llm_monitoring.pipeline.studies.cost import read_overspent, read_unpriced
+from llm_monitoring.pipeline.windows.features import read_silences
 from llm_monitoring.records import Alert, Baseline, ChartPoint, Incident
 from llm_monitoring.settings import Settings
 
@@ -108,6 +109,7 @@ def _data_findings(
     counted = (_a_day_before(hours[0]), hours[1])
     reads = lake.rows("source_reads", hours=counted)
     unscored = lake.rows("window_metrics", hours=counted, metric="unscored_rate")
+    others = lake.rows("window_metrics", hours=hours, feature_id=OTHER_FEATURES)
     control = settings.control
     shares = [
         *alerting.find_rejects(reads, control.maximum_reject_ratio),
@@ -120,7 +122,8 @@ def _data_findings(
     failed = lake.query("failed_points", hours=hours, since=hours[0]).to_pylist()
     return [
         *alerting.find_failed_charts(alerting.FailedCharts(**row) for row in failed),
-        *alerting.find_missing_windows(points, {row["hour"]: row["features"] for row in busy}),
+        *read_silences(lake, settings, points, {row["hour"]: row["features"] for row in busy}),
+        *alerting.find_crowds(others),
         *(found for found in shares if found.hour >= hours[0]),
         *(found for found in alerting.find_drops(dropped) if found.hour >= hours[0]),
         *read_overspent(lake, settings, *hours),

@@ -18,7 +18,8 @@ from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.hours import shift
 from llm_monitoring.incidents.cost import ModelSpend, cost_movement, model_costs, spend_movement
 from llm_monitoring.lake import Lake
-from llm_monitoring.metrics import CHARTED
+from llm_monitoring.metrics import CHARTED, OTHER_FEATURES
+from llm_monitoring.pipeline.windows.features import read_watched
 from llm_monitoring.plain_text import markdown
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.settings import Settings
@@ -84,8 +85,9 @@ class CostReport:
 
 def cost_report(lake: Lake, settings: Settings, newest: int) -> CostReport:
     """What each feature cost in the 24 hours up to `newest`, and what moved it since last week."""
-    after = _spends(lake, shift(newest, 1 - DAY), newest)
-    before = _spends(lake, shift(newest, 1 - DAY - WEEK), shift(newest, -WEEK))
+    watched = sorted(read_watched(lake, settings, newest, newest).features[newest])
+    after = _spends(lake, shift(newest, 1 - DAY), newest, watched)
+    before = _spends(lake, shift(newest, 1 - DAY - WEEK), shift(newest, -WEEK), watched)
     features = sorted({spend.feature_id for spend in after})
     alarms = lake.rows("control_charts", hours=(newest, newest), alarm=True, metric=COST_METRICS)
     return CostReport(
@@ -124,8 +126,15 @@ def _day_before(hour: int) -> int:
     return shift(hour, 1 - DAY) if hour else 0
 
 
-def _spends(lake: Lake, first: int, last: int) -> list[ModelSpend]:
-    rows = lake.query("model_spends", hours=(first, last), first=first, last=last)
+def _spends(lake: Lake, first: int, last: int, watched: Sequence[str]) -> list[ModelSpend]:
+    rows = lake.query(
+        "model_spends",
+        hours=(first, last),
+        first=first,
+        last=last,
+        watched=watched,
+        other=OTHER_FEATURES,
+    )
     return [ModelSpend(**row) for row in rows.to_pylist()]
 
 

@@ -71,15 +71,20 @@ def build_references(
     lake: Lake, settings: Settings, embedder: Embedder, features: Iterable[str]
 ) -> None:
     """Make the references that these features lack, as far as their hours are there."""
-    known = lake.distinct("input_references", "feature_id", embedder=embedder.name)
-    missing = sorted(set(features) - known)
+    missing = set(features) - _with_reference(lake, embedder)
     until = complete_until(lake, settings) if missing else None
     if until is None:
         return
-    for feature_id in missing:
+    wanted = settings.inputs.reference_queries + settings.inputs.calibration_queries
+    enough = lake.query("features_sampled", until=until, least=wanted)["feature_id"].to_pylist()
+    for feature_id in sorted(missing.intersection(enough)):
         reference = _build(lake, settings, embedder, feature_id, until)
         if reference:
             lake.upsert("input_references", reference)
+
+
+def _with_reference(lake: Lake, embedder: Embedder) -> set[str]:
+    return lake.distinct("input_references", "feature_id", embedder=embedder.name)
 
 
 def complete_until(lake: Lake, settings: Settings) -> int | None:
@@ -102,8 +107,6 @@ def _build(
 ) -> list[InputReference] | None:
     inputs, rate = settings.inputs, settings.sample_rate(feature_id)
     wanted = inputs.reference_queries + inputs.calibration_queries
-    if lake.count("sampled_requests", hours=(0, until), feature_id=feature_id) < wanted:
-        return None
     # An hour may be ingested and its sample not yet drawn: the rule itself says what it will be.
     ids = lake.query("queries_in_order", feature_id=feature_id, until=until)
     drawn = [
@@ -165,21 +168,36 @@ def _described(
     for request in requests:
         if (request.hour, request.feature_id) in groups:
             by_feature[request.feature_id].append(request)
+    known = _with_reference(lake, embedder)
     return [
         row
         for feature_id, queries in sorted(by_feature.items())
-        for row in _describe(lake, settings, embedder, feature_id, queries)
+        for row in _describe(
+            settings,
+            embedder,
+            feature_id,
+            queries,
+            _reference(lake, embedder, feature_id) if feature_id in known else [],
+        )
     ]
 
 
+def _reference(lake: Lake, embedder: Embedder, feature_id: str) -> list[InputReference]:
+    rows: list[InputReference] = lake.rows(
+        "input_references", feature_id=feature_id, embedder=embedder.name
+    )
+    return rows
+
+
 def _describe(
-    lake: Lake, settings: Settings, embedder: Embedder, feature_id: str, requests: list[Request]
+    settings: Settings,
+    embedder: Embedder,
+    feature_id: str,
+    requests: list[Request],
+    reference: list[InputReference],
 ) -> list[InputFeature]:
     texts = [request.input_text or "" for request in requests]
     expected = settings.feature(feature_id).languages
-    reference: list[InputReference] = lake.rows(
-        "input_references", feature_id=feature_id, embedder=embedder.name
-    )
     return input_features(
         requests,
         embedder.embed(texts),

@@ -1,23 +1,30 @@
 """From rows to windows: every metric of an hour, and of earlier hours that late rows changed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from llm_monitoring.adapters.embedders import Embedder
+from llm_monitoring.control.features import KEPT_HOURS, Watched
 from llm_monitoring.hours import LAST_HOUR, hour_range, ranges, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.lake.breakdowns import fragments_of, parameters_of, with_segments
 from llm_monitoring.metrics import (
     FLEET_FEATURES,
     METRICS,
+    OTHER_FEATURES,
     Family,
     measurements_sql,
     silent_windows,
 )
 from llm_monitoring.pipeline.windows.describe_inputs import describe_inputs
+from llm_monitoring.pipeline.windows.features import (
+    expired_hours,
+    read_watched,
+    stored_features,
+)
 from llm_monitoring.segments import EVERYTHING
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.control import Breakdown
@@ -43,12 +50,13 @@ def measure_hours(
     A long range is measured and committed piece by piece: memory stays small. Hours whose requests
     are past their time, and in no log any more, keep the windows they have.
     """
-    spans = ranges(set(hour_range(*hours)) - _expired(lake, *hours))
+    spans = ranges(set(hour_range(*hours)) - expired_hours(lake, *hours))
     stored = [
         _replace(lake, settings, piece, epoch) for span in spans for piece in pieces(*span)
     ] or [(0, lake.version("window_metrics") or 0)]
     # After the own windows are stored: of two runs at once, the later one sees both.
     again = [
+        *_settle_features(lake, settings, hours[1], epoch),
         *_settle_signals(lake, settings, *hours),
         *_settle_novelty(lake, settings, embedder, hours[1]),
     ]
@@ -76,20 +84,34 @@ def _settle_signals(lake: Lake, settings: Settings, first: int, last: int) -> It
                 "window_metrics", WINDOW_METRICS.schema.names, hours=(start, end), metric=names
             )
         )
-        for hour in _expired(lake, start, end):
+        for hour in expired_hours(lake, start, end):
             stored.pop(hour, None)
         if not stored:
             continue
-        fresh = measure(lake, settings, "signals", (min(stored), max(stored)))
+        watched = read_watched(lake, settings, min(stored), max(stored))
+        fresh = measure(lake, settings, "signals", watched)
         values = _values(fresh)
         for changed in ranges(hour for hour in stored if values.get(hour) != stored[hour]):
             _replace_metrics(lake, fresh, names, changed)
             yield from hour_range(*changed)
 
 
-def _expired(lake: Lake, first: int, last: int) -> set[int]:
-    rows = lake.query("hours_expired", hours=(first, last), first=first, last=last)
-    return set(rows["hour"].to_pylist())
+def _settle_features(lake: Lake, settings: Settings, last: int, epoch: str) -> Iterator[int]:
+    """Measure windows after the range again in which others are watched now: who is follows from
+    the requests of the hours before."""
+    listed = {feature.feature_id for feature in settings.features}
+    after = shift(last, 1), shift(last, KEPT_HOURS)
+    stored = stored_features(lake, *after)
+    for hour in expired_hours(lake, *after) if stored else ():
+        stored.pop(hour, None)
+    if not stored:
+        return
+    watched = read_watched(lake, settings, min(stored), max(stored))
+    changed = [h for h, known in stored.items() if known - listed != watched.features[h] - listed]
+    for span in ranges(changed):
+        for hours in pieces(*span):
+            _replace(lake, settings, hours, epoch)
+            yield from hour_range(*hours)
 
 
 def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: int) -> Iterator[int]:
@@ -101,7 +123,7 @@ def _settle_novelty(lake: Lake, settings: Settings, embedder: Embedder, last: in
     for span in ranges(due.to_pylist()):
         for hours in pieces(*span):
             describe_inputs(lake, settings, embedder, *hours)
-            rows = measure(lake, settings, "inputs", hours)
+            rows = measure(lake, settings, "inputs", read_watched(lake, settings, *hours))
             _replace_metrics(lake, rows, names_of("inputs"), hours)
             yield from hour_range(*hours)
 
@@ -133,8 +155,10 @@ def names_of(family: Family) -> list[str]:
 
 def _replace(lake: Lake, settings: Settings, hours: tuple[int, int], epoch: str) -> tuple[int, int]:
     """Measure and store some hours; returns the rows stored and the Delta version."""
-    families = measured_families(settings)
-    rows = pa.concat_tables([measure(lake, settings, family, hours, epoch) for family in families])
+    watched = read_watched(lake, settings, *hours)
+    rows = pa.concat_tables(
+        measure(lake, settings, family, watched, epoch) for family in measured_families(settings)
+    )
     return rows.num_rows, lake.replace_hours("window_metrics", rows, *hours)
 
 
@@ -157,19 +181,33 @@ def measure(
     lake: Lake,
     settings: Settings,
     family: Family,
-    hours: tuple[int, int],
+    watched: Watched,
     epoch: str | None = None,
 ) -> pa.Table:
-    """Windows of one family, those without rows included.
+    """Windows of one family in some hours, those without rows included.
 
     Args:
+        watched: features that have windows of their own in each of the hours; the others are
+            counted together.
         epoch: the judge's, for silent windows of the judged family.
 
     Returns:
         Rows of window_metrics.
     """
-    measured = measure_rows(
-        lake, family, settings.measured_breakdowns, hours, settle_hours(settings)
+    spans = [
+        *ranges(watched.features.keys() - watched.crowded),
+        *((hour, hour) for hour in watched.crowded),
+    ]
+    measured = pa.concat_tables(
+        measure_rows(
+            lake,
+            family,
+            settings.measured_breakdowns,
+            span,
+            settle_hours=settle_hours(settings),
+            watched=watched.features[span[0]] if span[0] in watched.crowded else None,
+        )
+        for span in spans
     )
     # Of every window one row is enough to see that it is there.
     total = measured.filter(
@@ -178,13 +216,17 @@ def measure(
         )
     )
     present = set(zip(total["hour"].to_pylist(), total["feature_id"].to_pylist(), strict=True))
-    silent = silent_windows(
-        family,
-        hour_range(*hours),
-        [feature.feature_id for feature in settings.features],
-        present,
-        epoch if family == "judgements" else None,
-    )
+    silent = [
+        window
+        for hour, features in watched.features.items()
+        for window in silent_windows(
+            family,
+            [hour],
+            sorted(features),
+            present,
+            epoch if family == "judgements" else None,
+        )
+    ]
     return pa.concat_tables([measured, WINDOW_METRICS.to_arrow(silent)])
 
 
@@ -193,12 +235,16 @@ def measure_rows(
     family: Family,
     breakdowns: Sequence[Breakdown],
     hours: tuple[int, int],
+    *,
     settle_hours: int,
+    watched: Collection[str] | None = None,
 ) -> pa.Table:
     """Windows of one family that have rows, of everything and of each segment.
 
     Args:
         settle_hours: how long after a request reactions to it count.
+        watched: features that have windows of their own, the others are measured together;
+            None: all have.
     """
     first, last = hours
     broken_down = [] if family == "fleet" else breakdowns
@@ -206,11 +252,16 @@ def measure_rows(
         f"window_{family}",
         # Reactions come later than the requests they belong to.
         hours=(first, shift(last, settle_hours) if family == "signals" else last),
-        fragments={"measurements": measurements_sql(family), **fragments_of(broken_down)},
+        fragments={
+            "measurements": measurements_sql(family),
+            **fragments_of(broken_down, are_all_watched=watched is None),
+        },
         **parameters_of(broken_down),
         first=first,
         last=last,
         settle_us=settle_hours * 3_600_000_000,
+        watched=sorted(watched or ()),
+        other=OTHER_FEATURES,
     )
     named = with_segments(measured, broken_down)
     return named.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)

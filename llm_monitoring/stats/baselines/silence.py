@@ -1,4 +1,4 @@
-"""Baseline of silence: the hours of the day in which a source always has rows."""
+"""Baseline of silence: how many rows a source always has at an hour of the day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ class SilenceBaseline:
     """When a source is normally silent.
 
     Args:
-        busy: for each hour of the day, whether every Phase I window had rows.
+        fewest: for each hour of the day, the fewest rows a Phase I window had.
         windows: windows it was learned from.
     """
 
     kind: Literal["silence"] = "silence"
-    busy: tuple[bool, ...]
+    fewest: tuple[int, ...]
     windows: int
 
     def expected(self, t: int) -> float:
-        """1 where rows are expected, else 0."""
-        return float(self.busy[t % 24])
+        """Rows that are expected at least."""
+        return float(self.fewest[t % 24])
 
 
 def learn_silence(readings: Sequence[Reading]) -> SilenceBaseline:
-    """Hours of the day that always had rows; an hour never seen is not expected to have any."""
-    seen: dict[int, list[bool]] = {hour: [] for hour in range(24)}
+    """Fewest rows at each hour of the day; an hour never seen is not expected to have any."""
+    seen: dict[int, list[int]] = {hour: [] for hour in range(24)}
     for reading in readings:
-        seen[reading.t % 24].append(reading.n > 0)
-    busy = tuple(bool(seen[hour]) and all(seen[hour]) for hour in range(24))
-    return SilenceBaseline(busy=busy, windows=len(readings))
+        seen[reading.t % 24].append(reading.n)
+    fewest = tuple(min(seen[hour], default=0) for hour in range(24))
+    return SilenceBaseline(fewest=fewest, windows=len(readings))

@@ -50,8 +50,13 @@ def reference_ewma(alpha: float = 0.1, k: float = 3.0, warmup_n: int = 30) -> Ch
 def missing() -> Chart:
     """Silence where Phase I never was silent: a window without rows is its own alarm, never 0.
 
-    It fires in the first silent window and closes with the first row. In control it fires as often
-    as an hour that was busy on every day of Phase I is silent by chance.
+    It adds up the rows that silent windows in a row lack, of each the fewest that Phase I ever had
+    at its hour of the day, and fires once MISSED of them are lacking: in the first silent window of
+    a busy source, after some of a sparse one, never at hours that are silent now and then. It
+    closes with the first row, so a silence that goes on is one alarm.
+
+    In control, rows that come by chance are silent for so long once in exp(MISSED) = 22,000 times
+    that they could be, mostly less often: the fewest ever seen are below the mean.
     """
 
     def start(baseline: Any) -> Array:
@@ -60,20 +65,24 @@ def missing() -> Chart:
     def step(baseline: Any, state: Array, row: Row) -> tuple[Array, Point]:
         if baseline is None:
             raise ValueError("missing needs a baseline")
-        silent, opened_at = state
-        alarm = (np.asarray(row.n) == 0) & (np.asarray(baseline.busy[row.t % 24]) > 0)
-        opened_at = np.where(silent != 0, opened_at, row.t)
-        after = np.where(alarm, silent + 1, 0.0)
+        before, began = state
+        lacking = np.asarray(baseline.fewest[row.t % 24], dtype=float)
+        after = np.where(np.asarray(row.n) == 0, before + lacking, 0.0)
+        began = np.where(before > 0, began, row.t)
+        alarm = after >= MISSED
         point = Point(
-            center=np.full_like(silent, np.nan),
+            center=np.full_like(after, np.nan),
             statistic=after,
-            limit=0.0,
+            limit=MISSED,
             alarm=alarm,
-            started=alarm & (silent == 0),
+            started=alarm & (before < MISSED),
             side=np.where(alarm, -1.0, 0.0),
             level=np.where(alarm, 0.0, np.nan),
-            change_t=np.where(alarm, opened_at, np.nan),
+            change_t=np.where(alarm, began, np.nan),
         )
-        return np.array([after, opened_at]), point
+        return np.array([after, began]), point
 
     return Chart(name=SILENCE, learn=learn_silence, start=start, step=step, reads_silence=True)
+
+
+MISSED = 10.0  # rows

@@ -23,6 +23,12 @@ FILLED = (
 PIECES = [(first, first + PIECE - 1) for first in range(0, HOURS, PIECE)]
 
 
+def unlisted_at(hour: int) -> list[str]:
+    """Features nobody listed: one that falls silent, one that comes, one that comes and goes."""
+    places = {"basket": hour < 15, "basket_v2": hour >= 15, "report": hour % 24 == 6}
+    return [name for name, is_there in places.items() if is_there]
+
+
 def new_product(folder: Path) -> SmallProduct:
     """Logs with late rows, replayed rows, rejected rows, and reactions up to a day later."""
     product, draw = SmallProduct(folder), random.Random(3)
@@ -30,7 +36,7 @@ def new_product(folder: Path) -> SmallProduct:
     for hour in range(HOURS):
         lines = [
             request(f"{feature}-{hour}-{n}", hour, n, feature_id=feature, latency_ms=100 + n)
-            for feature in ("search", "chat")
+            for feature in ("search", "chat", *unlisted_at(hour))
             for n in range(8 + draw.randrange(4))
         ]
         if hour:

@@ -90,21 +90,45 @@ def test_reference_ewma_cannot_alert_at_its_defaults_whatever_happens() -> None:
 def test_a_silent_window_where_there_always_was_traffic_alarms_at_once_until_the_first_row() -> (
     None
 ):
-    rows = [window(i, 100.0, n=0 if i % 24 == 3 else 5) for i in range(336)]
+    rows = [window(i, 100.0, n=0 if i % 24 == 3 else 50) for i in range(336)]
     rows += [window(i, 0.0, n=0) for i in range(336, 342)]
     rows += [window(342, 5.0, n=5)]
     found = points_of(missing(), rows)
     alarms = [i for i, point in enumerate(found) if point.alarm]
-    assert alarms == [336, 337, 338, 340, 341]  # 339 is the hour that always was silent
-    assert found[338].statistic == 3
+    assert alarms == [336, 337, 338, 339, 340, 341]  # 339 is the hour that always was silent
+    assert [point.alarm_started for point in found[336:]] == [True, *[False] * 6]
+    assert found[338].statistic == 150
     assert found[338].level == 0
+    assert found[340].change_hour == found[336].change_hour == found[336].hour
 
 
-def test_a_silence_that_was_seen_in_phase_one_is_not_missed() -> None:
-    rows = [window(i, 100.0, n=0 if i == 100 else 5) for i in range(336)]
-    rows += [window(i, 0.0, n=0) for i in range(336, 360)]
-    silent = [i for i, point in enumerate(points_of(missing(), rows)[336:]) if not point.alarm]
-    assert silent == [100 % 24]
+def test_silence_of_a_sparse_source_alarms_once_ten_rows_are_lacking() -> None:
+    rows = [window(i, 100.0, n=3 + i % 2) for i in range(336)]  # 3 at even hours of the day
+    rows += [window(i, 0.0, n=0) for i in range(336, 342)]
+    found = points_of(missing(), rows)[336:]
+    assert [point.statistic for point in found] == [3, 7, 10, 14, 17, 21]
+    assert [point.alarm for point in found] == [False, False, True, True, True, True]
+    assert found[2].change_hour == found[3].change_hour == found[0].hour
+    assert found[2].alarm_started
+
+
+def test_hours_that_were_silent_in_phase_one_are_not_missed() -> None:
+    rows = [window(i, 100.0, n=0 if i == 100 else 50) for i in range(336)]
+    rows += [window(i, 0.0, n=0 if i % 24 == 100 % 24 else 50) for i in range(336, 360)]
+    assert not any(point.alarm for point in points_of(missing(), rows)[336:])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("a_day", [1, 6, 24, 72, 120, 240, 480])
+def test_sparse_traffic_is_hardly_ever_taken_for_silence(a_day: int) -> None:
+    """Of 30 sources in four weeks, by day five times as busy as at night, from day three on."""
+    rng = np.random.default_rng(a_day)
+    shape = np.where((np.arange(24) >= 7) & (np.arange(24) < 23), 5.0, 1.0)
+    rates = np.tile(shape * a_day / shape.sum(), 28)
+    counts = rng.poisson(rates, (30, len(rates)))
+    rows = [[window(i, float(n), n=int(n)) for i, n in enumerate(source)] for source in counts]
+    alarms = sum(point.alarm_started for one in rows for point in points_of(missing(), one))
+    assert alarms <= 1
 
 
 def test_rows_whose_value_is_not_known_are_not_silence() -> None:
