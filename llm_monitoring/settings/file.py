@@ -100,6 +100,8 @@ def _read(path: Path) -> tuple[dict[str, Any], Places]:
         tree = root.value()
     except YamlError as error:
         raise ConfigurationError(f"{path}:{error.line}: {error}") from error
+    except RecursionError as error:
+        raise ConfigurationError(f"{path}:1: a value is a part of itself") from error
     _absolute_paths(tree, path.parent)
     return tree, places
 

@@ -126,6 +126,7 @@ def test_every_mistake_is_told_on_its_own_line(tmp_path: Path) -> None:
         ("- a\n", "monitoring.yaml:1: expected a mapping"),
         ("", "monitoring.yaml:1: expected a mapping"),
         ("a: \x00\n", "monitoring.yaml:1: not YAML"),
+        ("a: &a [*a]\n", "monitoring.yaml:1: a value is a part of itself"),
         (SMALL + "product: Other\n", "monitoring.yaml:5: product: stands here a second time"),
     ],
 )
