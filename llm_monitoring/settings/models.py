@@ -126,6 +126,13 @@ class Sources(Strict):
     signals: list[Source] = []
     changes: list[Path] = []  # YAML or JSON-lines files of the change ledger
 
+    @field_validator("signals")
+    @classmethod
+    def _attributes_are_of_requests(cls, signals: list[Source]) -> list[Source]:
+        if wrong := [source.name for source in signals if source.attributes]:
+            raise ValueError(f"attributes are taken of requests, not of signals: {wrong[0]}")
+        return signals
+
 
 class HeuristicJudgeSettings(Strict):
     """Keyless: scores breakage (not quality) from what the answer contains."""
