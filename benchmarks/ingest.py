@@ -173,7 +173,10 @@ def main() -> None:
         "rows": ROWS,
         "repeats": REPEATS,
         "microseconds": {
-            "ours": least[0], "peer": least[1], "earlier": EARLIER, "earlier_peer": EARLIER_PEER,
+            "ours": least[0],
+            "peer": least[1],
+            "earlier": EARLIER,
+            "earlier_peer": EARLIER_PEER,
         },
     }
     print(json.dumps(result["microseconds"], indent=1))

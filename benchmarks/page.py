@@ -108,8 +108,8 @@ def _ingest(result: Result) -> str:
 `python -m benchmarks.ingest`: {result["rows"]:,} requests as JSON lines, with texts and two
 attributes, become the Arrow table that is written. The peer validates each line with a pydantic
 model and makes a table of their dicts (`pa.Table.from_pylist`). Ours also finds the price
-({ours["price"]:.1f} us, in "all"); "to Arrow" is all the rest: hours, checksums of the files, ids seen
-twice, redaction, attributes, UTC, columns. The two rows below were measured before lines became
+({ours["price"]:.1f} us, in "all"); "to Arrow" is all the rest: hours, checksums of the files, ids
+seen twice, redaction, attributes, UTC, columns. The last two rows below were measured before lines became
 columns at once, and without attributes. Least of {result["repeats"]} runs.
 
 {_table(head, rows)}
