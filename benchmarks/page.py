@@ -109,8 +109,8 @@ def _ingest(result: Result) -> str:
 attributes, become the Arrow table that is written. The peer validates each line with a pydantic
 model and makes a table of their dicts (`pa.Table.from_pylist`). Ours also finds the price
 ({ours["price"]:.1f} us, in "all"); "to Arrow" is all the rest: hours, checksums of the files, ids
-seen twice, redaction, attributes, UTC, columns. The last two rows below were measured before lines became
-columns at once, and without attributes. Least of {result["repeats"]} runs.
+seen twice, redaction, attributes, UTC, columns. The last two rows were measured
+before lines became columns at once, and without attributes. Least of {result["repeats"]} runs.
 
 {_table(head, rows)}
 {_made(result)}; load after {result["load"]:g}.
