@@ -31,6 +31,7 @@ check: $(VENV)/installed-dev ## lint, types, architecture, definitions
 
 bench: $(VENV)/installed-bench ## speed, memory and detection against peers; writes benchmarks/results
 	$(BIN)/python -m benchmarks.windows
+	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.backfill
 	$(BIN)/python -m benchmarks.lake
 	$(BIN)/python -m benchmarks.recomputing

@@ -85,6 +85,38 @@ def _differences(differences: Result) -> str:
     )
 
 
+def _ingest(result: Result) -> str:
+    cost = result["microseconds"]
+    names = {"ours": "llm-monitoring", "peer": "a model and a dict for each row"}
+
+    def row(who: str, peer: str, name: str) -> tuple[str, ...]:
+        mine, theirs = cost[who], cost[peer]
+        ratios = (f"**{mine[step] / theirs[step]:.2f}**" for step in ("arrow", "all"))
+        return name, *(f"{mine[step]:.1f}" for step in ("parse", "arrow", "all")), *ratios
+
+    rows = [
+        row("ours", "peer", names["ours"]),
+        row("peer", "peer", names["peer"]),
+        row("earlier", "earlier_peer", "llm-monitoring, an object for each row"),
+        row("earlier_peer", "earlier_peer", f"{names['peer']}, measured with it"),
+    ]
+    head = ("CPU us a row", "parse, validate", "to Arrow", "all", "to Arrow / peer", "all / peer")
+    ours = cost["ours"]
+    return f"""\
+## Ingestion: log lines to Arrow
+
+`python -m benchmarks.ingest`: {result["rows"]:,} requests as JSON lines, with texts and two
+attributes, become the Arrow table that is written. The peer validates each line with a pydantic
+model and makes a table of their dicts (`pa.Table.from_pylist`). Ours also finds the price
+({ours["price"]:.1f} us, in "all"); "to Arrow" is all the rest: hours, checksums of the files, ids
+seen twice, redaction, attributes, UTC, columns. The last two rows were measured
+before lines became columns at once, and without attributes. Least of {result["repeats"]} runs.
+
+{_table(head, rows)}
+{_made(result)}; load after {result["load"]:g}.
+"""
+
+
 def _backfill(result: Result) -> str:
     assets = [(name, f"{value:.1f}") for name, value in result["seconds_by_asset"].items()]
     whole = ("**everything**", f"**{result['wall_seconds']:.0f}**")
@@ -231,6 +263,7 @@ def _made(result: Result) -> str:
 
 SECTIONS: dict[str, Callable[[Result], str]] = {
     "windows": _windows,
+    "ingest": _ingest,
     "backfill": _backfill,
     "lake": _lake,
     "recomputing": _recomputing,

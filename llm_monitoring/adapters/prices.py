@@ -130,8 +130,10 @@ class Prices:
         price = model.get_prices(timestamp)
         if id(price) not in self._rates:
             self._rates[id(price)] = (price, _table_rates(price))
-        tiers = self._rates[id(price)][1]
-        return next((t for t in tiers if input_tokens > t.above_input_tokens), None)
+        for rates in self._rates[id(price)][1]:
+            if input_tokens > rates.above_input_tokens:
+                return rates
+        return None
 
 
 def _find_model(provider: str | None, name: str) -> ModelInfo | None:

@@ -85,6 +85,13 @@ class Sources(Strict):
     signals: list[Source] = []
     changes: list[Path] = []  # YAML or JSON-lines files of the change ledger
 
+    @field_validator("signals")
+    @classmethod
+    def _attributes_are_of_requests(cls, signals: list[Source]) -> list[Source]:
+        if wrong := [source.name for source in signals if source.attributes]:
+            raise ValueError(f"attributes are taken of requests, not of signals: {wrong[0]}")
+        return signals
+
 
 class PriceOverride(Strict):
     """A price of your own, effective-dated; wins over the price table."""

@@ -69,7 +69,9 @@ def test_the_examples_of_changes_load(
 
 def test_every_field_is_in_its_table() -> None:
     requests = section("Requests as JSON lines").split("### ")[0]
-    listed = re.findall(r"^\| `(\w+)` \| (?:text|whole|number|required)", requests, re.MULTILINE)
+    listed = re.findall(
+        r"^\| `(\w+)` \| (?:text|whole|number|required|object)", requests, re.MULTILINE
+    )
     assert set(listed) == set(RequestLine.__annotations__)
     assert set(documented_fields("User signals as JSON lines")) == set(SignalLine.__annotations__)
     assert set(documented_fields("Changes")) == {field.name for field in fields(Change)}

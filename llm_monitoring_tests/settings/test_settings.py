@@ -134,6 +134,23 @@ def test_what_is_no_settings_file_is_told(tmp_path: Path, text: str, told: str) 
     assert mistake(tmp_path, text).startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("asked", "known"),
+    [
+        ("[tenant.id, region]", {"tenant.id": "tenant.id", "region": "region"}),
+        ("{tenant: tenant.id}", {"tenant": "tenant.id"}),
+    ],
+)
+def test_attributes_of_a_source_are_a_list_or_a_map(
+    tmp_path: Path, asked: str, known: dict[str, str]
+) -> None:
+    source = f"{{name: app, path: app.log, attributes: {asked}}}"
+    sources = f"sources: {{requests: [{source}]}}\n"
+    assert load_settings(write(tmp_path, SMALL + sources)).sources.requests[0].attributes == known
+    told = mistake(tmp_path, SMALL + sources.replace("requests", "signals"))
+    assert "attributes are taken of requests, not of signals: app" in told
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         load_settings(tmp_path / "nowhere.yaml")

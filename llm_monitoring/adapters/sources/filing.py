@@ -41,8 +41,9 @@ class FileContents:
         """Count a row."""
         raw = outcome.line if isinstance(outcome, Skipped) else outcome.raw
         content = raw if isinstance(raw, bytes) else repr(raw).encode(errors="replace")
+        checksums = self.checksums
         self.rows[hour] += 1
-        self.checksums[hour] = zlib.crc32(content, self.checksums.get(hour, 0))
+        checksums[hour] = zlib.crc32(content, checksums.get(hour, 0))
 
 
 def filed(
@@ -85,16 +86,17 @@ class _Clock:
         self.written = datetime.fromtimestamp(file.path.stat().st_mtime, UTC)
         # Without an end, nothing can have happened long after the file was last written.
         self._limit = (settings.end or self.written) + timedelta(days=1)
-        self._known: dict[int, tuple[int | None, str | None]] = {}
+        self._known: dict[float, tuple[int | None, str | None]] = {}
 
     def hour_of(self, moment: datetime | None) -> tuple[int | None, str | None]:
         """(hour, None), or (None, why not); (None, None) where there is no time."""
         if moment is None:
             return None, None
-        number = int(moment.timestamp() // 3600)
-        if number not in self._known:
-            self._known[number] = self._judge(number)
-        return self._known[number]
+        number = moment.timestamp() // 3600
+        known = self._known.get(number)
+        if known is None:
+            known = self._known[number] = self._judge(int(number))
+        return known
 
     def _judge(self, number: int) -> tuple[int | None, str | None]:
         if number * 3600 < EARLIEST.timestamp():

@@ -97,12 +97,8 @@ class Good(NamedTuple, Generic[LineT]):
     line: int
     row: LineT
     raw: Any  # the bytes of the line, or the part of it that became the row
+    moment: datetime
     parent: str | None = None  # request_id of the span around it
-
-    @property
-    def moment(self) -> datetime | None:
-        """When it happened."""
-        return self.row["timestamp"]
 
 
 class Bad(NamedTuple):
@@ -161,7 +157,8 @@ def _parse(lines: Lines, adapter: TypeAdapter[LineT]) -> Iterator[Outcome[LineT]
             yield Bad(number, line.reason, line.start)
             continue
         try:
-            yield Good(number, validate(line), line)
+            row = validate(line)
+            yield Good(number, row, line, row["timestamp"])
         except ValidationError as error:
             yield Bad(number, reason_of(error), line, _moment(line))
 

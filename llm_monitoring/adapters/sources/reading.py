@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from itertools import compress
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from llm_monitoring.adapters.redaction import Redactor, readable
@@ -19,12 +18,10 @@ from llm_monitoring.adapters.sources.columns import (
     RequestRows,
     Rows,
     SignalRows,
-    columns_of,
     unpriced,
 )
 from llm_monitoring.adapters.sources.files import (
     SourceFile,
-    placed,
     read_lines,
     source_files,
     stored_name,
@@ -41,7 +38,7 @@ from llm_monitoring.adapters.sources.jsonl import (
     parse_signals,
 )
 from llm_monitoring.adapters.sources.otlp import parse_spans
-from llm_monitoring.adapters.sources.replacing import FileRows, staying
+from llm_monitoring.adapters.sources.replacing import FileRows, files_of, staying
 from llm_monitoring.hours import hour_range
 from llm_monitoring.records import RejectedRow, Request, SourceRead, UserSignal
 from llm_monitoring.settings import Settings, Source
@@ -166,7 +163,8 @@ class _Reader:
             for number, source in enumerate(sources)
             for file in source_files(source, self.first, self.last)
         ]
-        files += self._stored(sources, unread([contents.name for contents in self.files]))
+        stored = unread([contents.name for contents in self.files])
+        files += files_of(stored, sources, self.rows, (self.first, self.last))
         files.sort(key=lambda rows: rows.place)
         ids = {key for rows in files for key in rows.keys}
         columns, keys = self._without_replaced(files, ids)
@@ -180,7 +178,9 @@ class _Reader:
         name = stored_name(file, self.redactor)
         rows = FileRows((number, *file.place), file)
         batch: list[tuple[Line, Hashable, int]] = []
-        for outcome, hour in self._filed(file, name, source, parse):
+        contents = self._contents(file, name, source)
+        for outcome, hour in filed(file, parse(file, source), self.settings):
+            contents.add(outcome, hour)
             wanted = self.first <= hour <= self.last
             if isinstance(outcome, Good):
                 # A row of another hour is not kept, but it may replace one that is.
@@ -212,43 +212,12 @@ class _Reader:
         if self.unwanted.is_about(line["request_id"], line["session_id"], line.get("user_id")):
             self.named[key] = line["request_id"]
 
-    def _stored(self, sources: Sequence[Source], rows: Sequence[Any]) -> list[FileRows]:
-        """Rows of files that are not read, where their file stood; first, if nobody knows where."""
-        numbers = {source.name: number for number, source in enumerate(sources)}
-        by_file: dict[tuple[str, str | None], list[Any]] = defaultdict(list)
-        for row in rows:
-            by_file[row.source, row.file].append(row)
-        return [
-            self._stored_file(numbers.get(source, -1), sources, file, found)
-            for (source, file), found in by_file.items()
-        ]
-
-    def _stored_file(
-        self, number: int, sources: Sequence[Source], name: str | None, rows: Sequence[Any]
-    ) -> FileRows:
-        file = placed(sources[number], name) if name and number >= 0 else None
-        place = (number, *file.place) if file else (-1, 0, "")
-        hours = [row.hour if self.first <= row.hour <= self.last else None for row in rows]
-        wanted = [row for row, hour in zip(rows, hours, strict=True) if hour is not None]
-        return FileRows(
-            place,
-            file or SourceFile(Path(name or "")),
-            is_read=False,
-            keys=[self.rows.key_of(row) for row in rows],
-            hours=hours,
-            columns=columns_of(wanted, self.rows.record),
-        )
-
-    def _filed(
-        self, file: SourceFile, name: str, source: Source, parse: Parse
-    ) -> Iterator[tuple[Outcome[Any], int]]:
+    def _contents(self, file: SourceFile, name: str, source: Source) -> FileContents:
         # A file that grows while it is read is then seen to have changed since.
         before = file.path.stat()
         contents = FileContents(file, name, source.name, before.st_size, before.st_mtime_ns)
         self.files.append(contents)
-        for outcome, hour in filed(file, parse(file, source), self.settings):
-            contents.add(outcome, hour)
-            yield outcome, hour
+        return contents
 
     def _count_lost(self, outcome: Outcome[Any], hour: int, file: str, source: Source) -> None:
         if not isinstance(outcome, Bad):
@@ -279,11 +248,14 @@ class _Reader:
         columns: Columns = {column.name: [] for column in fields(self.rows.record)}
         keys: list[Hashable] = []
         for rows, stays in zip(files, staying(files, ids), strict=True):
+            both = zip(rows.keys, rows.hours, strict=True)
+            wanted = [key for key, hour in both if hour is not None]
+            all_stay = all(stays)
+            keys += wanted if all_stay else compress(wanted, stays)
             for name, values in rows.columns.items():
-                columns[name] += compress(values, stays)
-            keys += compress((key for key, _ in rows.wanted), stays)
+                columns[name] += values if all_stay else compress(values, stays)
             # A stored row that is read again, from a file of another name, is no other.
-            if rows.is_read and not all(stays):
+            if rows.is_read and not all_stay:
                 places = zip(rows.columns["hour"], rows.columns["source"], strict=True)
                 self.counts["duplicates"].update(compress(places, (not one for one in stays)))
         return columns, keys
@@ -317,5 +289,5 @@ def _parse_signals(file: SourceFile, _source: Source) -> Iterator[Outcome[Signal
     return parse_signals(read_lines(file.path))
 
 
-BATCH = 1000  # lines that become columns at once: as many as a cache holds
+BATCH = 250  # lines that become columns at once: as many as a cache holds
 COUNTS = ("loaded", "rejected", "duplicates", "unpriced", "skipped", "attributes_cut")

@@ -1,10 +1,14 @@
 """Of two rows with one id the later wins: which rows of which files stay."""
 
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from llm_monitoring.adapters.sources.columns import Columns
-from llm_monitoring.adapters.sources.files import SourceFile
+from llm_monitoring.adapters.sources.columns import Columns, Rows, columns_of
+from llm_monitoring.adapters.sources.files import SourceFile, placed
+from llm_monitoring.settings import Source
 
 
 @dataclass(slots=True)
@@ -32,11 +36,52 @@ class FileRows:
         for name, values in columns.items():
             self.columns.setdefault(name, []).extend(values)
 
-    @property
-    def wanted(self) -> list[tuple[Hashable, int]]:
-        """(key, hour) of the wanted rows."""
-        both = zip(self.keys, self.hours, strict=True)
-        return [(key, hour) for key, hour in both if hour is not None]
+    def __len__(self) -> int:
+        """How many wanted rows."""
+        return len(self.columns.get("hour", ()))
+
+
+def files_of(
+    rows: Sequence[Any], sources: Sequence[Source], of: Rows, hours: tuple[int, int]
+) -> list[FileRows]:
+    """Stored rows of files that are not read, where their file stood; first, if nobody knows where.
+
+    Args:
+        hours: first and last that are wanted.
+    """
+    by_file: dict[tuple[str, str | None], list[Any]] = defaultdict(list)
+    for row in rows:
+        by_file[row.source, row.file].append(row)
+    return [
+        _stored(_placed(sources, source, name), found, of, hours)
+        for (source, name), found in by_file.items()
+    ]
+
+
+def _placed(
+    sources: Sequence[Source], source: str, name: str | None
+) -> tuple[tuple[int, int, str], SourceFile]:
+    """Place and file of a name under which rows are stored."""
+    for number, one in enumerate(sources):
+        if one.name == source and name and (file := placed(one, name)):
+            return (number, *file.place), file
+    return (-1, 0, ""), SourceFile(Path(name or ""))
+
+
+def _stored(
+    place: tuple[tuple[int, int, str], SourceFile],
+    rows: Sequence[Any],
+    of: Rows,
+    hours: tuple[int, int],
+) -> FileRows:
+    first, last = hours
+    return FileRows(
+        *place,
+        is_read=False,
+        keys=[of.key_of(row) for row in rows],
+        hours=[row.hour if first <= row.hour <= last else None for row in rows],
+        columns=columns_of([row for row in rows if first <= row.hour <= last], of.record),
+    )
 
 
 def staying(files: Sequence[FileRows], ids: Collection[Hashable]) -> list[list[bool]]:
@@ -48,7 +93,7 @@ def staying(files: Sequence[FileRows], ids: Collection[Hashable]) -> list[list[b
         ids: of all the rows, each once.
     """
     if len(ids) == sum(len(file.keys) for file in files):  # as nearly always: all differ
-        return [[True] * len(file.wanted) for file in files]
+        return [[True] * len(file) for file in files]
     later: dict[Hashable, tuple[SourceFile, ...]] = {}
     found = [_staying(file, later) for file in reversed(files)]
     return found[::-1]

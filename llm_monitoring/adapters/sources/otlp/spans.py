@@ -129,7 +129,7 @@ def _outcome(
         if not is_request(attributes):
             return Skipped(number, moment)
         row = request_line(_row(span, attributes, resource, moment, source))
-        return Good(number, row, span, _id(span, "parentSpanId"))
+        return Good(number, row, span, row["timestamp"], _id(span, "parentSpanId"))
     except ValidationError as error:
         return Bad(number, reason_of(error), span, moment)
     except MalformedError as error:
