@@ -22,12 +22,6 @@ def asset_link(settings: Settings, asset_key: str, *, partition: str | None = No
     return _at(settings.dagster_url, f"assets/{quote(asset_key)}", chosen)
 
 
-def check_link(settings: Settings, asset_key: str, check: str) -> str | None:
-    """Page of an asset check; None: nobody says where Dagster is reached."""
-    chosen = {"view": "checks", "checkDetail": check}
-    return _at(settings.dagster_url, f"assets/{quote(asset_key)}", chosen)
-
-
 def runs_link(settings: Settings) -> str | None:
     """Dagster's list of runs; None: nobody says where Dagster is reached."""
     return _at(settings.dagster_url, "runs")

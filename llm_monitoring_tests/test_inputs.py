@@ -18,13 +18,14 @@ from llm_monitoring.hours import hour_start
 from llm_monitoring.inputs.centroid import ReferenceCentroid
 from llm_monitoring.inputs.description import (
     LARGEST_SAMPLE,
+    MOST_GROUPS,
     NovelGroup,
     Query,
     describe_novel,
     inputs_change,
     language_mix_test,
 )
-from llm_monitoring.inputs.features import INPUT_RULES, input_features
+from llm_monitoring.inputs.features import input_features
 from llm_monitoring.inputs.reference import build_reference
 from llm_monitoring.records import InputFeature, InputReference, Request
 
@@ -145,7 +146,6 @@ def test_without_a_reference_novelty_is_unknown_and_the_rest_is_known() -> None:
 def test_a_language_that_cannot_be_told_is_neither_expected_nor_unexpected() -> None:
     (row,) = features([request("a", FIRST_HOUR, "ok")], unit_rows(1, seed=3), None, [None])
     assert row.language_expected is None
-    assert INPUT_RULES["unexpected_language"](row) is None
 
 
 def test_a_reference_query_asked_again_is_its_own_nearest() -> None:
@@ -263,10 +263,10 @@ def test_one_novel_query_is_no_group() -> None:
     assert describe_novel([], lambda _: unit_rows(0, seed=1)) == []
 
 
-def test_no_more_groups_than_asked_for() -> None:
+def test_no_more_groups_than_a_person_reads() -> None:
     vectors = np.repeat(np.eye(D, dtype=np.float32), 3, axis=0)
     asked = queries([str(i) for i in range(24)])
-    assert len(describe_novel(asked, lambda _: vectors, max_clusters=2)) == 2
+    assert len(describe_novel(asked, lambda _: vectors)) == MOST_GROUPS
 
 
 def test_many_novel_queries_are_sampled() -> None:
@@ -369,9 +369,26 @@ def judged(ordinary: Sequence[str], new: Sequence[str]) -> list[InputFeature]:
     )
 
 
+def outside_centroid(row: InputFeature) -> bool | None:
+    if row.centroid_similarity is None:
+        return None
+    return row.centroid_similarity < ReferenceCentroid.THRESHOLD
+
+
+def in_an_unexpected_language(row: InputFeature) -> bool | None:
+    return None if row.language_expected is None else not row.language_expected
+
+
+RULES: dict[str, Callable[[InputFeature], bool | None]] = {
+    "novelty": lambda row: row.novel,
+    "unexpected_language": in_an_unexpected_language,
+    "reference_centroid": outside_centroid,
+}
+
+
 def rates(ordinary: Sequence[str], new: Sequence[str], rule: str) -> tuple[float, float]:
     """Share that a rule finds odd among held-out ordinary and among new queries."""
-    found = {row.request_id: INPUT_RULES[rule](row) for row in judged(ordinary, new)}
+    found = {row.request_id: RULES[rule](row) for row in judged(ordinary, new)}
     flags = [found[name] for name in sorted(found)]
     border = len(ordinary) - 1500
     known = [

@@ -1,6 +1,6 @@
 """Addresses of reports and of Dagster's pages."""
 
-from llm_monitoring.links import asset_link, check_link, incident_link, report_link
+from llm_monitoring.links import asset_link, incident_link, report_link
 from llm_monitoring.settings import Settings
 
 PLAIN = Settings.model_validate(
@@ -20,9 +20,7 @@ def test_links_lead_where_dev_serves_unless_the_settings_say_otherwise() -> None
     assert report_link(PLAIN, NAME) == f"http://127.0.0.1:3001/{NAME}.html"
     assert asset_link(PLAIN, "alerts") == "http://127.0.0.1:3000/assets/alerts"
     assert report_link(BEHIND, NAME) == f"https://ops.example/reports/{NAME}.html"
-    assert check_link(BEHIND, "alerts", "cost_in_control_now") == (
-        "https://ops.example/dagster/assets/alerts?view=checks&checkDetail=cost_in_control_now"
-    )
+    assert asset_link(BEHIND, "alerts") == "https://ops.example/dagster/assets/alerts"
 
 
 def test_an_incident_without_a_report_is_linked_in_dagster() -> None:

@@ -73,13 +73,13 @@ def run_job(
     partition_key: str | None = None,
     ops: Mapping[str, Any] | None = None,
     *,
-    definitions: dg.Definitions = defs,
+    definitions: dg.Definitions | None = None,
 ) -> None:
     """One run of a job in this process, recorded in the instance.
 
     Args:
         ops: configuration of the job's ops.
-        definitions: the code location the job is of.
+        definitions: the code location the job is of; None: the product's.
 
     Raises:
         Exception: what made the run fail.
@@ -87,7 +87,7 @@ def run_job(
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     run_here(
         instance,
-        definitions.resolve_job_def(name),
+        (definitions or defs).resolve_job_def(name),
         tags={**OURS, **(tags or {}), **({PARTITION: partition_key} if partition_key else {})},
         run_config={**QUIET, **({"ops": ops} if ops else {})},
     )

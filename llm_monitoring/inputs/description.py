@@ -15,7 +15,8 @@ from llm_monitoring.stats.distances import GTest, g_test
 
 SAME_TOPIC = 0.7  # mean cosine distance within a group; measured on CLINC150 intents
 LARGEST_SAMPLE = 1_000  # novel queries that are grouped; grouping is quadratic in memory
-EXAMPLES = 5
+EXAMPLES = 5  # of a group
+MOST_GROUPS = 5
 SHOWN_LANGUAGES = 5
 
 
@@ -93,7 +94,6 @@ def inputs_change(
 def describe_novel(
     queries: Sequence[Query],
     embed: Callable[[Sequence[str]], Vectors],
-    max_clusters: int = 5,
 ) -> list[NovelGroup]:
     """Say what novel queries are about: the largest groups, by share, with examples.
 
@@ -104,10 +104,9 @@ def describe_novel(
     Args:
         queries: the novel ones.
         embed: texts -> [n, d], rows L2-normalised; asked about the sample alone.
-        max_clusters: how many groups at most.
 
     Returns:
-        Groups of two queries or more, the largest first.
+        At most MOST_GROUPS groups of two queries or more, the largest first.
     """
     if len(queries) < 2:
         return []
@@ -116,7 +115,7 @@ def describe_novel(
     vectors = embed([query.text for query in picked]).astype(np.float64)
     tree = scipy.cluster.hierarchy.linkage(vectors, "average", "cosine")
     labels = scipy.cluster.hierarchy.fcluster(tree, SAME_TOPIC, "distance")
-    sizes = [(label, n) for label, n in Counter(labels.tolist()).most_common(max_clusters) if n > 1]
+    sizes = [(label, n) for label, n in Counter(labels.tolist()).most_common(MOST_GROUPS) if n > 1]
     return [
         NovelGroup(
             share=n / len(picked),
@@ -136,7 +135,7 @@ def _most_typical(queries: Sequence[Query], vectors: NDArray[np.float64]) -> tup
 
 
 def language_mix_test(
-    reference: Sequence[str | None], current: Sequence[str | None], *, seed: int = 0
+    reference: Sequence[str | None], current: Sequence[str | None]
 ) -> GTest | None:
     """G-test of the mix of languages; None: in one of the samples no language is known."""
     before, now = (Counter(x for x in part if x is not None) for part in (reference, current))
@@ -146,7 +145,7 @@ def language_mix_test(
     return g_test(
         np.array([before[name] for name in names]),
         np.array([now[name] for name in names]),
-        seed=seed,
+        seed=0,
     )
 
 
@@ -159,7 +158,13 @@ def _languages(
         for name in sorted(earlier | now)
     ]
     n_before, n_after = max(1, earlier.total()), max(1, now.total())
-    return sorted(counts, key=lambda c: -abs(c.after / n_after - c.before / n_before))
+    return sorted(counts, key=lambda c: _movement(c, n_before, n_after))
+
+
+def _movement(count: LanguageCount, n_before: int, n_after: int) -> tuple[float, float]:
+    """Largest first; of two that moved alike, the one that came."""
+    change = round(count.after / n_after - count.before / n_before, 9)
+    return -abs(change), -change
 
 
 def _novelty_text(queries: int, novel: int, groups: Sequence[NovelGroup]) -> list[str]:

@@ -1,6 +1,6 @@
 """What is known of each query: novelty, language, length, and which rules find it odd."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -119,21 +119,3 @@ def _centroid_similarities(
         centroid = ReferenceCentroid(start)
         for _, vector in queries:
             yield centroid.update(vector).similarity
-
-
-def _centroid_shift(feature: InputFeature) -> bool | None:
-    if feature.centroid_similarity is None:
-        return None
-    return feature.centroid_similarity < ReferenceCentroid.THRESHOLD
-
-
-def _unexpected_language(feature: InputFeature) -> bool | None:
-    return None if feature.language_expected is None else not feature.language_expected
-
-
-INPUT_RULES: dict[str, Callable[[InputFeature], bool | None]] = {
-    "novelty": lambda feature: feature.novel,
-    "unexpected_language": _unexpected_language,
-    "reference_centroid": _centroid_shift,
-}
-"""Does a rule find one query out of the ordinary? None: it cannot tell."""

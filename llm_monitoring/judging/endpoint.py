@@ -18,6 +18,10 @@ from llm_monitoring.judging.scores import Scores, Unscored
 from llm_monitoring.records import Judgement
 from llm_monitoring.settings.judging import EndpointJudgeSettings, Rubric
 
+# How often an item is asked before an unusable reply stands; a refusal stands at once. All replies
+# count into its tokens and cost.
+REPLIES = 2
+
 PriceOf = Callable[[int | None, int | None], float | None]
 
 
@@ -58,8 +62,6 @@ class EndpointJudge:
     Args:
         complete: asks the judge model (`ChatClient.complete`).
         price_of: (input tokens, output tokens) -> US dollars; None: unpriced.
-        replies: how often an item is asked before an unusable reply stands; a refusal stands at
-            once. All replies of an item count into its tokens and cost.
 
     Raises:
         ValueError: a budget in dollars was set and the model has no price to hold it by.
@@ -73,7 +75,6 @@ class EndpointJudge:
         rubric: Rubric,
         clock: Clock,
         price_of: PriceOf = lambda _input, _output: None,
-        replies: int = 2,
     ) -> None:
         if settings.budget_usd_per_run is not None and price_of(1000, 100) is None:
             raise ValueError(
@@ -81,7 +82,7 @@ class EndpointJudge:
                 "add one under prices or set max_judgements_per_run instead"
             )
         self.name = settings.model
-        self.epoch = endpoint_epoch(settings, rubric, replies)
+        self.epoch = endpoint_epoch(settings, rubric)
         self.spent_usd = 0.0
         self.asked = 0
         self._all_priced = True
@@ -90,7 +91,6 @@ class EndpointJudge:
         self._rubric = rubric
         self._clock = clock
         self._price_of = price_of
-        self._replies = replies
 
     async def judge(
         self, items: Sequence[JudgeItem], chunk: int = CHUNK
@@ -127,7 +127,7 @@ class EndpointJudge:
 
     async def _ask(self, item: JudgeItem, replies: list[Reply]) -> Scores | Unscored:
         verdict: Scores | Unscored = Unscored(cause="unavailable", detail="not asked")
-        for _ in range(self._replies):
+        for _ in range(REPLIES):
             try:
                 reply = await self._complete(
                     messages_for(self._rubric, item.input_text or "", item.output_text or ""),
@@ -176,7 +176,7 @@ class EndpointJudge:
         )
 
 
-def endpoint_epoch(settings: EndpointJudgeSettings, rubric: Rubric, replies: int = 2) -> str:
+def endpoint_epoch(settings: EndpointJudgeSettings, rubric: Rubric) -> str:
     """Epoch of an endpoint judge; the prompt as sent is hashed, so rewording it here counts."""
     return epoch_of(
         rubric=str(messages_for(rubric, "", "")),
@@ -186,7 +186,7 @@ def endpoint_epoch(settings: EndpointJudgeSettings, rubric: Rubric, replies: int
             "seed": settings.seed,
             "max_output_tokens": settings.max_output_tokens,
             "response_format": response_format(),
-            "replies": replies,
+            "replies": REPLIES,
         },
         parser_version=PARSER_VERSION,
     )

@@ -123,20 +123,17 @@ def settled(
     sampled: Iterable[SampledRequest],
     existing: Iterable[Judgement],
     epoch: str,
-    *,
-    retry_unusable: bool = False,
 ) -> list[Judgement]:
     """The existing judgements of this epoch that stay, for requests that are still sampled.
 
-    Scores stay. Unscored ones stay where the judge was asked and paid; with `retry_unusable` those
-    go back to it too. The inclusion probability is the sample's: a changed rate is no reason to
-    pay again, but a stale weight would bias the mean.
+    Scores stay. Unscored ones stay where the judge was asked and paid. The inclusion probability is
+    the sample's: a changed rate is no reason to pay again, but a stale weight would bias the mean.
     """
     probability = {row.request_id: row.inclusion_probability for row in sampled}
     return [
         replace(row, inclusion_probability=probability[row.request_id])
         for row in existing
-        if row.epoch == epoch and row.request_id in probability and _stays(row, retry_unusable)
+        if row.epoch == epoch and row.request_id in probability and _stays(row)
     ]
 
 
@@ -144,17 +141,12 @@ def to_judge(
     sampled: Sequence[SampledRequest],
     existing: Iterable[Judgement],
     epoch: str,
-    *,
-    retry_unusable: bool = False,
 ) -> list[SampledRequest]:
     """The sampled requests that `settled` leaves open, in their order."""
-    done = {
-        row.request_id for row in settled(sampled, existing, epoch, retry_unusable=retry_unusable)
-    }
+    done = {row.request_id for row in settled(sampled, existing, epoch)}
     return [row for row in sampled if row.request_id not in done]
 
 
-def _stays(judgement: Judgement, retry_unusable: bool) -> bool:
-    if judgement.unscored_reason is None:
-        return True
-    return not retry_unusable and cause_of(judgement.unscored_reason) not in UNASKED_CAUSES
+def _stays(judgement: Judgement) -> bool:
+    reason = judgement.unscored_reason
+    return reason is None or cause_of(reason) not in UNASKED_CAUSES

@@ -27,16 +27,15 @@ ANSWERED_RATIO = 0.8  # of its calls a run must have answered to serve as the re
 ALARMS = ("changed", "regressed")
 
 
-def frozen_reference(history: Sequence[ProbeResult], *, since: int = 0) -> list[ProbeResult]:
+def frozen_reference(history: Sequence[ProbeResult]) -> list[ProbeResult]:
     """Each model's reference run: its first weekly run that was answered well enough.
 
     Args:
         history: results of any weeks, models and runs.
-        since: Monday, yyyymmdd; earlier weeks are left out, for a reference that starts anew.
     """
     runs: dict[str, dict[int, list[ProbeResult]]] = {}
     for result in history:
-        if result.run == "weekly" and result.week >= since:
+        if result.run == "weekly":
             weeks = runs.setdefault(result.requested_model, {})
             weeks.setdefault(result.week, []).append(result)
     reference: list[ProbeResult] = []

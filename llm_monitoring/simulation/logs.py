@@ -46,8 +46,6 @@ def write_logs(
     hours: int,
     seed: int,
     faults: Iterable[Fault] = (),
-    *,
-    compress: bool = True,
 ) -> SimulationSummary:
     """Write requests-{date}-{hour}.jsonl.gz, signals-{date}-{hour}.jsonl.gz and changes.yaml.
 
@@ -56,7 +54,6 @@ def write_logs(
 
     Args:
         start: first hour, yyyymmddhh.
-        compress: gzip; False: plain .jsonl.
     """
     folder.mkdir(parents=True, exist_ok=True)
     faults = tuple(faults)
@@ -69,11 +66,11 @@ def write_logs(
         malformed, duplicates = dirt(lines, hour, seed)
         due = late + [signal for signal in signals if signal.hour == hour]
         late = [signal for signal in signals if signal.hour != hour]
-        _write(folder, "requests", hour, [*lines, *malformed, *duplicates], compress)
-        _write(folder, "signals", hour, _signal_lines(due), compress)
+        _write(folder, "requests", hour, [*lines, *malformed, *duplicates])
+        _write(folder, "signals", hour, _signal_lines(due))
         total.update(requests=len(requests), signals=len(signals))
         total.update(malformed=len(malformed), duplicates=len(duplicates))
-    _write(folder, "signals", shift(last, 1), _signal_lines(late), compress)
+    _write(folder, "signals", shift(last, 1), _signal_lines(late))
     write_changes(folder / "changes.yaml", changes(start, faults))
     return SimulationSummary(first_hour=start, last_hour=last, **total)
 
@@ -147,14 +144,11 @@ def dirt(lines: Sequence[str], hour: int, seed: int) -> tuple[list[str], list[st
     return malformed, chosen[broken:]
 
 
-def _write(folder: Path, kind: str, hour: int, lines: Sequence[str], compress: bool) -> None:
+def _write(folder: Path, kind: str, hour: int, lines: Sequence[str]) -> None:
     data = "".join(line + "\n" for line in lines).encode()
-    file = folder / f"{kind}-{hour_start(hour):%Y-%m-%d-%H}.jsonl"
-    if compress:
-        # No time in the header: the same simulation writes the same bytes.
-        file.with_suffix(".jsonl.gz").write_bytes(gzip.compress(data, compresslevel=1, mtime=0))
-    else:
-        file.write_bytes(data)
+    file = folder / f"{kind}-{hour_start(hour):%Y-%m-%d-%H}.jsonl.gz"
+    # No time in the header: the same simulation writes the same bytes.
+    file.write_bytes(gzip.compress(data, compresslevel=1, mtime=0))
 
 
 def _truncate(line: str) -> str:

@@ -1,4 +1,4 @@
-"""Rates of yes-or-no outcomes: an interval, and a comparison stratum by stratum."""
+"""Rates of yes-or-no outcomes: the tail of chance, and a comparison stratum by stratum."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -7,44 +7,9 @@ from math import comb, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betainc, ndtri
+from scipy.special import betainc
 
 from llm_monitoring.stats.permutation import two_sided_p_value
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Low and high end, ratios in [0, 1]."""
-
-    low: float
-    high: float
-
-
-def wilson_interval(successes: int, trials: int, level: float = 0.95) -> Interval:
-    """Interval for a rate that stays honest near 0, near 1 and for few trials.
-
-    Args:
-        successes: 0 <= successes <= trials.
-        trials: > 0.
-        level: two-sided coverage in (0, 1).
-
-    Raises:
-        ValueError: trials is 0 (an unknown rate is None upstream, never 0), or successes or level
-            lie outside their range.
-
-    Error:
-        Coverage averages near `level`; for fewer than 10 trials it can fall a few points short.
-
-    Source: Wilson (1927), JASA 22, 209-212.
-    """
-    if trials < 1 or not 0 <= successes <= trials or not 0 < level < 1:
-        raise ValueError(f"no interval of level {level} for {successes} of {trials}")
-    z2 = float(ndtri((1 + level) / 2)) ** 2
-    rate = successes / trials
-    middle = rate + z2 / (2 * trials)
-    half = sqrt(z2 * (rate * (1 - rate) / trials + z2 / (4 * trials**2)))
-    scale = 1 + z2 / trials
-    return Interval(max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale))
 
 
 def chance_of_at_least(
@@ -149,7 +114,6 @@ def pass_rate_power(
     significance: float,
     selected: Selected = _always,
     draws: int = 400,
-    seed: int = 0,
 ) -> float:
     """Chance that `stratified_pass_rate_test` notices a fall of the mean pass rate.
 
@@ -162,7 +126,6 @@ def pass_rate_power(
         significance: p-values up to here count, unadjusted.
         selected: as in the test.
         draws: simulated runs.
-        seed: of the simulation; the same seed gives the same power.
 
     Error:
         Standard error sqrt(power (1 - power) / draws), at most .025 at the default.
@@ -172,7 +135,7 @@ def pass_rate_power(
     rates = np.array([stratum.reference_passes / stratum.reference_trials for stratum in strata])
     chance = min(1.0, fall / max(float(rates.mean()), fall))
     trials = np.array([stratum.current_trials for stratum in strata])
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)  # the same strata have the same power
     broken = rng.random((draws, len(strata))) < chance
     passes = np.where(broken, 0, rng.binomial(trials, rates, size=(draws, len(strata))))
     noticed = [

@@ -93,11 +93,10 @@ def test_unscored_is_judged_again_unless_the_judge_was_paid_for_it(cause: str) -
     existing = [judgement("a", Unscored(cause=cause, detail="x: y"))]
     again = ids(to_judge([sampled("a")], existing, "e-1"))
     assert again == (["a"] if cause in UNASKED_CAUSES else [])
-    assert ids(to_judge([sampled("a")], existing, "e-1", retry_unusable=True)) == ["a"]
 
 
 def test_scores_are_never_judged_again_in_their_epoch() -> None:
-    assert to_judge([sampled("a")], [judgement("a")], "e-1", retry_unusable=True) == []
+    assert to_judge([sampled("a")], [judgement("a")], "e-1") == []
 
 
 def test_every_sampled_request_is_either_settled_or_open() -> None:

@@ -1,9 +1,7 @@
-"""Wilson's interval, the stratified pass-rate test and its power."""
+"""The stratified pass-rate test and its power."""
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, fisher_exact
 
 from llm_monitoring.stats.proportions import (
@@ -12,7 +10,6 @@ from llm_monitoring.stats.proportions import (
     least_pass_rate_p_value,
     pass_rate_power,
     stratified_pass_rate_test,
-    wilson_interval,
 )
 
 
@@ -27,20 +24,6 @@ def stratum(before: tuple[int, int], now: tuple[int, int]) -> Stratum:
 
 def steady(passes: int, trials: int) -> bool:
     return not 0.2 < passes / trials < 0.8
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilsons_interval_agrees_with_scipy(counts: tuple[int, int]) -> None:
-    interval = wilson_interval(*counts, level=0.9)
-    expected = binomtest(*counts).proportion_ci(0.9, method="wilson")
-    assert interval.low == pytest.approx(expected.low, abs=1e-12)
-    assert interval.high == pytest.approx(expected.high, abs=1e-12)
-
-
-@pytest.mark.parametrize("arguments", [(0, 0), (3, 2), (-1, 2), (1, 2, 1.0)])
-def test_an_interval_of_nothing_is_refused(arguments: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="no interval"):
-        wilson_interval(*arguments)
 
 
 def test_one_stratum_has_the_tails_of_fishers_exact_test() -> None:
