@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 
 from llm_monitoring.cli.main import main
 from llm_monitoring.lake import Lake
-from llm_monitoring.lake.layout import LAYOUT
+from llm_monitoring.lake.layout import LAYOUT, LayoutError
 from llm_monitoring.lake.migrations import oldest_layout
 from llm_monitoring_tests.lake.migrations.layout_1 import SETTINGS
 from llm_monitoring_tests.lake.migrations.old_lakes import unpack
+from llm_monitoring_tests.product import open_product
 
 REFUSED = f"has layout 1 and this version reads {LAYOUT}: stop what writes to it and run "
 Call = Callable[..., Result]
@@ -112,3 +113,8 @@ def test_a_daemon_that_was_stopped_is_no_hindrance(folder: Path, call: Call) -> 
     daemon_was_alive(folder / "home", timedelta(minutes=3))
     assert call("migrate").exit_code == 0
     assert layout(folder) == LAYOUT
+
+
+def test_a_run_of_dagster_refuses_it_in_the_same_words(folder: Path) -> None:
+    with open_product(folder) as product, pytest.raises(LayoutError, match=REFUSED):
+        product.run("reconcile_alerts")

@@ -14,6 +14,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from llm_monitoring.lake import TABLES, Lake, erasing, scanning
 from llm_monitoring.lake.erasing import blank_words, configure, delete_rows, purge, unname
+from llm_monitoring.lake.layout import stamp
 from llm_monitoring.lake.scanning import scan
 from llm_monitoring_tests.lake.examples import FIRST, judgement, request, window
 
@@ -69,6 +70,7 @@ def test_statistics_of_numbers_and_times_still_prune(lake: Lake) -> None:
 def test_a_lake_of_an_earlier_version_is_given_the_properties_once(lake: Lake) -> None:
     earlier = TABLES["raw_requests"].to_arrow([request("r1", input_text=SECRET)])
     write_deltalake(f"{lake.uri}/raw_requests", earlier, partition_by=["hour"])
+    stamp(DeltaTable(f"{lake.uri}/raw_requests"))
     assert "My name" in log_of(lake, "raw_requests")
     assert configure(lake) == ["raw_requests"]
     assert configure(lake) == []

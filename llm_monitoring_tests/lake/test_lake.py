@@ -12,6 +12,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from llm_monitoring.hours import hour_range, hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
+from llm_monitoring.lake.layout import stamp
 from llm_monitoring.records import Baseline, Change, InputReference
 from llm_monitoring_tests.lake.examples import FIRST, request, window
 
@@ -348,6 +349,7 @@ def test_a_table_of_an_earlier_version_reads_new_columns_as_unknown_and_gains_th
     table = TABLES["raw_requests"]
     earlier = table.to_arrow([request("r1")]).drop_columns(["user_id", "source"])
     write_deltalake(str(tmp_path / "raw_requests"), earlier, partition_by=["hour"])
+    stamp(DeltaTable(str(tmp_path / "raw_requests")))
     lake = Lake(str(tmp_path))
     assert [(row.request_id, row.source) for row in lake.rows("raw_requests")] == [("r1", None)]
     following = FIRST + 1
@@ -386,6 +388,7 @@ def test_an_upsert_into_a_table_of_an_earlier_version_gains_its_columns(tmp_path
         model_id=None, description="shorter", author="ann",
     )  # fmt: skip
     write_deltalake(str(tmp_path / "changes"), table.to_arrow([change]).drop_columns(["author"]))
+    stamp(DeltaTable(str(tmp_path / "changes")))
     lake = Lake(str(tmp_path))
     lake.upsert("changes", [replace(change, change_id="c2")])
     assert [(row.change_id, row.author) for row in lake.rows("changes")] == [
