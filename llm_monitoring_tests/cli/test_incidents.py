@@ -242,7 +242,7 @@ def test_a_decision_waits_for_an_investigation_and_neither_is_lost(
 
 
 def test_reading_loads_no_dagster() -> None:
-    modules = "cli.main", "cli.incident_views", "cli.query", "pipeline.silences"
+    modules = "cli.main", "cli.incident_views", "cli.query", "pipeline.alerts.silences"
     code = "\n".join(["import sys", *(f"import llm_monitoring.{name}" for name in modules),
                       "print('dagster' in sys.modules)"])  # fmt: skip
     answer = subprocess.run(

@@ -11,7 +11,7 @@ import pytest
 
 from llm_monitoring.alerts.silences import is_silenced
 from llm_monitoring.cli import silences
-from llm_monitoring.cli.times import hours_of
+from llm_monitoring.written import hours_of
 from llm_monitoring.pipeline.upkeep.status import lake_status
 from llm_monitoring.plain_text import UNSAFE
 from llm_monitoring.records import Silence
