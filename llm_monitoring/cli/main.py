@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from llm_monitoring.cli.incidents import incidents
 from llm_monitoring.cli.options import CONFIG, FORMAT, read_settings, told
-from llm_monitoring.cli.silences import silence
+from llm_monitoring.cli.people.incidents import incidents
+from llm_monitoring.cli.people.silences import silence
 from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import Settings
@@ -58,7 +58,7 @@ def try_channels(config: Path, names: tuple[str, ...]) -> None:
     Exit code 1: some channel did not take it.
     """
     settings = read_settings(config)
-    from llm_monitoring.cli.channels import send_samples  # noqa: PLC0415
+    from llm_monitoring.cli.showing.channels import send_samples  # noqa: PLC0415
 
     with told():
         sys.exit(0 if send_samples(settings, names) else 1)
@@ -70,7 +70,7 @@ def try_channels(config: Path, names: tuple[str, ...]) -> None:
               show_default=True)  # fmt: skip
 def status(config: Path, style: str) -> None:
     """Say whether the monitor itself is well; the exit code is 1 if something is wrong with it."""
-    from llm_monitoring.cli.status import print_status, status_lines  # noqa: PLC0415
+    from llm_monitoring.cli.showing.status import print_status, status_lines  # noqa: PLC0415
 
     lines = list(status_lines(config, datetime.now(UTC)))
     sys.exit(0 if print_status(lines, style) else 1)
@@ -91,11 +91,11 @@ def backfill(config: Path, first: str, last: str, *, yes: bool) -> None:
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
     _check_range(settings, start, end)
     if not yes:
-        from llm_monitoring.cli.asking import ask_before_paying  # noqa: PLC0415
+        from llm_monitoring.cli.people.asking import ask_before_paying  # noqa: PLC0415
 
         ask_before_paying(settings, start, end)
     os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
-    from llm_monitoring.cli.backfill import run_backfill  # noqa: PLC0415
+    from llm_monitoring.cli.running.backfill import run_backfill  # noqa: PLC0415
 
     run_backfill(config.resolve(), start, end)
 
@@ -150,7 +150,7 @@ def backtest(config: Path, style: str, first: str, last: str, **asked: Any) -> N
     CSV has a row for each episode; JSON and the table have the totals too.
     """
     settings = read_settings(config)
-    from llm_monitoring.cli.backtest import run_backtest  # noqa: PLC0415
+    from llm_monitoring.cli.showing.backtest import run_backtest  # noqa: PLC0415
     from llm_monitoring.pipeline.studies.backtest import Question  # noqa: PLC0415
 
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
@@ -180,7 +180,7 @@ def power(
 ) -> None:  # fmt: skip
     """Say how long a change would go unnoticed, and the judged rate and the money to notice it."""
     settings = read_settings(config)
-    from llm_monitoring.cli.power import run_power  # noqa: PLC0415
+    from llm_monitoring.cli.showing.power import run_power  # noqa: PLC0415
     from llm_monitoring.power import Change  # noqa: PLC0415
 
     change = Change(drop=drop, relative_rise=relative_rise, hours=hours)
@@ -197,7 +197,7 @@ def demo(folder: Path, days: int, seed: int) -> None:
     config = (folder / "monitoring.yaml").resolve()
     read_settings(config)
     os.environ["LLM_MONITORING_CONFIG"] = str(config)
-    from llm_monitoring.cli.demo import run_demo  # noqa: PLC0415
+    from llm_monitoring.cli.running.demo import run_demo  # noqa: PLC0415
 
     run_demo(config, days=days, seed=seed)
 
@@ -221,7 +221,7 @@ def demo(folder: Path, days: int, seed: int) -> None:
 def dev(config: Path, port: int, reports_port: int, allowed_hosts: tuple[str, ...]) -> None:
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = read_settings(config)
-    from llm_monitoring.cli.dev import run_dev  # noqa: PLC0415
+    from llm_monitoring.cli.running.dev import run_dev  # noqa: PLC0415
 
     sys.exit(
         run_dev(
@@ -250,7 +250,7 @@ def forget(config: Path, dry_run: bool, **who: tuple[str, ...]) -> None:
         raise click.UsageError("say whom: --user, --session or --request")
     read_settings(config)
     os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
-    from llm_monitoring.cli.forget import run_forget  # noqa: PLC0415
+    from llm_monitoring.cli.people.forget import run_forget  # noqa: PLC0415
 
     with told():
         sys.exit(run_forget(config.resolve(), dry_run=dry_run, **who))

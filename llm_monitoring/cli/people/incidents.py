@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_monitoring.cli.deciding import decide
 from llm_monitoring.cli.options import (
     CONFIG,
     FORMAT,
@@ -17,6 +16,7 @@ from llm_monitoring.cli.options import (
     told,
     words,
 )
+from llm_monitoring.cli.people.deciding import decide
 from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.records import VERDICTS
 from llm_monitoring.written import MistakeError, one_id
@@ -43,7 +43,7 @@ def incidents() -> None:
 @FORMAT
 def list_incidents(config: Path, everything: bool, style: str) -> None:
     """Open incidents, the most severe first."""
-    from llm_monitoring.cli.incident_views import (  # noqa: PLC0415
+    from llm_monitoring.cli.people.incident_views import (  # noqa: PLC0415
         incident_table,
         listed_lines,
         most_severe_first,
@@ -72,7 +72,7 @@ def list_incidents(config: Path, everything: bool, style: str) -> None:
               show_default=True)  # fmt: skip
 def show(config: Path, incident_id: str, style: str) -> None:
     """What is known of an incident, and what comes next."""
-    from llm_monitoring.cli.incident_views import incident_document, incident_lines  # noqa: PLC0415
+    from llm_monitoring.cli.people.incident_views import incident_document, incident_lines  # noqa: PLC0415
     from llm_monitoring.cli.query import print_json  # noqa: PLC0415
 
     settings, now = read_settings(config), datetime.now(UTC)
@@ -232,7 +232,7 @@ def _tell(lake: "Lake", config: Path, before: "Incident", sentence: str) -> None
 
 
 def _tell_next(lake: "Lake", config: Path, incident: "Incident") -> None:
-    from llm_monitoring.cli.incident_views import next_step  # noqa: PLC0415
+    from llm_monitoring.cli.people.incident_views import next_step  # noqa: PLC0415
 
     after = next_step(incident, _case_count(lake, incident), datetime.now(UTC))
     if after is not None:
