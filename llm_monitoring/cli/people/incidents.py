@@ -214,10 +214,11 @@ def _asked(config: Path, incident_id: str) -> "tuple[Lake, Incident]":
 
 def _find(lake: "Lake", asked: str) -> "Incident":
     """The incident whose id is this, or is the only one that begins so."""
-    rows: list[Incident] = lake.rows("incidents")
-    found = {row.incident_id: row for row in rows}
+    from llm_monitoring.pipeline.incidents.casework import find_incident  # noqa: PLC0415
+
+    known = sorted(lake.distinct("incidents", "incident_id"))
     try:
-        return found[one_id(asked, list(found), "incident")]
+        return find_incident(lake, one_id(asked, known, "incident"))
     except MistakeError as error:
         raise Refused(str(error)) from error
 
