@@ -92,7 +92,7 @@ def _simulate(console: Console, folder: Path, days: int, seed: int) -> dict[str,
 
 
 def _backfill(config: Path, days: int, profile: bool) -> dict[str, Any]:
-    from llm_monitoring.cli.backfill import run_backfill
+    from llm_monitoring.cli.running.backfill import run_backfill
 
     cost, profiler = Cost(), cProfile.Profile(time.process_time)
     judge = "llm_monitoring.defs.resources.Monitoring.open_judge"
@@ -109,7 +109,7 @@ def _backfill(config: Path, days: int, profile: bool) -> dict[str, Any]:
 
 def _by_asset(config: Path) -> dict[str, float]:
     """Wall seconds of each asset over all runs."""
-    from llm_monitoring.cli.instance import open_instance
+    from llm_monitoring.cli.running.instance import open_instance
 
     seconds: dict[str, float] = defaultdict(float)
     with open_instance(config) as instance:

@@ -90,7 +90,7 @@ def _simulate(console: Console, folder: Path, days: int, seed: int) -> None:
 
 
 def _measure(console: Console, config: Path, days: list[int], ticks: int) -> dict[str, Any]:
-    from llm_monitoring.cli.instance import open_instance
+    from llm_monitoring.cli.running.instance import open_instance
 
     marks, start = [], FIRST
     with open_instance(config) as instance:
@@ -111,7 +111,7 @@ def _measure(console: Console, config: Path, days: list[int], ticks: int) -> dic
 
 
 def _backfill(instance: Any, first: int, last: int) -> None:
-    from llm_monitoring.cli.backfill import run_job
+    from llm_monitoring.cli.running.backfill import run_job
     from llm_monitoring.defs.partitions import range_tags
 
     with _clock(last):
@@ -122,7 +122,7 @@ def _backfill(instance: Any, first: int, last: int) -> None:
 
 
 def _mark(instance: Any, folder: Path, before: int, ticks: int) -> dict[str, Any]:
-    from llm_monitoring.cli.backfill import run_job
+    from llm_monitoring.cli.running.backfill import run_job
 
     tick_cpu, alert_cpu = [], []
     sizes = _bytes(folder / "lake"), _bytes(folder / "home")

@@ -13,7 +13,7 @@ import dagster as dg
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
-from llm_monitoring.cli.backfill import QUIET
+from llm_monitoring.cli.running.backfill import QUIET
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.partitions import HOURS as HOURS_DEFINITION
 from llm_monitoring.defs.partitions import hour_partition, range_tags

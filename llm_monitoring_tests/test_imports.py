@@ -14,7 +14,7 @@ from llm_monitoring.lake import Lake
 PACKAGE = Path(llm_monitoring.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # Of Dagster's own SQLite, which the lake does not know.
-OTHER_DATABASE = {"cli/status.py", "defs/runs/run_retention.py"}
+OTHER_DATABASE = {"cli/showing/status.py", "defs/runs/run_retention.py"}
 HEAVY = ("apprise", "matplotlib", "pandas", "scipy.cluster", "scipy.optimize", "scipy.stats")
 
 

@@ -57,7 +57,7 @@ def test_a_file_that_everybody_could_read_is_closed_when_it_is_written_anew(
 def test_dagsters_folder_is_its_owners_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from llm_monitoring.cli.home import dagster_home
+    from llm_monitoring.cli.running.home import dagster_home
 
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
     assert mode(dagster_home(tmp_path / "monitoring.yaml")) == "700"

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from llm_monitoring.cli.incidents import incidents
 from llm_monitoring.cli.migrate import migrate
 from llm_monitoring.cli.options import CONFIG, FORMAT, read_lake, read_settings, told
-from llm_monitoring.cli.silences import silence
+from llm_monitoring.cli.people.incidents import incidents
+from llm_monitoring.cli.people.silences import silence
 from llm_monitoring.cli.terminal import Commands, Refused, say
 from llm_monitoring.hours import HOUR, hour_key
 from llm_monitoring.settings import Settings
@@ -59,7 +59,7 @@ def try_channels(config: Path, names: tuple[str, ...]) -> None:
     Exit code 1: some channel did not take it.
     """
     settings = read_settings(config)
-    from llm_monitoring.cli.channels import send_samples  # noqa: PLC0415
+    from llm_monitoring.cli.showing.channels import send_samples  # noqa: PLC0415
 
     with told():
         sys.exit(0 if send_samples(settings, names) else 1)
@@ -71,7 +71,7 @@ def try_channels(config: Path, names: tuple[str, ...]) -> None:
               show_default=True)  # fmt: skip
 def status(config: Path, style: str) -> None:
     """Say whether the monitor itself is well; the exit code is 1 if something is wrong with it."""
-    from llm_monitoring.cli.status import print_status, status_lines  # noqa: PLC0415
+    from llm_monitoring.cli.showing.status import print_status, status_lines  # noqa: PLC0415
 
     lines = list(status_lines(config, datetime.now(UTC)))
     sys.exit(0 if print_status(lines, style) else 1)
@@ -93,11 +93,11 @@ def backfill(config: Path, first: str, last: str, *, yes: bool) -> None:
     _check_range(settings, start, end)
     read_lake(settings).check_layout()
     if not yes:
-        from llm_monitoring.cli.asking import ask_before_paying  # noqa: PLC0415
+        from llm_monitoring.cli.people.asking import ask_before_paying  # noqa: PLC0415
 
         ask_before_paying(settings, start, end)
     os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
-    from llm_monitoring.cli.backfill import run_backfill  # noqa: PLC0415
+    from llm_monitoring.cli.running.backfill import run_backfill  # noqa: PLC0415
 
     run_backfill(config.resolve(), start, end)
 
@@ -152,7 +152,7 @@ def backtest(config: Path, style: str, first: str, last: str, **asked: Any) -> N
     CSV has a row for each episode; JSON and the table have the totals too.
     """
     settings = read_settings(config)
-    from llm_monitoring.cli.backtest import run_backtest  # noqa: PLC0415
+    from llm_monitoring.cli.showing.backtest import run_backtest  # noqa: PLC0415
     from llm_monitoring.pipeline.studies.backtest import Question  # noqa: PLC0415
 
     start, end = _hour(first, is_end=False), _hour(last, is_end=True)
@@ -182,7 +182,7 @@ def power(
 ) -> None:  # fmt: skip
     """Say how long a change would go unnoticed, and the judged rate and the money to notice it."""
     settings = read_settings(config)
-    from llm_monitoring.cli.power import run_power  # noqa: PLC0415
+    from llm_monitoring.cli.showing.power import run_power  # noqa: PLC0415
     from llm_monitoring.power import Change  # noqa: PLC0415
 
     change = Change(drop=drop, relative_rise=relative_rise, hours=hours)
@@ -199,7 +199,7 @@ def demo(folder: Path, days: int, seed: int) -> None:
     config = (folder / "monitoring.yaml").resolve()
     read_settings(config)
     os.environ["LLM_MONITORING_CONFIG"] = str(config)
-    from llm_monitoring.cli.demo import run_demo  # noqa: PLC0415
+    from llm_monitoring.cli.running.demo import run_demo  # noqa: PLC0415
 
     run_demo(config, days=days, seed=seed)
 
@@ -233,7 +233,7 @@ def dev(
     """Open Dagster on 127.0.0.1, and serve the incident reports beside it."""
     settings = read_settings(config)
     read_lake(settings).check_layout()
-    from llm_monitoring.cli.dev import DEFINITIONS, run_dev  # noqa: PLC0415
+    from llm_monitoring.cli.running.dev import DEFINITIONS, run_dev  # noqa: PLC0415
 
     sys.exit(
         run_dev(
@@ -263,7 +263,7 @@ def forget(config: Path, dry_run: bool, **who: tuple[str, ...]) -> None:
         raise click.UsageError("say whom: --user, --session or --request")
     read_settings(config)
     os.environ["LLM_MONITORING_CONFIG"] = str(config.resolve())
-    from llm_monitoring.cli.forget import run_forget  # noqa: PLC0415
+    from llm_monitoring.cli.people.forget import run_forget  # noqa: PLC0415
 
     with told():
         sys.exit(run_forget(config.resolve(), dry_run=dry_run, **who))

@@ -52,8 +52,8 @@ def _nobody_else(config: Path) -> Iterator[None]:
     Raises:
         Refused: Dagster works there.
     """
-    from llm_monitoring.cli.home import dagster_home, taking_turns  # noqa: PLC0415
-    from llm_monitoring.cli.status import daemon_age  # noqa: PLC0415
+    from llm_monitoring.cli.running.home import dagster_home, taking_turns  # noqa: PLC0415
+    from llm_monitoring.cli.showing.status import daemon_age  # noqa: PLC0415
 
     home = dagster_home(config)
     age = daemon_age(home, datetime.now(UTC))

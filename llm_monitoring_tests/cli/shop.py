@@ -8,8 +8,8 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from llm_monitoring.cli import backfill
 from llm_monitoring.cli.main import main
+from llm_monitoring.cli.running import backfill
 from llm_monitoring.defs.jobs.jobs import DECISIONS
 from llm_monitoring.defs.jobs.silencing import IN_MEMORY
 from llm_monitoring.defs.resources import monitoring_resource

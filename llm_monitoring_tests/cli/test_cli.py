@@ -298,7 +298,7 @@ def test_a_backfill_fills_its_hours_and_shows_its_progress_on_stderr(
 
 def _use(monkeypatch: pytest.MonkeyPatch, file: Path) -> None:
     """Let the definitions of this process work on another monitoring.yaml."""
-    from llm_monitoring.cli import backfill
+    from llm_monitoring.cli.running import backfill
     from llm_monitoring.defs.resources import monitoring_resource
 
     known = backfill.defs

@@ -15,7 +15,7 @@ import stamina
 from click.testing import CliRunner
 
 from llm_monitoring.cli import main
-from llm_monitoring.cli.processes import MOST_STARTS, Process, Supervisor
+from llm_monitoring.cli.running.processes import MOST_STARTS, Process, Supervisor
 
 CONFIG = """
 product: Shop
@@ -96,7 +96,7 @@ def test_processes_end_when_the_one_that_started_them_is_killed(tmp_path: Path) 
     fifo = tmp_path / "held"
     os.mkfifo(fifo)
     program = (
-        "import os; from llm_monitoring.cli.processes import Process, Supervisor;"
+        "import os; from llm_monitoring.cli.running.processes import Process, Supervisor;"
         f"held = \"import time; f = open({str(fifo)!r}, 'w'); f.write('x'); f.flush();"
         ' time.sleep(600)";'
         "arguments = ['timeit', '-n', '1', '-r', '1', held];"

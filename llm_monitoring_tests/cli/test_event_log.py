@@ -16,7 +16,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from llm_monitoring.cli import event_log
 from llm_monitoring.cli.event_log import PooledSqliteEventLogStorage
-from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.cli.running.instance import open_instance
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-10-05", end_date="2026-10-10")
 

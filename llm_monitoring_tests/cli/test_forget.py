@@ -11,9 +11,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from llm_monitoring.cli import forget, waiting
-from llm_monitoring.cli.instance import open_instance
 from llm_monitoring.cli.main import main
+from llm_monitoring.cli.people import forget
+from llm_monitoring.cli.running import waiting
+from llm_monitoring.cli.running.instance import open_instance
 from llm_monitoring.lake import Lake
 from llm_monitoring.pipeline.upkeep.forgetting import Traces, note_key
 from llm_monitoring.settings.keeping import PrivacySettings

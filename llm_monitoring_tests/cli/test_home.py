@@ -11,7 +11,7 @@ import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
-from llm_monitoring.cli.home import PACKAGED, STORAGE, dagster_home, settings, taking_turns
+from llm_monitoring.cli.running.home import PACKAGED, STORAGE, dagster_home, settings, taking_turns
 
 OURS = yaml.safe_load(PACKAGED.read_text()) | {"storage": STORAGE}
 

@@ -16,9 +16,10 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from llm_monitoring.cli import backfill, incidents, waiting
-from llm_monitoring.cli.incident_views import next_step
-from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.cli.people import incidents
+from llm_monitoring.cli.people.incident_views import next_step
+from llm_monitoring.cli.running import backfill, waiting
+from llm_monitoring.cli.running.instance import open_instance
 from llm_monitoring.defs.jobs.deciding import POOL
 from llm_monitoring.defs.resources import Monitoring
 from llm_monitoring.incidents.evidence import from_json
@@ -221,7 +222,7 @@ def test_a_decision_waits_for_an_investigation_and_neither_is_lost(
 
     told: list[str] = []
     monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr("llm_monitoring.cli.deciding._tell", tell)
+    monkeypatch.setattr("llm_monitoring.cli.people.deciding._tell", tell)
     monkeypatch.setattr(investigate, "investigate", slowly)
     monkeypatch.setattr(backfill, "defs", shop.definitions(investigation))
     home = shop.config.parent / "home"
@@ -242,7 +243,7 @@ def test_a_decision_waits_for_an_investigation_and_neither_is_lost(
 
 
 def test_reading_loads_no_dagster() -> None:
-    modules = "cli.main", "cli.incident_views", "cli.query", "pipeline.silences"
+    modules = "cli.main", "cli.people.incident_views", "cli.query", "pipeline.alerts.silences"
     code = "\n".join(["import sys", *(f"import llm_monitoring.{name}" for name in modules),
                       "print('dagster' in sys.modules)"])  # fmt: skip
     answer = subprocess.run(

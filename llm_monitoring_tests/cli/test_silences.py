@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from llm_monitoring.cli.times import hours_of
 
 from llm_monitoring.alerts.silences import is_silenced
-from llm_monitoring.cli import silences
+from llm_monitoring.cli.people import silences
 from llm_monitoring.configuration import load_settings
 from llm_monitoring.pipeline.upkeep.status import lake_status
 from llm_monitoring.plain_text import UNSAFE
 from llm_monitoring.records import Silence
 from llm_monitoring.segments import segment_of_model
+from llm_monitoring.written import hours_of
 from llm_monitoring_tests.cli.shop import Shop, open_shop
 
 WHY = ("--who", "Ada", "--why", "new index")

@@ -14,7 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from llm_monitoring.cli.main import main
-from llm_monitoring.cli.status import dagster_status, status_lines
+from llm_monitoring.cli.showing.status import dagster_status, status_lines
 from llm_monitoring.lake import Lake
 from llm_monitoring.records import Delivery, Failure, Heartbeat
 from llm_monitoring_tests.alerts.examples import chart_point
@@ -226,7 +226,7 @@ def test_a_storage_that_is_no_database_is_a_warning(home: Path) -> None:
 
 
 def test_a_storage_that_is_locked_is_a_warning(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("llm_monitoring.cli.status.LOCK_SECONDS", 0)
+    monkeypatch.setattr("llm_monitoring.cli.showing.status.LOCK_SECONDS", 0)
     with closing(sqlite3.connect(home / "history" / "runs.db")) as other:
         other.execute("begin exclusive")
         assert told(home)["dagster"] == ("warn: its storage cannot be read now: database is locked")
@@ -238,7 +238,7 @@ def test_another_storage_than_sqlite_is_not_looked_at(home: Path) -> None:
 
 
 def test_the_status_loads_no_dagster() -> None:
-    code = "import sys, llm_monitoring.cli.status; print('dagster' in sys.modules)"
+    code = "import sys, llm_monitoring.cli.showing.status; print('dagster' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, text=True
     )

@@ -14,7 +14,7 @@ import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from llm_monitoring.cli.waiting import held_pools, watching_pools
+from llm_monitoring.cli.running.waiting import held_pools, watching_pools
 from llm_monitoring.defs.runs import liveness
 from llm_monitoring.defs.runs.executor import run_here, watched_executor
 from llm_monitoring.defs.runs.liveness import LOCKED, alive, has_process, mend_dead_runs
@@ -105,7 +105,7 @@ def test_a_run_that_lives_is_left_alone_and_a_killed_one_is_failed_and_its_pool_
 def test_a_run_goes_on_by_itself_once_the_one_before_it_in_the_pool_is_killed(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llm_monitoring.cli.waiting.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("llm_monitoring.cli.running.waiting.LOOK_SECONDS", 0.05)
     told: list[str] = []
     done: list[bool] = []
     with holder(tmp_path) as process:
@@ -140,7 +140,7 @@ def test_a_run_that_is_asked_to_end_is_failed_and_leaves_its_pool(
 def test_a_run_that_waits_for_a_pool_hears_that_it_is_to_end(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("llm_monitoring.cli.waiting.LOOK_SECONDS", 0.05)
+    monkeypatch.setattr("llm_monitoring.cli.running.waiting.LOOK_SECONDS", 0.05)
     with holder(tmp_path):
         with (
             pytest.raises(KeyboardInterrupt),

@@ -88,7 +88,7 @@ def read_situation(lake: Lake, now: datetime) -> Situation:
     return Situation(
         topics=topics_of(alerts, incidents),
         silences=lake.rows("silences"),
-        deliveries=_deliveries(lake),
+        deliveries=_with_topics(lake.rows("deliveries")),
         newest_hour_end=None if newest is None else hour_start(newest) + HOUR,
         now=now,
     )
@@ -96,12 +96,11 @@ def read_situation(lake: Lake, now: datetime) -> Situation:
 
 def failed_deliveries(lake: Lake) -> list[Delivery]:
     """Messages that were not taken and are tried again."""
-    return [row for row in _deliveries(lake) if row.status == "failed"]
+    return _with_topics(lake.rows("deliveries", status="failed"))
 
 
-def _deliveries(lake: Lake) -> list[Delivery]:
+def _with_topics(rows: Iterable[Delivery]) -> list[Delivery]:
     """Rows of an earlier version say nothing of topics: they are left out."""
-    rows: list[Delivery] = lake.rows("deliveries")
     return [row for row in rows if row.due_at is not None]
 
 

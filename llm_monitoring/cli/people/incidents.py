@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_monitoring.cli.deciding import decide
 from llm_monitoring.cli.options import (
     CONFIG,
     FORMAT,
@@ -17,6 +16,7 @@ from llm_monitoring.cli.options import (
     told,
     words,
 )
+from llm_monitoring.cli.people.deciding import decide
 from llm_monitoring.cli.terminal import Refused, say
 from llm_monitoring.records import VERDICTS
 from llm_monitoring.written import MistakeError, one_id
@@ -43,7 +43,7 @@ def incidents() -> None:
 @FORMAT
 def list_incidents(config: Path, everything: bool, style: str) -> None:
     """Open incidents, the most severe first."""
-    from llm_monitoring.cli.incident_views import (  # noqa: PLC0415
+    from llm_monitoring.cli.people.incident_views import (  # noqa: PLC0415
         incident_table,
         listed_lines,
         most_severe_first,
@@ -72,7 +72,7 @@ def list_incidents(config: Path, everything: bool, style: str) -> None:
               show_default=True)  # fmt: skip
 def show(config: Path, incident_id: str, style: str) -> None:
     """What is known of an incident, and what comes next."""
-    from llm_monitoring.cli.incident_views import incident_document, incident_lines  # noqa: PLC0415
+    from llm_monitoring.cli.people.incident_views import incident_document, incident_lines  # noqa: PLC0415
     from llm_monitoring.cli.query import print_json  # noqa: PLC0415
 
     settings, now = read_settings(config), datetime.now(UTC)
@@ -214,10 +214,11 @@ def _asked(config: Path, incident_id: str) -> "tuple[Lake, Incident]":
 
 def _find(lake: "Lake", asked: str) -> "Incident":
     """The incident whose id is this, or is the only one that begins so."""
-    rows: list[Incident] = lake.rows("incidents")
-    found = {row.incident_id: row for row in rows}
+    from llm_monitoring.pipeline.incidents.casework import find_incident  # noqa: PLC0415
+
+    known = sorted(lake.distinct("incidents", "incident_id"))
     try:
-        return found[one_id(asked, list(found), "incident")]
+        return find_incident(lake, one_id(asked, known, "incident"))
     except MistakeError as error:
         raise Refused(str(error)) from error
 
@@ -232,7 +233,7 @@ def _tell(lake: "Lake", config: Path, before: "Incident", sentence: str) -> None
 
 
 def _tell_next(lake: "Lake", config: Path, incident: "Incident") -> None:
-    from llm_monitoring.cli.incident_views import next_step  # noqa: PLC0415
+    from llm_monitoring.cli.people.incident_views import next_step  # noqa: PLC0415
 
     after = next_step(incident, _case_count(lake, incident), datetime.now(UTC))
     if after is not None:

@@ -25,7 +25,7 @@ def decide(config: Path, job: str, op: str, **values: Any) -> None:
     # Dagster takes seconds to load, and the definitions read the variable.
     import dagster as dg  # noqa: PLC0415
 
-    from llm_monitoring.cli.backfill import run_job, working_instance  # noqa: PLC0415
+    from llm_monitoring.cli.running.backfill import run_job, working_instance  # noqa: PLC0415
     from llm_monitoring.incidents.steps import IncidentError  # noqa: PLC0415
     from llm_monitoring.written import MistakeError  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ import yaml
 from llm_monitoring.private_files import make_private
 
 SETTINGS = "dagster.yaml"
-PACKAGED = Path(__file__).with_name(SETTINGS)
+PACKAGED = Path(__file__).parents[1] / SETTINGS
 OURS = ".dagster.yaml.ours"  # what we would have written last, had nobody changed anything
 # Dagster's SQLite, but with its connections kept open: a run spends half as long on its events.
 # Not in the packaged file: `dagster dev` without a DAGSTER_HOME reads that one too.

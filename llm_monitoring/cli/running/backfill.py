@@ -18,9 +18,9 @@ from rich.progress import (
 )
 
 from llm_monitoring.cli.console import PlainConsole
-from llm_monitoring.cli.home import dagster_home, taking_turns
-from llm_monitoring.cli.instance import open_instance
-from llm_monitoring.cli.waiting import watching_pools
+from llm_monitoring.cli.running.home import dagster_home, taking_turns
+from llm_monitoring.cli.running.instance import open_instance
+from llm_monitoring.cli.running.waiting import watching_pools
 from llm_monitoring.definitions import defs
 from llm_monitoring.defs.partitions import PARTITION, range_tags
 from llm_monitoring.defs.runs.executor import run_here

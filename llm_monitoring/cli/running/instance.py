@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from llm_monitoring.cli.home import EVENT_BATCH, dagster_home
+from llm_monitoring.cli.running.home import EVENT_BATCH, dagster_home
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llm_monitoring.cli.deciding import decide
 from llm_monitoring.cli.options import (
     CONFIG,
     FORMAT,
@@ -17,6 +16,7 @@ from llm_monitoring.cli.options import (
     told,
     words,
 )
+from llm_monitoring.cli.people.deciding import decide
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.plain_text import one_line
 from llm_monitoring.settings.notifying import LAYERS

@@ -5,14 +5,14 @@ from functools import partial
 import pyarrow as pa
 from rich.progress import track
 
-from llm_monitoring.cli.backtest_report import (
+from llm_monitoring.cli.console import PlainConsole
+from llm_monitoring.cli.query import open_lake, print_json, print_table
+from llm_monitoring.cli.showing.backtest_report import (
     EPISODE_COLUMNS,
     episode_rows,
     print_report,
     result_document,
 )
-from llm_monitoring.cli.console import PlainConsole
-from llm_monitoring.cli.query import open_lake, print_json, print_table
 from llm_monitoring.pipeline.studies.backtest import Question, answer
 from llm_monitoring.settings import Settings
 

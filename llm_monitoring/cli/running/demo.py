@@ -15,9 +15,9 @@ import click
 import dagster as dg
 from rich.table import Table
 
-from llm_monitoring.cli.backfill import my_turn, progress_bar, run_job, working_instance
 from llm_monitoring.cli.console import PlainConsole
-from llm_monitoring.cli.home import TURN
+from llm_monitoring.cli.running.backfill import my_turn, progress_bar, run_job, working_instance
+from llm_monitoring.cli.running.home import TURN
 from llm_monitoring.defs.partitions import INCIDENTS, range_tags
 from llm_monitoring.hours import (
     HOUR,

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import click
 import yaml
 
-from llm_monitoring.cli.home import EVENT_BATCH, dagster_home
-from llm_monitoring.cli.processes import Process, Supervisor
+from llm_monitoring.cli.running.home import EVENT_BATCH, dagster_home
+from llm_monitoring.cli.running.processes import Process, Supervisor
 from llm_monitoring.cli.terminal import say
 from llm_monitoring.private_files import make_private
 from llm_monitoring.settings import Settings

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import dagster as dg
 
-from llm_monitoring.cli.instance import open_instance
+from llm_monitoring.cli.running.instance import open_instance
+from llm_monitoring.cli.running.waiting import wait_for_runs
 from llm_monitoring.cli.terminal import say
-from llm_monitoring.cli.waiting import wait_for_runs
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.pipeline.upkeep import forgetting
 from llm_monitoring.pipeline.upkeep.forgetting import Traces

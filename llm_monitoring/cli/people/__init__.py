@@ -1,0 +1,1 @@
+"""Commands for people who work incidents, silence alerts, or ask to be forgotten."""

@@ -1,0 +1,1 @@
+"""Commands that run something: hours of the past, the demo, Dagster itself."""

@@ -1,0 +1,1 @@
+"""Commands that only show: backtests, power, the state of the monitor, a sample message."""
