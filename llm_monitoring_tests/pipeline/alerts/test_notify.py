@@ -22,9 +22,10 @@ from llm_monitoring.records import Delivery
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.notifying import ChannelSettings
 from llm_monitoring_tests.alerts.listening import MONDAY, alert_of, incident_of, settings_of
+from llm_monitoring_tests.conftest import REPOSITORY
 from llm_monitoring_tests.lake.examples import window
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "alerts.md"
+DOCUMENT = REPOSITORY / "docs" / "alerts.md"
 HOOK = {"name": "hook", "kind": "webhook", "url_env": "HOOK", "timeout_seconds": 2}
 
 
