@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from llm_monitoring.hours import hour_at
 from llm_monitoring.records import Baseline, Rebaseline
 from llm_monitoring.stats.baselines import BASELINES, AnyBaseline, Reading
-from llm_monitoring.stats.charts import STATE_VERSION
+from llm_monitoring.stats.charts import CHARTS, ChartKind
 
 Hours = tuple[int, int]  # first and last, both included
 
@@ -94,9 +94,15 @@ def _id_of(baseline: Baseline, parameters: object) -> str:
         baseline.first_hour,
         baseline.last_hour,
         parameters,
-        STATE_VERSION,
+        _kind(baseline).state,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _kind(baseline: Baseline) -> ChartKind:
+    """The kind of chart it was learned for; one that has left the catalogue is like the others."""
+    name, _, _ = baseline.chart_id.rpartition("/")[2].partition(":")
+    return CHARTS.get(name, ChartKind())
 
 
 def _rounded(value: object) -> object:

@@ -24,7 +24,7 @@ from llm_monitoring.stats.charts import CHARTS, Chart, ChartKind, single_window
 from llm_monitoring_tests.backtesting.examples import settings
 from llm_monitoring_tests.lake.examples import FIRST, window
 
-ERRORS = Series("search", None, None, "error_rate")
+ERRORS = Series("search", "{}", None, "error_rate")
 
 
 @pytest.fixture

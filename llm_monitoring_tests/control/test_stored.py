@@ -4,9 +4,11 @@ import hashlib
 import json
 from dataclasses import replace
 
+import pytest
+
 from llm_monitoring.control.stored import baseline_id_of, has_our_id
 from llm_monitoring.records import Baseline
-from llm_monitoring.stats.charts import STATE_VERSION
+from llm_monitoring.stats.charts import CHARTS, SILENCE
 
 
 def baseline(center: float) -> Baseline:
@@ -27,9 +29,19 @@ def test_an_id_that_an_earlier_version_gave_is_ours_and_any_other_is_not() -> No
     known = baseline(4.125)
     parts = [
         known.chart_id, known.status, known.first_hour, known.last_hour, known.parameters,
-        STATE_VERSION,
+        CHARTS["sr_mixture"].state,
     ]  # fmt: skip
     old = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     assert has_our_id(replace(known, baseline_id=old))
     assert has_our_id(replace(known, baseline_id=baseline_id_of(known)))
     assert not has_our_id(replace(known, baseline_id="0123456789abcdef"))
+
+
+def test_a_chart_whose_state_changed_leaves_the_baselines_of_the_others_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of_silence = replace(baseline(4.125), chart_id="search/*/-/request_count/missing")
+    ours = [replace(b, baseline_id=baseline_id_of(b)) for b in (baseline(4.125), of_silence)]
+    newer = replace(CHARTS[SILENCE], state=CHARTS[SILENCE].state + 1)
+    monkeypatch.setitem(CHARTS, SILENCE, newer)
+    assert [has_our_id(each) for each in ours] == [True, False]

@@ -12,19 +12,12 @@ from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.lake.migrations import migrate_lake
 from llm_monitoring.settings import load_settings
-from llm_monitoring.stats.charts import CHARTS
 from llm_monitoring_tests.lake.migrations.layout_1 import HOURS, SETTINGS, write_hour
 from llm_monitoring_tests.lake.migrations.old_lakes import unpack
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct
 from llm_monitoring_tests.product import open_product
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        "segment" not in TABLES["window_metrics"].schema.names or "single_window" not in CHARTS,
-        reason="the code of layout 2 is not here yet",
-    ),
-]
+pytestmark = pytest.mark.slow
 MORE = 6  # hours after those of the old lake
 
 

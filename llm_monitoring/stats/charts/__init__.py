@@ -14,14 +14,11 @@ from llm_monitoring.stats.charts.single_window import single_window
 from llm_monitoring.stats.charts.sr_mixture import sr_mixture
 from llm_monitoring.stats.charts.threshold import LINE, static_threshold
 
-STATE_VERSION = 5  # raised when a stored state would be read differently: charts are recomputed
-
 __all__ = [
     "CHARTS",
     "LEARN",
     "LINE",
     "SILENCE",
-    "STATE_VERSION",
     "Chart",
     "ChartKind",
     "Learn",

@@ -37,6 +37,8 @@ class ChartKind:
             stands alone.
         can_alarm: False: it is mute, whatever happens.
         formerly: names it had, which stand in older files.
+        state: version of its state; raised when a stored one would be read differently, so that
+            the chart is recomputed.
     """
 
     build: Build | None = None
@@ -44,6 +46,7 @@ class ChartKind:
     beside: str | None = None
     can_alarm: bool = True
     formerly: tuple[str, ...] = ()
+    state: int = 4
 
 
 def shares_of(name: str) -> dict[str, float]:
@@ -78,6 +81,6 @@ CHARTS: dict[str, ChartKind] = {
     "sr_mixture": ChartKind(build=sr_mixture, share=0.9, beside="single_window"),
     "single_window": ChartKind(build=single_window, share=1.0, formerly=("outage",)),
     "reference_ewma": ChartKind(build=lambda *_: reference_ewma(), can_alarm=False),
-    SILENCE: ChartKind(),
+    SILENCE: ChartKind(state=5),
     LINE: ChartKind(),
 }
