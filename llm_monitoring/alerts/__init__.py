@@ -36,7 +36,7 @@ from llm_monitoring.alerts.reconcile import (
 from llm_monitoring.alerts.runs import is_accepted, one_to_a_series
 from llm_monitoring.alerts.sentences import expected_by_chance
 from llm_monitoring.alerts.shares import POOLED_HOURS, Counted
-from llm_monitoring.alerts.silent import explained, find_crowds, find_missing_windows, silences
+from llm_monitoring.alerts.silent import explained, find_crowds, find_missing_windows
 from llm_monitoring.alerts.spend import (
     UNPRICED_REQUESTS,
     DayPrices,
@@ -88,6 +88,5 @@ __all__ = [
     "provider_episodes",
     "reconcile",
     "severity_of",
-    "silences",
     "unscored_counts",
 ]

@@ -59,7 +59,7 @@ def _gap(hour: int, share: float) -> DataFinding:
     )
 
 
-def silences(findings: Iterable[DataFinding]) -> set[tuple[str, int]]:
+def silent_since(findings: Iterable[DataFinding]) -> set[tuple[str, int]]:
     """Features that are silent, each with the first hour of its silence."""
     return {(f.place, f.since or f.hour) for f in findings if f.kind == "missing_windows"}
 

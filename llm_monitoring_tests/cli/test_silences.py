@@ -74,7 +74,7 @@ def test_a_silence_is_recorded_shown_and_ended_and_the_alerts_stay(shop: Shop) -
     ended = shop.call("silence", "end", row.silence_id[:4], "--who", "Bob")
     assert ended.output == (
         f"silence {row.silence_id} of feature support_chat is over; what still goes on will be "
-        "told\n"
+        "reported\n"
     )
     (over,) = stored(shop)
     assert over.until < datetime.now(UTC)

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from llm_monitoring.lake import Lake
-from llm_monitoring_tests.product import SETTINGS, Product, open_product
+from llm_monitoring_tests.product import Product, open_product
+from llm_monitoring_tests.simulated import SETTINGS
 from llm_monitoring_tests.stories.watching import (
     hour_of,
     new_monitoring,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from llm_monitoring.defs.judges import open_judge
 
 from llm_monitoring.defs.resources import Monitoring, monitoring_resource
 from llm_monitoring.hours import hour_key
@@ -44,7 +43,7 @@ def judged_in_the_bad_hour(monitoring: Monitoring) -> Judgement:
     ask = sampled("r-1", hour=FAILURE.first_hour, feature_id="product_search")
 
     async def judge() -> list[Judgement]:
-        async with open_judge(monitoring) as judge:
+        async with monitoring.open_judge() as judge:
             return [row async for rows in judge.judge([item(sampled=ask)]) for row in rows]
 
     (row,) = asyncio.run(judge())

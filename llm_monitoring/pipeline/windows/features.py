@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from llm_monitoring.alerts import DataFinding, explained, find_missing_windows, silences
+from llm_monitoring.alerts.data import DataFinding
+from llm_monitoring.alerts.silent import explained, find_missing_windows, silent_since
 from llm_monitoring.control.features import KEPT_HOURS, Watched, watched_features
 from llm_monitoring.control.renaming import NEAR_HOURS, SEEN_HOURS, Traffic, new_names
 from llm_monitoring.hours import hour_index, hour_range, shift
@@ -69,7 +70,7 @@ def read_silences(
         busy: hour -> features that have requests in it or should have.
     """
     findings = find_missing_windows(points, busy)
-    silent = silences(findings)
+    silent = silent_since(findings)
     renamed = new_names(silent, _traffic(lake, {since for _, since in silent})) if silent else {}
     return list(explained(findings, renamed, {f.feature_id for f in settings.features}))
 

@@ -21,9 +21,9 @@ from typing import Any
 
 import yaml
 
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.records import Rebaseline, Silence
-from llm_monitoring.settings import load_settings
 from llm_monitoring_tests.lake.migrations.old_lakes import LAYOUT_1
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request, signal
 from llm_monitoring_tests.product import Product, open_product

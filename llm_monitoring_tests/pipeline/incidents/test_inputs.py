@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llm_monitoring.pipeline.incident_inputs import inputs_of_incident
 
 from llm_monitoring.adapters.embedders import EMBEDDERS
 from llm_monitoring.incidents.evidence import from_json
 from llm_monitoring.incidents.steps import open_incident
 from llm_monitoring.lake import Lake
+from llm_monitoring.pipeline.incidents.inputs import inputs_of_incident
 from llm_monitoring.settings import Settings
 from llm_monitoring_tests.alerts.listening import settings_of
 from llm_monitoring_tests.incidents.examples import (
