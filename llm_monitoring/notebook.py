@@ -3,7 +3,7 @@
 from llm_monitoring.notebook import open_table
 
 windows = open_table("window_metrics", hours=(2026100500, 2026101123))
-errors = windows[(windows.metric == "error_rate") & windows.model_id.isna()]
+errors = windows[(windows.metric == "error_rate") & (windows.segment == "{}")]
 errors.groupby("feature_id").value.plot()
 """
 

@@ -21,7 +21,7 @@ from llm_monitoring.alerts.data import (
 )
 from llm_monitoring.alerts.deliveries import FailingChannel, failing_channels
 from llm_monitoring.alerts.digest import FalseAlarms, false_alarms
-from llm_monitoring.alerts.episodes import SEVERITIES, Episode, severity_of
+from llm_monitoring.alerts.episodes import USUAL_SEVERITIES, Episode, severity_of
 from llm_monitoring.alerts.monitor import failure_episodes
 from llm_monitoring.alerts.points import point_text
 from llm_monitoring.alerts.proposals import Proposal
@@ -47,8 +47,8 @@ from llm_monitoring.alerts.spend import (
 
 __all__ = [
     "POOLED_HOURS",
-    "SEVERITIES",
     "UNPRICED_REQUESTS",
+    "USUAL_SEVERITIES",
     "Cause",
     "Counted",
     "DataFinding",

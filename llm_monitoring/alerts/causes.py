@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from llm_monitoring.alerts.episodes import RANKS, most_severe
 from llm_monitoring.alerts.points import feature_text
 from llm_monitoring.alerts.runs import watched_by
 from llm_monitoring.alerts.sentences import listed, name_text
 from llm_monitoring.records import Alert, ChartPoint
+from llm_monitoring.severity import most_severe, rank
 from llm_monitoring.stats.charts import SILENCE
 
 
@@ -50,7 +50,7 @@ def causes_of(firing: Iterable[Alert]) -> list[Cause]:
         Cause(incident_id=home[0] or None, alerts=sorted(alerts, key=_urgency))
         for home, alerts in groupby(ordered, key=_home)
     ]
-    return sorted(causes, key=lambda cause: (-RANKS.index(cause.severity), cause.since))
+    return sorted(causes, key=lambda cause: (-rank(cause.severity), cause.since))
 
 
 def incidents_of(points: Iterable[ChartPoint], alerts: Sequence[Alert]) -> list[str]:
@@ -85,4 +85,4 @@ def _home(alert: Alert) -> tuple[str, str]:
 
 
 def _urgency(alert: Alert) -> tuple[int, int, str]:
-    return -RANKS.index(alert.severity), alert.first_hour, alert.fingerprint
+    return -rank(alert.severity), alert.first_hour, alert.fingerprint

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llm_monitoring.alerts.episodes import RANKS, Episode, severity_of
+from llm_monitoring.alerts.episodes import Episode, severity_of
 from llm_monitoring.alerts.points import ACCEPTED, departure, levels, movement, place
 from llm_monitoring.alerts.proposals import proposal_of
 from llm_monitoring.alerts.runs import Run, chart_runs, joined
 from llm_monitoring.alerts.sentences import chance_text, sentence, since_text, until_text
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.settings.control import Threshold
+from llm_monitoring.severity import at_most, milder
 from llm_monitoring.stats.charts import LINE, SILENCE
 
 
@@ -150,8 +151,8 @@ def _severity(
         return drawn
     severity = severity_of(info.layer, worst.metric)
     if info.bad and worst.direction is not None and worst.direction not in info.bad:
-        severity = RANKS[max(0, RANKS.index(severity) - 1)]
-    return severity if _is_sure(rows, rules) else min(severity, "ticket", key=RANKS.index)
+        severity = milder(severity)
+    return severity if _is_sure(rows, rules) else at_most(severity, "ticket")
 
 
 def _is_sure(rows: Iterable[ChartPoint], rules: _Rules) -> bool:

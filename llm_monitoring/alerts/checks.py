@@ -42,7 +42,7 @@ def _line(answer: CheckAnswer) -> str:
 
 
 _HEAD = ("| check | alert | |", "|---|---|---|")
-_CHART = "<feature>/<model>/<epoch>/<metric>/<chart>"
+_CHART = "<feature>/<segment>/<epoch>/<metric>/<chart>"
 _SHOWN = "it shows the alerts that fire, which have been reported"
 
 

@@ -3,7 +3,6 @@
 An episode is a function of the stored rows alone, whatever the order they were computed in.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from llm_monitoring.alerts.proposals import Proposal
@@ -40,18 +39,11 @@ def severity_of(layer: str, metric: str) -> str:
     Raises:
         KeyError: no such layer.
     """
-    return SEVERITIES.get((layer, metric)) or SEVERITIES[layer, "*"]
+    return USUAL_SEVERITIES.get((layer, metric)) or USUAL_SEVERITIES[layer, "*"]
 
-
-def most_severe(severities: Iterable[str]) -> str:
-    """The one that wakes most people."""
-    return max(severities, key=RANKS.index)
-
-
-RANKS = ("info", "ticket", "page")
 
 # Volume informs, cost and quality page: traffic moves by itself, a judge or a bill does not.
-SEVERITIES: dict[tuple[str, str], str] = {
+USUAL_SEVERITIES: dict[tuple[str, str], str] = {
     ("infrastructure", "*"): "page",
     ("infrastructure", "request_count"): "info",
     ("infrastructure", "request_share"): "info",

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from llm_monitoring.alerts.deliveries import Heard
-from llm_monitoring.alerts.episodes import RANKS
 from llm_monitoring.alerts.topics import (
     HISTORY,
     Topic,
@@ -29,6 +28,7 @@ from llm_monitoring.settings.notifying import (
     NotificationSettings,
     QuietHours,
 )
+from llm_monitoring.severity import rank
 
 REPORT_WAIT = timedelta(minutes=10)  # a message waits so long for the page it links to
 GROWN = 2  # as many places as it was told of, twice over: then it has become worse
@@ -100,7 +100,7 @@ def _still(
     topic: Topic, told: Heard, timings: NotificationSettings, situation: Situation
 ) -> str | None:
     """Of a topic that a channel knows to go on."""
-    if RANKS.index(topic.severity) > RANKS.index(told.severity):
+    if rank(topic.severity) > rank(told.severity):
         return "worse"
     if not told.was_worse and topic.places >= _grown(topic, told):
         return "worse"

@@ -14,7 +14,6 @@ from llm_monitoring.alerts.deliveries import (
     is_unsettled,
     paused_until,
 )
-from llm_monitoring.alerts.episodes import RANKS, most_severe
 from llm_monitoring.alerts.news import (
     GOING_ON,
     News,
@@ -29,6 +28,7 @@ from llm_monitoring.alerts.topics import Topic, heard, topic_for
 from llm_monitoring.records import Delivery
 from llm_monitoring.settings.models import Settings
 from llm_monitoring.settings.notifying import KEYED, ChannelSettings, NotificationSettings
+from llm_monitoring.severity import most_severe, rank
 
 RECENTLY = timedelta(hours=12)
 
@@ -314,7 +314,7 @@ def _order(planned: Planned) -> tuple[int, int, datetime, str]:
     new = planned.delivery
     began = min((topic.began_at for topic in planned.topics), default=new.due_at)
     # One that the channel fails at, and at no other, must not be in front of the others for ever.
-    return -RANKS.index(new.severity), new.attempts, began, new.delivery_id
+    return -rank(new.severity), new.attempts, began, new.delivery_id
 
 
 def _last(mine: Iterable[Delivery], kind: str) -> Delivery | None:

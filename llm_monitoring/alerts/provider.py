@@ -5,10 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from llm_monitoring import hours
-from llm_monitoring.alerts.episodes import Episode, most_severe, severity_of
+from llm_monitoring.alerts.episodes import Episode, severity_of
 from llm_monitoring.alerts.sentences import hour_text, name_text, sentence
 from llm_monitoring.records import ProviderDrift
 from llm_monitoring.segments import segment_of_model
+from llm_monitoring.severity import most_severe
 
 
 def provider_episodes(

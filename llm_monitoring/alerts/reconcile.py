@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from llm_monitoring import hours
-from llm_monitoring.alerts.episodes import Episode, most_severe
+from llm_monitoring.alerts.episodes import Episode
 from llm_monitoring.alerts.proposals import Proposal
 from llm_monitoring.alerts.runs import watched_by
 from llm_monitoring.alerts.sentences import name_text
 from llm_monitoring.records import Alert
+from llm_monitoring.severity import most_severe
 
 WITHDRAWN = "withdrawn, the recomputed history no longer shows it: "
 ACCEPTED = "accepted as the new baseline by "  # and a name

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from llm_monitoring.alerts.episodes import RANKS, most_severe
 from llm_monitoring.alerts.reconcile import is_history, is_withdrawn
 from llm_monitoring.alerts.silences import is_silenced, silent_until
 from llm_monitoring.hours import HOUR, hour_start
@@ -13,6 +12,7 @@ from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.records import Alert, Incident, Silence
 from llm_monitoring.settings.models import Settings
 from llm_monitoring.settings.notifying import ChannelSettings
+from llm_monitoring.severity import most_severe, rank
 
 WEEK = timedelta(days=7)
 HISTORY = "history"  # topic of all that was over long before it was found
@@ -121,7 +121,7 @@ def topic_for(channel: ChannelSettings, topic: Topic, settings: Settings) -> Top
 def _wants(channel: ChannelSettings, alert: Alert, settings: Settings) -> bool:
     owner = settings.feature(alert.feature_id).owner if alert.feature_id else None
     return (
-        RANKS.index(alert.severity) >= RANKS.index(channel.minimum_severity)
+        rank(alert.severity) >= rank(channel.minimum_severity)
         and _is_among(alert.layer, channel.layers)
         and _is_among(alert.feature_id, channel.features)
         and _is_among(owner, channel.owners)

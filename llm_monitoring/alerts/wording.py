@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from llm_monitoring.alerts.deliveries import Heard
-from llm_monitoring.alerts.episodes import RANKS
 from llm_monitoring.alerts.sentences import (
     hour_text,
     listed,
@@ -18,6 +17,7 @@ from llm_monitoring.alerts.topics import HISTORY, Topic, overdue
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import from_json
 from llm_monitoring.records import Alert, Delivery
+from llm_monitoring.severity import rank
 
 SHOWN_ALERTS = 3
 SHOWN_TOPICS = 10
@@ -97,7 +97,7 @@ def summary_text(delivery: Delivery, topics: Sequence[Topic], place: Place) -> s
     """One message about many topics: that go on, that are old, or that a channel missed."""
     # What goes on comes first, then the most severe, then the newest.
     ordered = sorted(topics, key=lambda topic: topic.last_seen_at, reverse=True)
-    ordered = sorted(ordered, key=lambda t: (not t.going_on, -RANKS.index(t.severity)))
+    ordered = sorted(ordered, key=lambda t: (not t.going_on, -rank(t.severity)))
     named = [topic for topic in ordered if topic.topic_id != HISTORY]
     past = sum(len(topic.alerts) for topic in topics if topic.topic_id == HISTORY)
     lines = [
@@ -116,7 +116,7 @@ def summary_title(delivery: Delivery, topics: Sequence[Topic], place: Place) -> 
     """One line about many topics."""
     total = sum(len(t.alerts) if t.topic_id == HISTORY else 1 for t in topics)
     if delivery.kind == "repeated":
-        worst = max(topics, key=lambda topic: RANKS.index(topic.severity))
+        worst = max(topics, key=lambda topic: rank(topic.severity))
         told = f"{_count(total, 'finding')}, such as {headline(worst)}"
         return f"[{delivery.severity}] still going on: {_product(place)}: {told}"
     going = sum(bool(topic.going_on) for topic in topics)
@@ -296,7 +296,7 @@ def _fields(alert: Alert) -> dict[str, Any]:
 
 def _by_severity(alerts: Iterable[Alert]) -> list[Alert]:
     """Most severe first, then by how early they came; the same order every time."""
-    return sorted(alerts, key=lambda a: (-RANKS.index(a.severity), a.first_hour, a.fingerprint))
+    return sorted(alerts, key=lambda a: (-rank(a.severity), a.first_hour, a.fingerprint))
 
 
 def _count(count: int, noun: str) -> str:

@@ -30,6 +30,7 @@ from llm_monitoring.hours import HOUR, hour_start, hours_between, week_key, week
 from llm_monitoring.incidents.group import Group, Models, change_hour, common_change
 from llm_monitoring.records import Alert, Incident
 from llm_monitoring.segments import EVERYTHING
+from llm_monitoring.severity import rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def lead_alert(alerts: Iterable[Alert]) -> Alert:
     return min(
         alerts,
         key=lambda a: (
-            _rank(SEVERITIES, a.severity),
+            -rank(a.severity),
             _rank(LAYERS, a.layer),
             _rank(LEADING_METRICS, a.metric),
             a.segment != EVERYTHING,
@@ -230,7 +231,7 @@ def _order(alert: Alert) -> tuple[bool, bool, int, int, str]:
         alert.severity == "info",
         alert.layer == "provider",
         change_hour(alert),
-        _rank(SEVERITIES, alert.severity),
+        -rank(alert.severity),
         alert.fingerprint,
     )
 
@@ -239,7 +240,6 @@ def _rank(names: Sequence[str], name: str) -> int:
     return names.index(name) if name in names else len(names)
 
 
-SEVERITIES = ("page", "ticket", "info")
 LAYERS = ("quality", "infrastructure", "provider", "cost", "satisfaction", "inputs", "data")
 LEADING_METRICS = (
     "quality_mean", "correctness_mean", "flag_rate", "error_rate", "avg_cost_per_request_usd",

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from llm_monitoring.incidents.evidence import Evidence, StepDone, TriageItem, from_json, to_json
 from llm_monitoring.incidents.group import change_hour, common_change
-from llm_monitoring.incidents.grouping import SEVERITIES, incident_key, lead_alert
+from llm_monitoring.incidents.grouping import incident_key, lead_alert
 from llm_monitoring.records import VERDICTS, Alert, Incident, RegressionCase
 from llm_monitoring.segments import EVERYTHING
+from llm_monitoring.severity import most_severe
 
 
 class IncidentError(ValueError):
@@ -65,7 +66,7 @@ def update_incident(incident: Incident, alerts: Sequence[Alert]) -> Incident:
     return replace(
         incident,
         alerts=sorted(listed),
-        severity=min((a.severity for a in grave), key=SEVERITIES.index),
+        severity=most_severe(a.severity for a in grave),
         feature_id=_only({a.feature_id for a in grave if a.layer != "provider"}),
         segment=_only({a.segment for a in grave} - {EVERYTHING}) or EVERYTHING,
         change_hour=_settled_change(incident, grave),

@@ -21,6 +21,7 @@ from llm_monitoring.hours import hour_start
 from llm_monitoring.plain_text import visible
 from llm_monitoring.records import Alert, Incident, RegressionCase, Silence
 from llm_monitoring.reports.inline import data_uri
+from llm_monitoring.severity import rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def incident_page(
     style, policy = _style()
     text = _template("incident.html.j2").render(
         incident=incident,
-        alerts=sorted(alerts, key=_gravest_first),
+        alerts=sorted(alerts, key=_most_severe_first),
         pictures=pictures,
         cases=cases,
         evidence=json.loads(incident.evidence or "{}"),
@@ -74,8 +75,8 @@ def incident_page(
     return text.encode()
 
 
-def _gravest_first(alert: Alert) -> tuple[int, int, str]:
-    return {"page": 0, "ticket": 1}.get(alert.severity, 2), alert.first_hour, alert.subject
+def _most_severe_first(alert: Alert) -> tuple[int, int, str]:
+    return -rank(alert.severity), alert.first_hour, alert.subject
 
 
 def _judges(incident: Incident) -> list[str]:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from llm_monitoring.settings.strict import EnvironmentName, Name, Strict
+from llm_monitoring.severity import Severity
 
 Layer = Literal[
     "infrastructure", "cost", "quality", "satisfaction", "inputs", "provider", "data", "monitor"
@@ -52,7 +53,7 @@ class ChannelSettings(Strict):
     secret_env: EnvironmentName | None = None  # webhook: variable with the key that signs messages
     file: Path | None = None  # log: messages are appended here too
     timeout_seconds: float = Field(60, gt=0, le=300)  # of a delivery as a whole
-    minimum_severity: Literal["info", "ticket", "page"] = "ticket"
+    minimum_severity: Severity = "ticket"
     layers: list[Layer] = []  # empty: all
     features: list[Name] = []  # empty: all, and what is about no feature
     owners: list[str] = []  # empty: all; else only features of these owners

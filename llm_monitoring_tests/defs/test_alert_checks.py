@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from llm_monitoring.alerts import checks
-from llm_monitoring.alerts.episodes import SEVERITIES
+from llm_monitoring.alerts.episodes import USUAL_SEVERITIES
 from llm_monitoring.defs.checks import chart_checks
 from llm_monitoring.defs.checks.alert_checks import (
     ALERT_CHECKS,
@@ -46,7 +46,7 @@ def results(
 
 
 def test_every_layer_has_a_check_and_every_check_has_a_result() -> None:
-    assert checks.ALERT_CHECKS.keys() == {layer for layer, _ in SEVERITIES}
+    assert checks.ALERT_CHECKS.keys() == {layer for layer, _ in USUAL_SEVERITIES}
     found = results([], [])
     assert found.keys() == {spec.name for spec in ALERT_CHECKS}
     assert all(result.passed for result in found.values())

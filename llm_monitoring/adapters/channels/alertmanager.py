@@ -16,6 +16,7 @@ from llm_monitoring.adapters.channels.http import post, url_mistake
 from llm_monitoring.adapters.channels.messages import Message, Refusal
 from llm_monitoring.settings.notifying import ChannelSettings
 from llm_monitoring.settings.strict import secret
+from llm_monitoring.severity import SEVERITIES
 
 NAME = "llm_monitoring"
 GOING_ON = timedelta(hours=3)  # how long it believes what nobody confirms
@@ -162,6 +163,3 @@ def _identity(alert: Mapping[str, Any]) -> tuple[object, object]:
 
 def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-SEVERITIES = ("info", "ticket", "page")

@@ -11,7 +11,6 @@ import pyarrow as pa
 from llm_monitoring.alerts.silences import silences_of
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import from_json
-from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.incidents.steps import overdue_steps
 from llm_monitoring.lake import Lake
 from llm_monitoring.links import report_link
@@ -20,6 +19,7 @@ from llm_monitoring.plain_text import one_line
 from llm_monitoring.records import Incident
 from llm_monitoring.reports.incident_page import clocks_of, moment
 from llm_monitoring.settings import Settings
+from llm_monitoring.severity import rank
 
 LONGEST = 400  # characters of one text; the report has all of it
 
@@ -40,7 +40,7 @@ class Next:
 def most_severe_first(incidents: Iterable[Incident]) -> list[Incident]:
     """The most severe first, of these the newest."""
     newest = sorted(incidents, key=lambda i: i.incident_id, reverse=True)
-    return sorted(newest, key=lambda i: SEVERITIES.index(i.severity))
+    return sorted(newest, key=lambda i: -rank(i.severity))
 
 
 def listed_lines(incidents: Iterable[Incident], now: datetime) -> Iterator[str]:
@@ -97,7 +97,7 @@ def incident_document(
         "clocks": clocks_of(incident, now),
         "alerts": [
             {"severity": a.severity, "status": a.status, "summary": a.summary}
-            for a in sorted(alerts, key=lambda a: (SEVERITIES.index(a.severity), a.first_hour))
+            for a in sorted(alerts, key=lambda a: (-rank(a.severity), a.first_hour))
         ],
         "scope": found.scope.reading if found.scope else None,
         "suspects": [

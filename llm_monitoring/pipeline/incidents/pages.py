@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from llm_monitoring.alerts.silences import silences_of
-from llm_monitoring.incidents.grouping import SEVERITIES
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.pipeline.incidents.casework import find_incident, members_of
 from llm_monitoring.pipeline.incidents.investigate import investigate_incident
@@ -15,6 +14,7 @@ from llm_monitoring.private_files import write_private
 from llm_monitoring.records import Alert, ChartPoint, Incident
 from llm_monitoring.reports.incident_page import Picture, incident_page
 from llm_monitoring.settings import Settings
+from llm_monitoring.severity import rank
 
 PICTURES = 6
 
@@ -112,7 +112,7 @@ def write_cases(lake: Lake, settings: Settings) -> tuple[Path, int]:
 def _pictures(lake: Lake, settings: Settings, members: Sequence[Alert]) -> list[Picture]:
     """Charts of the alerts, most severe first; alerts that no chart raised have none."""
     pictures: list[Picture] = []
-    for alert in sorted(members, key=lambda a: (SEVERITIES.index(a.severity), a.first_hour)):
+    for alert in sorted(members, key=lambda a: (-rank(a.severity), a.first_hour)):
         at = (alert.last_hour, alert.last_hour)
         points: list[ChartPoint] = lake.rows("control_charts", hours=at, chart_id=alert.subject)
         pictures += [chart_pictures(lake, settings, point) for point in points]

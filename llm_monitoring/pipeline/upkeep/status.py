@@ -27,6 +27,7 @@ from llm_monitoring.pipeline.windows.stored import newest_hour
 from llm_monitoring.plain_text import one_line
 from llm_monitoring.records import Failure
 from llm_monitoring.settings import Settings
+from llm_monitoring.severity import SEVERITIES
 
 Mark = Literal["ok", "warn", "error"]
 Told = tuple[Mark, str]
@@ -93,7 +94,7 @@ def _missing(lake: Lake, settings: Settings, now: datetime) -> Told:
 def _alerts(lake: Lake, settings: Settings, now: datetime) -> Told:
     del settings
     counts = Counter(alert.severity for alert in lake.rows("alerts", status="firing"))
-    named = [f"{counts[severity]} {severity}" for severity in ("page", "ticket", "info")]
+    named = [f"{counts[severity]} {severity}" for severity in reversed(SEVERITIES)]
     last = last_heartbeat(lake)
     if last is None:
         return "warn", f"{', '.join(named)} open; no sensor has looked at them yet"
