@@ -35,6 +35,7 @@ bench: $(VENV)/installed-bench ## speed, memory and detection against peers; wri
 	$(BIN)/python -m benchmarks.backfill
 	$(BIN)/python -m benchmarks.lake
 	$(BIN)/python -m benchmarks.recomputing
+	$(BIN)/python -m benchmarks.segments
 	$(BIN)/python -m benchmarks.endurance
 	$(BIN)/python -m benchmarks.sparkline
 	$(BIN)/python -m benchmarks.detection

@@ -198,6 +198,29 @@ CPU seconds.
 """
 
 
+def _segments(result: Result) -> str:
+    rows = [
+        (
+            name,
+            f"{row['windows']:,}",
+            f"{row['measure']:.2f}",
+            f"{row['charts']:,}",
+            f"{row['chart']:.2f}",
+        )
+        for name, row in result["measured"].items()
+    ]
+    head = ("", "rows of window_metrics", "to measure", "charts", "to chart")
+    return f"""\
+## Segments: an hour of {result["requests"]:,} requests of {result["segments"]} tenants
+
+`python -m benchmarks.segments`: one feature, one hour, the metrics of requests; of each tenant
+{result["metrics"]} metrics are charted. CPU seconds.
+
+{_table(head, rows)}
+{_made(result)}; load after {result["load"]:g}.
+"""
+
+
 def _endurance(result: Result) -> str:
     marks = result["marks"]
     sensors = list(marks[0]["sensor_cpu_seconds"])
@@ -267,6 +290,7 @@ SECTIONS: dict[str, Callable[[Result], str]] = {
     "backfill": _backfill,
     "lake": _lake,
     "recomputing": _recomputing,
+    "segments": _segments,
     "endurance": _endurance,
     "sparkline": _sparkline,
 }
