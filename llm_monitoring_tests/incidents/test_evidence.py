@@ -574,3 +574,12 @@ def test_an_incident_of_several_segments_does_not_name_one_as_if_it_were_all() -
     ]
     told = title(open_incident(alerts, set(), NOW), alerts, Evidence())
     assert told.startswith(("Quality of support_chat fell", "Quality of 2 segments"))
+
+
+def test_features_that_moved_in_different_segments_are_not_said_to_share_one() -> None:
+    alerts = [
+        alert("a", segment=segment_of({"tenant": "acme"})),
+        alert("b", segment=segment_of({"tenant": "beta"}), feature_id="search", subject="other"),
+    ]
+    told = title(open_incident(alerts, set(), NOW), alerts, Evidence())
+    assert "acme" not in told or "beta" in told

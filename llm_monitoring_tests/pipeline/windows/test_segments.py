@@ -5,12 +5,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llm_monitoring.control import Series, charts_of
+from llm_monitoring.pipeline.alerts.episodes import read_episodes
 from llm_monitoring.pipeline.studies.cost import read_unpriced
 from llm_monitoring.pipeline.upkeep.retention import expire
+from llm_monitoring.pipeline.windows.chart import recompute
 from llm_monitoring.pipeline.windows.measure import measure_hours
+from llm_monitoring.records import WindowMetric
 from llm_monitoring.segments import EVERYTHING, OTHER, attributes_of, segment_of
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.keeping import RetentionSettings
@@ -232,3 +236,24 @@ def test_an_hour_measured_again_without_its_attributes_keeps_its_segments(
         product.lake, product.settings, product.embedder, "epoch-1", hours=product.hours(0)
     )
     assert counts(product) == before
+
+
+def test_a_category_whose_requests_stop_is_told_as_one_with_few_of_them_is(
+    product: SmallProduct,
+) -> None:
+    break_down(product, {"attributes": ["category"], "metrics": ["request_count"]})
+    returns, rng = of(category="returns"), np.random.default_rng(2)
+    rows = [
+        WindowMetric(
+            hour=product.hours(hour)[0], feature_id="search", segment=segment, epoch=None,
+            metric="request_count", value=float(n), n=int(n), stddev=None,
+        )
+        for hour in range(130)
+        for segment, n in ((EVERYTHING, rng.poisson(900)), (returns, rng.poisson(90)))
+        if segment == EVERYTHING or hour < 110
+    ]  # fmt: skip
+    product.lake.append("window_metrics", rows)
+    recompute(product.lake, product.settings, *product.hours(0, 129))
+    newest = product.hours(129)[0]
+    episodes = read_episodes(product.lake, product.settings, newest, 0, newest)
+    assert [episode.segment for episode in episodes if episode.open] == [returns]
