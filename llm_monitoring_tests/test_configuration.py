@@ -1,11 +1,14 @@
 """Names in monitoring.yaml are held against every catalogue: a mistake has its line and a word."""
 
+import contextlib
 import logging
 from pathlib import Path
 
 import pytest
 
-from llm_monitoring.configuration import load_settings
+from llm_monitoring.configuration import load_settings, mistakes_in
+from llm_monitoring.control import Series, chart_count, charts_of
+from llm_monitoring.segments import segment_of
 from llm_monitoring.settings import ConfigurationError, Settings
 from llm_monitoring.stats.charts import CHARTS, ChartKind, single_window
 
@@ -167,3 +170,26 @@ def test_a_chart_that_cannot_alarm_is_loaded_with_a_warning(
         load(tmp_path, "control: {chart: reference_ewma}\n")
     (message,) = caplog.messages
     assert "control.chart: reference_ewma cannot alarm" in message
+
+
+def test_a_metric_that_is_not_charted_of_these_segments_is_a_mistake_or_charted() -> None:
+    """From three features on the volume of a feature is charted as its share of all."""
+    plain = {
+        "product": "Shop", "start": "2026-10-05T00:00Z",
+        "features": [{"feature_id": name} for name in ("a", "b", "c")],
+        "breakdowns": [{"attributes": ["tenant"], "metrics": ["request_count"]}],
+    }  # fmt: skip
+    settings = Settings.model_validate(plain)
+    series = Series("a", segment_of({"tenant": "t"}), None, "request_count")
+    assert charts_of(series, settings) or list(mistakes_in(settings))
+
+
+def test_a_metric_named_twice_takes_its_part_of_the_budget_once_or_is_refused() -> None:
+    plain = {
+        "product": "Shop", "start": "2026-10-05T00:00Z", "features": [{"feature_id": "a"}],
+        "breakdowns": [{"attributes": ["tenant"], "metrics": ["error_rate"]}],
+    }  # fmt: skip
+    once = Settings.model_validate(plain)
+    plain["breakdowns"] = [{"attributes": ["tenant"], "metrics": ["error_rate", "error_rate"]}]
+    with contextlib.suppress(ValueError):
+        assert chart_count(Settings.model_validate(plain)) == chart_count(once)

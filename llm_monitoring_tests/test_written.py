@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_monitoring.written import MistakeError, nearest_first, no_such, one_id
+from llm_monitoring.written import MistakeError, nearest_first, no_such, one_id, segment_asked
 
 IDS = ["2026-10-20T10-chat-quality", "2026-10-20T10-chat-quality-2", "2026-10-21T03-search-cost"]
 
@@ -51,3 +51,7 @@ def test_what_there_is_not_is_told_with_the_nearest_words_or_all_of_them() -> No
     )
     assert no_such("owner", "ada", ()).endswith("there are: none")
     assert len(no_such("owner", "x" * 10_000, ())) < 200
+
+
+def test_blanks_around_an_attribute_name_no_other_segment() -> None:
+    assert segment_asked([" category = returns "]) == {"category": "returns"}

@@ -9,7 +9,7 @@ from llm_monitoring import hours
 from llm_monitoring.alerts import Episode, chart_episodes
 from llm_monitoring.metrics import BY_NAME
 from llm_monitoring.records import ChartPoint
-from llm_monitoring.segments import segment_of_model
+from llm_monitoring.segments import segment_of, segment_of_model
 from llm_monitoring_tests.alerts.examples import START, chart_points
 
 
@@ -98,3 +98,28 @@ def test_what_the_policy_accepts_is_told_over_and_not_proposed() -> None:
     assert episode.summary.endswith("accepted as the new normal by the policy for volumes")
     later = only_episode(points, accepted={"b2": hours.shift(last.hour, -100)})
     assert later.open  # that baseline was accepted in an episode long before
+
+
+@pytest.mark.parametrize("value", ["\U0001f600", "it's: #x", "a\nb", "05", "\x85"])
+def test_the_configuration_of_the_job_names_the_segment_whatever_it_is_called(value: str) -> None:
+    episode = only_episode(lasting(24, segment=segment_of({"category": value})))
+    assert episode.proposal is not None
+    config = yaml.safe_load(episode.proposal.job_config())["ops"]["rebaseline_charts"]["config"]
+    assert config["segment"] == {"category": value}
+
+
+def test_the_proposal_of_the_whole_is_no_decision_about_its_segments() -> None:
+    """A category may have collapsed while the whole improved, and its alert must stay."""
+    episode = only_episode(lasting(24))
+    assert episode.proposal is not None
+    config = yaml.safe_load(episode.proposal.job_config())["ops"]["rebaseline_charts"]["config"]
+    assert config["segment"] == {}  # left out it means every segment
+
+
+@pytest.mark.parametrize(("one", "other"), [("\u8fd4\u54c1", "\u914d\u9001"), ("a&b", "a b")])
+def test_the_sentence_tells_two_categories_apart(one: str, other: str) -> None:
+    said = {
+        only_episode(lasting(3, segment=segment_of({"category": name}))).summary
+        for name in (one, other)
+    }
+    assert len(said) == 2

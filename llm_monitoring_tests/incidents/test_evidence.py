@@ -536,3 +536,50 @@ def test_a_launch_the_ledger_has_no_kind_for_takes_the_kind_of_what_it_brought()
     top = evidence.suspects[0]
     assert (top.change_id, top.kind, top.in_ledger) == ("launch", "users", True)
     assert evidence.responses[0].action == "serve the new users"
+
+
+RETURNS = segment_of({"category": "returns"})
+
+
+def test_an_incident_of_a_category_that_falls_does_not_say_that_the_whole_rose() -> None:
+    """Both are alerts of one metric: the whole improves, which is no reason to wake anybody."""
+    fell = alert("a", segment=RETURNS)
+    rose = alert("b", direction="up", severity="ticket", subject="support_chat/*/e1/quality_mean/s")
+
+    def side(start: datetime, returns: int, orders: int, score: float) -> Material:
+        rows = [
+            (replace(each, request_id=f"{each.request_id}-{mean}"), mean)
+            for category, count, mean in (("returns", returns, score), ("orders", orders, 4.5))
+            for each in stream(start, 8, count, attributes={"category": category})
+        ]
+        return Material(
+            windows=8,
+            requests=[each for each, _ in rows],
+            judgements=[judgement(each, mean) for each, mean in rows],
+        )
+
+    opened = open_incident([fell, rose], set(), NOW)
+    evidence = investigate(
+        opened, [fell, rose], before=side(CHANGE - timedelta(days=7), 20, 20, 3.5),
+        after=side(CHANGE, 4, 36, 2.0), changes=[],
+    )  # fmt: skip
+    told = title(opened, [fell, rose], evidence)
+    assert told.startswith("Quality of support_chat with category returns fell: mean 3.5 -> 2.0")
+
+
+def test_an_incident_of_several_segments_does_not_name_one_as_if_it_were_all() -> None:
+    alerts = [
+        alert("a", segment=RETURNS),
+        alert("b", segment=segment_of({"category": "orders"}), subject="other"),
+    ]
+    told = title(open_incident(alerts, set(), NOW), alerts, Evidence())
+    assert told.startswith(("Quality of support_chat fell", "Quality of 2 segments"))
+
+
+def test_features_that_moved_in_different_segments_are_not_said_to_share_one() -> None:
+    alerts = [
+        alert("a", segment=segment_of({"tenant": "acme"})),
+        alert("b", segment=segment_of({"tenant": "beta"}), feature_id="search", subject="other"),
+    ]
+    told = title(open_incident(alerts, set(), NOW), alerts, Evidence())
+    assert "acme" not in told or "beta" in told

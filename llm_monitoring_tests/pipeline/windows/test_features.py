@@ -1,5 +1,6 @@
 """Features that log name and monitoring.yaml does not."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from llm_monitoring.hours import hour_start, hours_between, shift
 from llm_monitoring.pipeline.alerts.episodes import read_episodes
 from llm_monitoring.pipeline.alerts.reconcile import reconcile_alerts
 from llm_monitoring.pipeline.incidents.assign import assign_incidents
+from llm_monitoring.pipeline.windows.measure import measure_hours
 from llm_monitoring.records import WindowMetric
+from llm_monitoring.settings import Settings
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct, request
 
 
@@ -179,3 +182,21 @@ def test_thirty_features_nobody_listed_stay_within_the_budget(tmp_path: Path) ->
                 alarms += 0 if chart.name == "missing" else started
     assert silences == 0
     assert alarms <= settings.control.false_alarms_per_week * weeks
+
+
+@pytest.mark.parametrize("name", ["*", "*other", "*x"])
+def test_a_feature_that_is_logged_under_a_reserved_name_is_kept_apart(
+    tmp_path: Path, name: str
+) -> None:
+    product = SmallProduct(tmp_path)
+    names = {"features": [{"feature_id": each} for each in ("search", "chat", "third")]}
+    plain = product.settings.model_dump(mode="json", exclude_none=True)
+    product.settings = Settings.model_validate(plain | names)
+    play(product, range(3), **{"search": 3, name: 2})
+    product.run(0, 2)
+    rows = product.lake.rows("window_metrics", metric="request_count", segment="{}")
+    assert max(Counter((row.hour, row.feature_id) for row in rows).values()) == 1
+    again = measure_hours(
+        product.lake, product.settings, product.embedder, "epoch-1", hours=product.hours(0)
+    )
+    assert again.again == []

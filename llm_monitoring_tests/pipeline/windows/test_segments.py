@@ -1,15 +1,24 @@
 """Breakdowns: which segments there are in an hour, and that nothing of the traffic is lost."""
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llm_monitoring.control import Series, charts_of
+from llm_monitoring.pipeline.alerts.episodes import read_episodes
+from llm_monitoring.pipeline.studies.cost import read_unpriced
+from llm_monitoring.pipeline.upkeep.retention import expire
+from llm_monitoring.pipeline.windows.chart import recompute
+from llm_monitoring.pipeline.windows.measure import measure_hours
+from llm_monitoring.records import WindowMetric
 from llm_monitoring.segments import EVERYTHING, OTHER, attributes_of, segment_of
 from llm_monitoring.settings import Settings
-from llm_monitoring_tests.pipeline.small_product import SmallProduct, request
+from llm_monitoring.settings.keeping import RetentionSettings
+from llm_monitoring_tests.pipeline.small_product import NOW, SmallProduct, request
 
 
 @pytest.fixture
@@ -140,3 +149,111 @@ def test_what_is_gathered_is_not_charted(product: SmallProduct) -> None:
     run(product, [{"attributes": {"tenant": name}} for name in "aab"])
     segments = {row["segment"] for row in product.table("control_charts")}
     assert segments == {EVERYTHING, of(tenant="a")}
+
+
+def keys_of(product: SmallProduct, table: str, *columns: str) -> Counter[tuple[Any, ...]]:
+    return Counter(tuple(row[name] for name in columns) for row in product.table(table))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "logged"),
+    [
+        (["model"], {"model_id": "gpt\x1f4o"}),
+        (["category"], {"attributes": {"category": "a\x1fb"}}),
+        (["category", "tenant"], {"attributes": {"category": "a\x1fb", "tenant": "t"}}),
+    ],
+)
+def test_an_hour_is_measured_whatever_signs_a_value_holds(
+    product: SmallProduct, attributes: list[str], logged: dict[str, Any]
+) -> None:
+    break_down(product, {"attributes": attributes})
+    run(product, [logged, {}])
+    assert counts(product)[EVERYTHING] == 2
+    names = {value for name in counts(product) for value in attributes_of(name).values()}
+    assert "gpt\x1f4o" in names or "a\x1fb" in names
+
+
+def test_a_pair_that_is_called_other_is_no_second_row_beside_what_is_gathered(
+    product: SmallProduct,
+) -> None:
+    break_down(product, {"attributes": ["category", "tenant"], "top": 1})
+    other = {"attributes": {"category": "other", "tenant": "other"}}
+    run(product, [other, other, {"attributes": {"category": "a", "tenant": "b"}}])
+    keys = keys_of(product, "window_metrics", "hour", "feature_id", "segment", "epoch", "metric")
+    assert max(keys.values()) == 1
+
+
+def test_a_category_called_other_is_apart_from_what_is_gathered_and_charted(
+    product: SmallProduct,
+) -> None:
+    break_down(product, {"attributes": ["category"], "top": 1})
+    run(product, [{"attributes": {"category": name}} for name in ("other", "other", "a")])
+    mine = sorted(n for name, n in counts(product).items() if "category" in name)
+    assert mine == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("breakdowns", "requests"),
+    [
+        ([["model"]], [{"model_id": "*"}, {}]),
+        (
+            [["model"], ["category"]],
+            [{"model_id": "category=x"}, {"attributes": {"category": "x"}}],
+        ),
+        (
+            [["a", "b"]],
+            [{"attributes": {"a": "x,b=y", "b": "z"}}, {"attributes": {"a": "x", "b": "y,b=z"}}],
+        ),
+    ],
+)
+def test_two_segments_never_share_a_chart(
+    product: SmallProduct, breakdowns: list[list[str]], requests: list[dict[str, Any]]
+) -> None:
+    break_down(product, *({"attributes": n, "metrics": ["error_rate"]} for n in breakdowns))
+    run(product, requests)
+    assert max(keys_of(product, "control_charts", "hour", "chart_id").values()) == 1
+
+
+def test_a_model_of_unknown_price_is_named_however_many_others_a_feature_uses(
+    product: SmallProduct,
+) -> None:
+    known = [{"model_id": f"m{i % 4}", "cost_usd": 0.01} for i in range(48)]
+    tokens = {"input_tokens": 5, "output_tokens": 5}
+    run(product, known + [{"model_id": "new-1", **tokens}] * 11)
+    (found,) = read_unpriced(product.lake, *product.hours(0))
+    assert found.place == "new-1"
+
+
+def test_an_hour_measured_again_without_its_attributes_keeps_its_segments(
+    product: SmallProduct,
+) -> None:
+    """Attributes are words of users and go after text_days; the rows stay until raw_days."""
+    break_down(product, {"attributes": ["category"]})
+    run(product, [{"attributes": {"category": name}} for name in ("returns", "orders")])
+    before = counts(product)
+    expire(product.lake, RetentionSettings(raw_days=90, text_days=9), NOW + timedelta(days=20))
+    measure_hours(
+        product.lake, product.settings, product.embedder, "epoch-1", hours=product.hours(0)
+    )
+    assert counts(product) == before
+
+
+def test_a_category_whose_requests_stop_is_told_as_one_with_few_of_them_is(
+    product: SmallProduct,
+) -> None:
+    break_down(product, {"attributes": ["category"], "metrics": ["request_count"]})
+    returns, rng = of(category="returns"), np.random.default_rng(2)
+    rows = [
+        WindowMetric(
+            hour=product.hours(hour)[0], feature_id="search", segment=segment, epoch=None,
+            metric="request_count", value=float(n), n=int(n), stddev=None,
+        )
+        for hour in range(130)
+        for segment, n in ((EVERYTHING, rng.poisson(900)), (returns, rng.poisson(90)))
+        if segment == EVERYTHING or hour < 110
+    ]  # fmt: skip
+    product.lake.append("window_metrics", rows)
+    recompute(product.lake, product.settings, *product.hours(0, 129))
+    newest = product.hours(129)[0]
+    episodes = read_episodes(product.lake, product.settings, newest, 0, newest)
+    assert [episode.segment for episode in episodes if episode.open] == [returns]
