@@ -9,15 +9,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from llm_monitoring.control import chart_mistake
-from llm_monitoring.metrics import BY_NAME, CHARTED
+from llm_monitoring.metrics import BY_NAME, OF_SEGMENTS
 from llm_monitoring.probes import probe_mistakes
 from llm_monitoring.settings import Mistake, Settings, Threshold, read_settings
 from llm_monitoring.settings.file import Location
 from llm_monitoring.stats.charts import CHARTS
 from llm_monitoring.written import no_such
 
-# Metrics that can be charted of a segment: a share of all features is measured of features only.
-_BROKEN_DOWN = [metric.name for metric in CHARTED if metric.family != "fleet"]
 _LOG = logging.getLogger(__name__)
 
 
@@ -43,7 +41,7 @@ def mistakes_in(settings: Settings) -> Iterator[Mistake]:
     for index, breakdown in enumerate(settings.breakdowns):
         for place, name in enumerate(breakdown.metrics):
             yield from _unless(
-                "charted metric", name, _BROKEN_DOWN, ("breakdowns", index, "metrics", place)
+                "charted metric", name, OF_SEGMENTS, ("breakdowns", index, "metrics", place)
             )
     owners = [feature.owner for feature in settings.features if feature.owner]
     for index, channel in enumerate(settings.channels):

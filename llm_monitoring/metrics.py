@@ -265,6 +265,9 @@ METRICS: tuple[Metric, ...] = (
 )
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}
 CHARTED: tuple[Metric, ...] = tuple(metric for metric in METRICS if metric.bad)
+# Charted of a segment too. How many requests a segment has is no matter of its own: an hour without
+# any has no window of it.
+OF_SEGMENTS: tuple[str, ...] = tuple(metric.name for metric in CHARTED if not metric.is_volume)
 
 
 # Traffic moves in steps by itself, and mostly all features together. From this many features on a

@@ -5,6 +5,7 @@ It is stored as canonical JSON text, so that it can be grouped, compared and put
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 
 EVERYTHING = "{}"
@@ -39,11 +40,18 @@ def lies_within(segment: str, wider: str) -> bool:
 
 
 def segment_key(segment: str) -> str:
-    """A segment as a part of a chart's id: `*`, `gpt-4o` of a model alone, `category=returns`."""
+    """A segment as a part of a chart's id: `*`, `gpt-4o` of a model alone, `category=returns`.
+
+    No two segments have the same.
+    """
     attributes = attributes_of(segment)
     if list(attributes) == [MODEL]:
-        return attributes[MODEL]
-    return ",".join(f"{name}={value}" for name, value in attributes.items()) or "*"
+        return _escaped(attributes[MODEL])
+    return ",".join(f"{_escaped(n)}={_escaped(v)}" for n, v in attributes.items()) or "*"
+
+
+def _escaped(text: str) -> str:
+    return re.sub("[%*=,]", lambda sign: f"%{ord(sign[0]):02X}", text)
 
 
 def segment_text(segment: str, name: Callable[[str], str] = str) -> str:

@@ -128,9 +128,9 @@ def segment_asked(parts: Iterable[str]) -> dict[str, str]:
     """
     asked: dict[str, str] = {}
     for part in parts:
-        name, _, value = part.partition("=")
+        name, value = (side.strip() for side in part.partition("=")[::2])
         refuse_unless(
-            bool(name.strip() and value.strip()),
+            bool(name and value),
             f"segment: expected name=value such as category=returns, got {part[:80]!r}",
         )
         refuse_unless(name not in asked, f"segment: {name[:80]} is named twice")

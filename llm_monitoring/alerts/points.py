@@ -1,6 +1,12 @@
 """One window of one chart in words."""
 
-from llm_monitoring.alerts.sentences import change_text, error_text, name_text, value_text
+from llm_monitoring.alerts.sentences import (
+    change_text,
+    error_text,
+    label_text,
+    name_text,
+    value_text,
+)
 from llm_monitoring.metrics import ALL_FEATURES, OTHER_FEATURES
 from llm_monitoring.records import ChartPoint
 from llm_monitoring.segments import segment_text
@@ -42,7 +48,7 @@ def movement(row: ChartPoint, unit: str) -> str:
 
 def place(row: ChartPoint) -> str:
     """Feature and segment."""
-    return feature_text(row.feature_id) + segment_text(row.segment, name_text)
+    return feature_text(row.feature_id) + segment_text(row.segment, label_text)
 
 
 def feature_text(feature_id: str) -> str:

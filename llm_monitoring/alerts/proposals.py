@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from llm_monitoring import hours
 from llm_monitoring.alerts.runs import Run
-from llm_monitoring.alerts.sentences import name_text
-from llm_monitoring.segments import EVERYTHING, attributes_of
+from llm_monitoring.alerts.sentences import label_text, name_text
+from llm_monitoring.segments import attributes_of
 
 LASTING = 24  # windows an episode has to be open: a day
 SETTLED = 20  # windows at the new level, or too little is known of it
@@ -26,8 +26,8 @@ class Proposal:
     def words(self) -> str:
         """What a message about the episode adds."""
         parts = attributes_of(self.segment).items()
-        named = ", ".join(f"{name_text(name)}: {name_text(value)}" for name, value in parts)
-        segment = f", segment ({named})" if named else ""
+        named = ", ".join(f"{label_text(name)}: {label_text(value)}" for name, value in parts)
+        segment = f", segment {{{named}}}"
         return (
             f"So for {self.windows} windows: if that is the new normal, accept it with the job "
             f"rebaseline: feature_id {name_text(self.feature_id)}, metric {self.metric}{segment}, "
@@ -39,13 +39,12 @@ class Proposal:
         fields = {
             "feature_id": self.feature_id,
             "metric": self.metric,
-            **({"segment": attributes_of(self.segment)} if self.segment != EVERYTHING else {}),
+            "segment": attributes_of(self.segment),  # left out, it means every segment
             "from_hour": _written(self.from_hour),
             "reason": "",
             "who": "",
         }
-        # A JSON string is a YAML string, whatever a logged name holds.
-        lines = [f"      {name}: {json.dumps(value)}" for name, value in fields.items()]
+        lines = [f"      {name}: {_yaml(value)}" for name, value in fields.items()]
         return "\n".join(["ops:", "  rebaseline_charts:", "    config:", *lines])
 
 
@@ -70,6 +69,12 @@ def proposal_of(runs: Iterable[Run]) -> Proposal | None:
 def _windows_since(run: Run, hour: int) -> int:
     before_the_alarm = max(0, hours.hours_between(hour, run.first.hour))
     return before_the_alarm + sum(row.hour >= hour for row in run.rows)
+
+
+def _yaml(value: object) -> str:
+    """As YAML, whatever a logged name holds: JSON, its signs escaped as YAML knows them."""
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in text)
 
 
 def _written(hour: int) -> str:

@@ -1,5 +1,6 @@
 """Sentences a person reads. Only our own words, numbers and cleaned names: never logged text."""
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable
@@ -36,15 +37,24 @@ class Unit:
 
 def name_text(name: str, longest: int = 80) -> str:
     """A logged name as it may go out: no markup, mention or link survives in it."""
-    flags = re.ASCII | re.IGNORECASE
-    return re.sub(r"[^\w.:/+-]|:(?=//)|(?<=www)\.", "?", name, flags=flags)[:longest]
+    return re.sub(r"[^\w.:/+-]|:(?=//)|(?<=www)\.", "?", name, flags=re.IGNORECASE)[:longest]
+
+
+def label_text(value: str, longest: int = 80) -> str:
+    """The value of an attribute as it may go out: as a name, and blanks between its words stay.
+
+    Where a sign is replaced, a few digits of its hash keep it apart from others.
+    """
+    parts = " ".join(name_text(word, longest) for word in value.split())
+    if parts == value:
+        return parts[:longest]
+    return f"{parts[:longest]} ({hashlib.sha256(value.encode()).hexdigest()[:4]})"
 
 
 def title_text(title: str, longest: int = 300) -> str:
     """A title with logged names in it as it may go out: no markup, mention or link survives."""
-    flags = re.ASCII | re.IGNORECASE
     signs = r"(?<!-)>|[^\w .,:;/()=+%$>-]|:(?=//)|(?<=www)\."
-    return re.sub(signs, "?", title, flags=flags)[:longest]
+    return re.sub(signs, "?", title, flags=re.IGNORECASE)[:longest]
 
 
 def error_text(message: str, longest: int = 160) -> str:

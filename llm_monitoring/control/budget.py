@@ -5,7 +5,7 @@ The charts of one series share its part as the catalogue of charts says.
 
 import math
 
-from llm_monitoring.metrics import ALL_FEATURES, CHARTED
+from llm_monitoring.metrics import ALL_FEATURES, CHARTED, OF_SEGMENTS
 from llm_monitoring.settings import Settings
 from llm_monitoring.settings.control import Breakdown
 from llm_monitoring.stats.charts import CHARTS, shares_of
@@ -19,10 +19,12 @@ UNLISTED_FEATURES = 50
 def chart_count(settings: Settings) -> int:
     """Series the false-alarm budget is shared by; it does not depend on what was logged so far.
 
-    Of a breakdown as many segments count as are charted in one window at most. So the budget is
-    kept whichever come and go.
+    Of a breakdown as many segments count as are charted in one window at most, so that the budget
+    is kept whichever come and go; or as many as its settings say.
     """
-    segments = sum(breakdown.top * len(_metrics_of(breakdown)) for breakdown in settings.breakdowns)
+    segments = sum(
+        breakdown.sharers * len(_metrics_of(breakdown)) for breakdown in settings.breakdowns
+    )
     return (len(settings.features) + 1) * (len(CHARTED) + segments)
 
 
@@ -32,8 +34,8 @@ def charted_metrics(settings: Settings) -> dict[frozenset[str], tuple[str, ...]]
 
 
 def _metrics_of(breakdown: Breakdown) -> tuple[str, ...]:
-    known = {metric.name for metric in CHARTED}
-    return tuple(name for name in breakdown.metrics if name in known) if breakdown.charted else ()
+    known = tuple(name for name in breakdown.metrics if name in OF_SEGMENTS)
+    return known if breakdown.charted else ()
 
 
 def series_run_length(settings: Settings, feature_id: str | None = None) -> float:

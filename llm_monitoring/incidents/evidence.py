@@ -139,6 +139,7 @@ class Scope:
     segments: Annotated[tuple[Segment, ...], "largest contribution first"]
     reading: str
     confined_to: Annotated[tuple[str, str] | None, "(dimension, segment) that explains it"]
+    within: Annotated[str, "part of the traffic it is about, in words; empty: all of it"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

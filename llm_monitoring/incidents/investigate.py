@@ -1,6 +1,7 @@
 """All findings of an incident at once, and the sentence it is called by."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from llm_monitoring.hours import hour_start
 from llm_monitoring.incidents.evidence import Evidence, Material, Scope
@@ -46,6 +47,7 @@ def investigate(
     found = suspects(question, changes, before, after, recent)
     part = _part(alerts)
     scoped = scope(lead_alert(alerts).metric, before.within(part), after.within(part), attributes)
+    scoped = replace(scoped, within=segment_text(part).strip())
     return Evidence(
         triage=triage(after.within(part), alerts, triage_sample),
         scope=scoped,
@@ -80,13 +82,11 @@ def title(
 
 
 def _part(alerts: Sequence[Alert]) -> str:
-    """The segment that the incident is about, where its feature as a whole did not move so."""
+    """The segment that the incident is about: all that moved as the leading metric lie in it."""
     lead = lead_alert(alerts)
-    is_whole = any(
-        a.segment == EVERYTHING and (a.feature_id, a.metric) == (lead.feature_id, lead.metric)
-        for a in alerts
-    )
-    return EVERYTHING if is_whole or lead.feature_id is None else lead.segment
+    movement = (lead.metric, lead.direction)
+    segments = {a.segment for a in alerts if (a.metric, a.direction) == movement}
+    return EVERYTHING if lead.feature_id is None or len(segments) > 1 else lead.segment
 
 
 def _about(incident: Incident, alerts: Sequence[Alert], lead: Alert) -> str:

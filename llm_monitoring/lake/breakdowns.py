@@ -1,11 +1,12 @@
 """SQL of breakdowns: the value each request has of each of them, and what is gathered as `other`.
 
-A breakdown's values are one text column, `value_0`, `value_1` and so on; of two attributes the two
-values with SEPARATOR between them. A request that lacks an attribute has no value there: it counts
+A breakdown's values are one text column, `value_0`, `value_1` and so on: a JSON array of one value,
+or of two. A request that lacks an attribute has no value there: it counts
 in what is measured of everything, and in no segment of that breakdown.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,6 @@ import pyarrow.compute as pc
 from llm_monitoring.segments import EVERYTHING, OTHER, segment_of
 from llm_monitoring.settings.control import Breakdown
 
-SEPARATOR = "\x1f"
 WATCHED_OR_OTHER = "case when list_contains($watched, feature_id) then feature_id else $other end"
 # Attributes that are columns; every other one is a key of the request's map of attributes.
 COLUMNS = {
@@ -72,14 +72,11 @@ def with_segments(table: pa.Table, breakdowns: Sequence[Breakdown]) -> pa.Table:
 
 def _named(values: pa.ChunkedArray, attributes: Sequence[str]) -> pa.Array:
     encoded = values.combine_chunks().dictionary_encode()
-    texts = [segment_of(_parts(value, attributes)) for value in encoded.dictionary.to_pylist()]
+    texts = [
+        segment_of(dict(zip(attributes, json.loads(values), strict=True)))
+        for values in encoded.dictionary.to_pylist()
+    ]
     return pa.array(texts, pa.string()).take(encoded.indices)
-
-
-def _parts(value: str, attributes: Sequence[str]) -> Mapping[str, str]:
-    if value == OTHER:
-        return dict.fromkeys(attributes, OTHER)
-    return dict(zip(attributes, value.split(SEPARATOR), strict=True))
 
 
 def _segmented(breakdowns: Sequence[Breakdown]) -> str:
@@ -95,8 +92,8 @@ def _segmented(breakdowns: Sequence[Breakdown]) -> str:
     )
     gathered = "".join(
         f", case when kept_{n}.hour is not null then valued.raw_{n}"
-        f" when valued.raw_{n} is not null then '{OTHER}' end as value_{n}"
-        for n in places
+        f" when valued.raw_{n} is not null then '{_rest(breakdown)}' end as value_{n}"
+        for n, breakdown in enumerate(breakdowns)
     )
     return ", ".join(
         [
@@ -121,11 +118,16 @@ def _kept(place: int) -> str:
 
 
 def _value(place: int, breakdown: Breakdown) -> str:
-    parts = (
+    parts = [
         COLUMNS.get(name) or f"request.attributes[${_key(place, number)}]"
         for number, name in enumerate(breakdown.attributes)
-    )
-    return f" || chr({ord(SEPARATOR)}) || ".join(parts)
+    ]
+    known = " and ".join(f"{part} is not null" for part in parts)
+    return f"case when {known} then to_json([{', '.join(parts)}])::varchar end"
+
+
+def _rest(breakdown: Breakdown) -> str:
+    return json.dumps([OTHER] * len(breakdown.attributes), separators=(",", ":"))
 
 
 def _key(place: int, number: int) -> str:

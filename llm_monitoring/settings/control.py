@@ -50,6 +50,8 @@ class Breakdown(Strict):
     attributes: list[AttributeName] = Field(min_length=1, max_length=2)  # two make a pair
     charted: bool = True  # its segments have charts, which share the false-alarm budget
     top: int = Field(20, ge=1)  # busiest values of an hour; the rest is one segment, `other`
+    # Segments that the budget is shared out for; where there are more, they go beyond it.
+    budgeted: int | None = Field(None, ge=1)  # None: top
     # Charted of each segment; every metric is measured.
     metrics: list[Name] = Field(
         ["error_rate", "avg_cost_per_request_usd", "quality_mean"], min_length=1
@@ -60,6 +62,17 @@ class Breakdown(Strict):
     def _attributes_differ(cls, attributes: list[str]) -> list[str]:
         refuse_twins("attributes", attributes)
         return sorted(attributes)
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_differ(cls, metrics: list[str]) -> list[str]:
+        refuse_twins("metrics", metrics)
+        return metrics
+
+    @property
+    def sharers(self) -> int:
+        """Segments that the budget is shared out for."""
+        return self.top if self.budgeted is None else self.budgeted
 
 
 class ControlSettings(Strict):

@@ -123,8 +123,8 @@ class Settings(Strict):
     rubric: Rubric = Rubric()
     inputs: InputSettings = InputSettings()
     breakdowns: list[Breakdown] = [
-        # Of a feature on several models: four are a router's usual choice.
-        Breakdown(attributes=["model"], top=4, metrics=["avg_cost_per_request_usd"])
+        # All models are charted; that a feature uses more than four is rare.
+        Breakdown(attributes=["model"], budgeted=4, metrics=["avg_cost_per_request_usd"])
     ]
     control: ControlSettings = ControlSettings()
     probes: ProbeSettings = ProbeSettings()

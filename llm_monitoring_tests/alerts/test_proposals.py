@@ -29,7 +29,7 @@ def test_after_a_day_the_level_is_proposed_with_what_the_job_needs() -> None:
     assert episode.proposal is not None
     assert episode.proposal.words() == (
         "So for 28 windows: if that is the new normal, accept it with the job rebaseline: "
-        "feature_id product_search, metric error_rate, from_hour 2026-10-20T14"
+        "feature_id product_search, metric error_rate, segment {}, from_hour 2026-10-20T14"
     )
     assert yaml.safe_load(episode.proposal.job_config()) == {
         "ops": {
@@ -37,6 +37,7 @@ def test_after_a_day_the_level_is_proposed_with_what_the_job_needs() -> None:
                 "config": {
                     "feature_id": "product_search",
                     "metric": "error_rate",
+                    "segment": {},
                     "from_hour": "2026-10-20T14",
                     "reason": "",
                     "who": "",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AwareDatetime,
     BaseModel,
@@ -24,6 +25,15 @@ from llm_monitoring.adapters.sources.files import BrokenLine
 
 Lines = Iterator[tuple[int, bytes | BrokenLine]]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _is_not_ours(name: str) -> str:
+    if name.startswith("*"):
+        raise ValueError("begins with *, as names do that stand for several features")
+    return name
+
+
+FeatureName = Annotated[Text, AfterValidator(_is_not_ours)]
 # ISO 8601 with a zone, or seconds or milliseconds since 1970.
 Moment = Annotated[AwareDatetime, Field(strict=False)]
 Tokens = Annotated[int, Field(ge=0, le=1_000_000_000)]
@@ -45,7 +55,9 @@ class Line(TypedDict):
 class RequestLine(Line):
     """One request; fields and units are those of `records.Request`."""
 
-    feature_id: Annotated[Text, Field(validation_alias=AliasChoices("feature_id", "feature"))]
+    feature_id: Annotated[
+        FeatureName, Field(validation_alias=AliasChoices("feature_id", "feature"))
+    ]
     model_id: Annotated[Text, Field(validation_alias=AliasChoices("model_id", "model"))]
     requested_model: Words
     provider: Words

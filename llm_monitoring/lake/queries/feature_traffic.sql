@@ -4,8 +4,8 @@ select
     feature_id,
     list(hour order by hour) filter (segment = '{}') as hours,
     list(n order by hour) filter (segment = '{}') as requests,
-    list(distinct json_extract_string(segment, '$.model')) filter (json_keys(segment) = ['model'])
-        as models
+    list(distinct json_extract_string(segment, '$.model'))
+        filter (json_keys(segment) = ['model'] and segment <> '{"model":"other"}') as models
 from window_metrics
 where
     hour between $first and $last
