@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from llm_monitoring.configuration import load_settings
 from llm_monitoring.control.stored import renamed
 from llm_monitoring.hours import hour_start, shift
 from llm_monitoring.lake import TABLES, Lake
 from llm_monitoring.lake.migrations import migrate_lake
-from llm_monitoring.settings import load_settings
 from llm_monitoring_tests.lake.migrations.layout_1 import HOURS, SETTINGS, write_hour
 from llm_monitoring_tests.lake.migrations.old_lakes import unpack
 from llm_monitoring_tests.pipeline.small_product import START, SmallProduct
