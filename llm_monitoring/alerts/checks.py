@@ -75,30 +75,55 @@ _USUAL = {
     "satisfaction": "Users react as they usually do.",
     "inputs": "Users ask what they usually ask.",
 }
+_RED = "Red: a chart left its limits in this hour; the result shows it and links its incident."
+_RED_NOW = "Red: one does; the result names it and links its incident. It turns green with its end."
 _LAYERS = get_args(Layer)  # that a metric can be of: none goes without a check
 # Charts that have a check of their own, whatever they watch.
 OF_CHARTS = {LINE: "thresholds_hold", SILENCE: "requests_present"}
 SERIES_CHARTED = "series_charted"
 # Checks of control_charts, and what is true while each passes.
 CHART_CHECKS: dict[str, str] = {
-    **{_in_control(layer): _USUAL[layer] for layer in _LAYERS},
-    OF_CHARTS[LINE]: "No static threshold is crossed.",
-    OF_CHARTS[SILENCE]: "No window is silent that usually has requests.",
-    SERIES_CHARTED: "Every series could be charted.",
+    **{_in_control(layer): f"{_USUAL[layer]} {_RED}" for layer in _LAYERS},
+    OF_CHARTS[LINE]: "No static threshold is crossed. Red: a line of monitoring.yaml is.",
+    OF_CHARTS[SILENCE]: "No window is silent that usually has requests. Red: a feature, or its "
+    "logs, went silent in this hour.",
+    SERIES_CHARTED: "Every series could be charted. Red: the named ones could not, and nobody "
+    "watches them until they can.",
 }
 # Layer -> the check of alerts that fails while one of it fires, and what is true while it passes.
 ALERT_CHECKS: dict[str, tuple[str, str]] = {
     "infrastructure": (
         "infrastructure_in_control_now",
-        "No alert about errors, refusals, latency or volume fires.",
+        f"No alert about errors, refusals, latency or volume fires. {_RED_NOW}",
     ),
-    "cost": ("cost_in_control_now", "No alert about spend, tokens or budgets fires."),
-    "quality": ("quality_in_control_now", "No alert about judged quality fires."),
-    "satisfaction": ("satisfaction_in_control_now", "No alert about users' reactions fires."),
-    "inputs": ("inputs_in_control_now", "No alert about what users ask fires."),
-    "provider": ("provider_unchanged_now", "No alert about a provider's models fires."),
-    "data": ("data_complete_now", "No alert about missing, rejected or unscored data fires."),
-    "monitor": ("monitor_well_now", "No alert about the monitoring itself fires."),
+    "cost": (
+        "cost_in_control_now",
+        f"No alert about spend, tokens or budgets fires. {_RED_NOW}",
+    ),
+    "quality": (
+        "quality_in_control_now",
+        f"No alert about judged quality fires. {_RED_NOW}",
+    ),
+    "satisfaction": (
+        "satisfaction_in_control_now",
+        f"No alert about users' reactions fires. {_RED_NOW}",
+    ),
+    "inputs": (
+        "inputs_in_control_now",
+        f"No alert about what users ask fires. {_RED_NOW}",
+    ),
+    "provider": (
+        "provider_unchanged_now",
+        f"No alert about a provider's models fires. {_RED_NOW}",
+    ),
+    "data": (
+        "data_complete_now",
+        f"No alert about missing, rejected or unscored data fires. {_RED_NOW}",
+    ),
+    "monitor": (
+        "monitor_well_now",
+        f"No alert about the monitoring itself fires. {_RED_NOW}",
+    ),
 }
 
 CHECKS: tuple[CheckAnswer, ...] = (

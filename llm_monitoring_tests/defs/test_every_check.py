@@ -76,6 +76,11 @@ def test_every_check_is_in_the_catalogue_once() -> None:
     assert sorted(names) == sorted(there_are)
 
 
+def test_every_check_says_what_red_means() -> None:
+    for key in GRAPH.asset_check_keys:
+        assert "Red: " in (GRAPH.get_check_spec(key).description or ""), key
+
+
 def test_a_check_without_an_alert_says_why() -> None:
     for answer in CHECKS:
         assert answer.subjects or len(answer.note) > 40, answer.check

@@ -26,7 +26,14 @@ COVERAGE = "judge_coverage_sufficient"
     deps=[sampled_requests],
     pool="judge",
     kinds={"deltalake"},
-    check_specs=[hourly_check("judgements", COVERAGE, "Most sampled answers got a score.")],
+    check_specs=[
+        hourly_check(
+            "judgements",
+            COVERAGE,
+            "Most sampled answers got a score. Red: the judge "
+            "failed, or its budget is spent; the reasons stand in judgements.unscored_reason.",
+        )
+    ],
 )
 def judgements(
     context: dg.AssetExecutionContext, monitoring: Monitoring

@@ -28,7 +28,10 @@ PINNED = "models_pinned"
     freshness_policy=WEEKLY,
     check_specs=[
         dg.AssetCheckSpec(
-            PINNED, asset="probe_results", description="Models are named by a dated version."
+            PINNED,
+            asset="probe_results",
+            description="Models are named by a dated version. Red: an alias is probed, "
+            "and what answers may change without its name.",
         )
     ],
 )
@@ -65,10 +68,15 @@ def probe_results(
     kinds={"deltalake"},
     check_specs=[
         dg.AssetCheckSpec(
-            UNCHANGED, asset="provider_drift", description="Models answer as in their reference."
+            UNCHANGED,
+            asset="provider_drift",
+            description="Models answer as in their reference. Red: the named model does not.",
         ),
         dg.AssetCheckSpec(
-            MEASURED, asset="provider_drift", description="Models could be measured at all."
+            MEASURED,
+            asset="provider_drift",
+            description="Models could be measured at all. Red: answers of the named ones are "
+            "missing.",
         ),
     ],
 )

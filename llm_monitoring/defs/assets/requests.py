@@ -28,9 +28,21 @@ Results = Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]
     pool="raw_requests",
     kinds={"deltalake"},
     check_specs=[
-        hourly_check("raw_requests", REJECTS, "Few input rows had to be rejected."),
-        hourly_check("raw_requests", KEPT, "No file that was read again had fewer rows."),
-        hourly_check("raw_requests", PRICES, "Every request has a cost."),
+        hourly_check(
+            "raw_requests",
+            REJECTS,
+            "Few input rows had to be rejected. Red: more than chance explains; the table "
+            "rejected_rows has each with its reason.",
+        ),
+        hourly_check(
+            "raw_requests",
+            KEPT,
+            "No file that was read again had fewer rows. Red: rows that were stored are gone "
+            "from a log file.",
+        ),
+        hourly_check(
+            "raw_requests", PRICES, "Every request has a cost. Red: the named models have no price."
+        ),
     ],
 )
 def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:
@@ -53,8 +65,18 @@ def raw_requests(context: dg.AssetExecutionContext, monitoring: Monitoring) -> R
     pool="user_signals",
     kinds={"deltalake"},
     check_specs=[
-        hourly_check("user_signals", REJECTS, "Few input rows had to be rejected."),
-        hourly_check("user_signals", KEPT, "No file that was read again had fewer rows."),
+        hourly_check(
+            "user_signals",
+            REJECTS,
+            "Few input rows had to be rejected. Red: more than chance explains; the table "
+            "rejected_rows has each with its reason.",
+        ),
+        hourly_check(
+            "user_signals",
+            KEPT,
+            "No file that was read again had fewer rows. Red: rows that were stored are gone "
+            "from a log file.",
+        ),
     ],
 )
 def user_signals(context: dg.AssetExecutionContext, monitoring: Monitoring) -> Results:

@@ -40,7 +40,11 @@ DELIVERED = "deliveries_succeed"
     kinds={"deltalake"},
     freshness_policy=HOURLY,
     check_specs=[
-        dg.AssetCheckSpec(DELIVERED, asset="alerts", description="Messages reach every channel."),
+        dg.AssetCheckSpec(
+            DELIVERED,
+            asset="alerts",
+            description="Messages reach every channel. Red: nothing reaches the named ones.",
+        ),
         *ALERT_CHECKS,
     ],
 )

@@ -23,7 +23,10 @@ ALERT_CHECKS = (
         for name, text in checks.ALERT_CHECKS.values()
     ),
     dg.AssetCheckSpec(
-        ON_TIME, asset="alerts", description="No clock of an incident's step has run out."
+        ON_TIME,
+        asset="alerts",
+        description="No clock of an incident's step has run out. Red: the named incidents wait for "
+        "somebody.",
     ),
 )
 

@@ -13,7 +13,8 @@ from llm_monitoring.pipeline.windows.stored import newest_hour
     asset=window_metrics,
     name="spend_within_budget",
     additional_deps=[control_charts],  # whose alarms it tells
-    description="The last 24 hours are within budget, and no cost chart is out of control.",
+    description="The last 24 hours are within budget, and no cost chart is out of control. Red: "
+    "one of both is not; the result says which feature spent what.",
 )
 def spend_within_budget(monitoring: Monitoring) -> dg.AssetCheckResult:
     """Each feature's last day against its budget, its charts, and the same day a week before.
