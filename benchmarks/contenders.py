@@ -34,6 +34,7 @@ def ours(lake_folder: Path, output: Path) -> Result:
     from benchmarks.requests_table import FIRST, LAST
     from llm_monitoring.configuration import load_settings
     from llm_monitoring.lake import Lake
+    from llm_monitoring.pipeline.windows.features import read_watched
     from llm_monitoring.pipeline.windows.measure import WINDOW_METRICS, measure, pieces
 
     settings = load_settings(lake_folder.parent / "monitoring.yaml")
@@ -41,7 +42,8 @@ def ours(lake_folder: Path, output: Path) -> Result:
     with pq.ParquetWriter(output, WINDOW_METRICS.schema) as writer:
         for hours in pieces(FIRST, LAST):
             with cost.measured():
-                rows = measure(lake, settings, "requests", hours, "epoch")
+                watched = read_watched(lake, settings, *hours)
+                rows = measure(lake, settings, "requests", watched, "epoch")
             # Where the asset would store them; not measured, as it is not of the peers.
             writer.write_table(rows)
             del rows

@@ -1,8 +1,8 @@
 """SQL of breakdowns: the value each request has of each of them, and what is gathered as `other`.
 
 A breakdown's values are one text column, `value_0`, `value_1` and so on: a JSON array of one value,
-or of two. A request that lacks an attribute has no value there: it counts
-in what is measured of everything, and in no segment of that breakdown.
+or of two. A request that lacks an attribute has no value there: it counts in what is measured of
+everything, and in no segment of that breakdown.
 """
 
 import json
