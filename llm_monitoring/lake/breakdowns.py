@@ -6,7 +6,7 @@ everything, and in no segment of that breakdown.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,17 +25,22 @@ COLUMNS = {
 
 
 def fragments_of(
-    breakdowns: Sequence[Breakdown], *, are_all_watched: bool = True
+    breakdowns: Sequence[Breakdown],
+    crowded: Collection[int] = (),
+    *,
+    are_all_watched: bool = True,
 ) -> dict[str, str]:
     """SQL for the places of a statement that groups by segments.
 
     Args:
+        crowded: places of breakdowns that have more values than are kept apart.
         are_all_watched: every feature has windows of its own; else those in the list $watched
             have, and the others are $other.
     """
     columns = [f"value_{place}" for place in range(len(breakdowns))]
     return {
-        "segmented": _segmented(breakdowns),
+        "segmented": _segmented(breakdowns, crowded),
+        "sizes": " union all ".join(_size(place) for place in range(len(breakdowns))),
         "feature": "feature_id" if are_all_watched else WATCHED_OR_OTHER,
         "values": "".join(f"{column}, " for column in columns),
         "groups": ", ".join(
@@ -79,31 +84,43 @@ def _named(values: pa.ChunkedArray, attributes: Sequence[str]) -> pa.Array:
     return pa.array(texts, pa.string()).take(encoded.indices)
 
 
-def _segmented(breakdowns: Sequence[Breakdown]) -> str:
-    """Tables `valued`, `kept_<n>` and `segmented`: requests with a value of each breakdown."""
-    places = range(len(breakdowns))
+def _segmented(breakdowns: Sequence[Breakdown], crowded: Collection[int]) -> str:
+    """Tables `valued`, `kept_<n>` and `segmented`: requests with a value of each breakdown.
+
+    What need not be joined is not: the last digits of a mean follow the order of its rows.
+    """
     values = "".join(
         f", {_value(place, breakdown)} as raw_{place}" for place, breakdown in enumerate(breakdowns)
     )
     joins = "".join(
         f" left join kept_{n} on kept_{n}.hour = valued.hour"
         f" and kept_{n}.feature_id = valued.feature_id and kept_{n}.raw_{n} = valued.raw_{n}"
-        for n in places
+        for n in crowded
     )
     gathered = "".join(
         f", case when kept_{n}.hour is not null then valued.raw_{n}"
         f" when valued.raw_{n} is not null then '{_rest(breakdown)}' end as value_{n}"
+        if n in crowded
+        else f", valued.raw_{n} as value_{n}"
         for n, breakdown in enumerate(breakdowns)
     )
+    order = " order by valued.hour, valued.request_id" if crowded else ""
     return ", ".join(
         [
             f"valued as (select request.*{values} from"
             " (select * replace ({feature} as feature_id) from raw_requests"
             " where hour between $first and $last) as request"
             f"{_described(breakdowns)})",
-            *(_kept(n) for n in places),
-            f"segmented as (select valued.*{gathered} from valued{joins})",
+            *(_kept(n) for n in crowded),
+            f"segmented as (select valued.*{gathered} from valued{joins}{order})",
         ]
+    )
+
+
+def _size(place: int) -> str:
+    return (
+        f"select {place} as place, count(distinct raw_{place}) as values, $top_{place}_ as kept"
+        " from valued group by hour, feature_id"
     )
 
 

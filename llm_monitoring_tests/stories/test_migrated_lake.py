@@ -73,7 +73,7 @@ def test_every_table_is_read_as_records(story: Story) -> None:
 def test_charts_go_on_from_their_stored_state(story: Story) -> None:
     last = shift(START, HOURS - 1)
     kept = [point for point in story.after["control_charts"] if point.hour <= last]
-    assert kept == story.before["control_charts"]
+    assert _of_others(kept) == _of_others(story.before["control_charts"])
     charts = {point.chart_id for point in story.before["control_charts"] if point.hour == last}
     added = [point for point in story.after["control_charts"] if point.hour > last]
     assert {point.chart_id for point in added} == charts
@@ -81,8 +81,13 @@ def test_charts_go_on_from_their_stored_state(story: Story) -> None:
     assert all(point.failure is None for point in added)
 
 
+def _of_others(rows: list[Any]) -> list[Any]:
+    """Of all charts but `missing`, which keeps its state otherwise since."""
+    return [row for row in rows if not row.chart_id.endswith("/missing")]
+
+
 def test_baselines_stay(story: Story) -> None:
-    known = {(row.chart_id, row.baseline_id) for row in story.before["baselines"]}
+    known = {(row.chart_id, row.baseline_id) for row in _of_others(story.before["baselines"])}
     assert known <= {(row.chart_id, row.baseline_id) for row in story.after["baselines"]}
 
 

@@ -97,7 +97,7 @@ def test_german_users_at_20_percent_are_caught_within_two_hours(watched: Monitor
 
 def test_they_are_named_in_the_incident(watched: Monitoring) -> None:
     (opened,) = watched.lake.rows("incidents")
-    incident: Incident = investigate_incident(watched, opened.incident_id)
+    incident: Incident = investigate_incident(watched.lake, watched.settings, opened.incident_id)
     evidence = from_json(incident.evidence)
     assert incident.title.endswith("since Mon 19 Oct 09:00 UTC; new users arrived (language de)")
     assert evidence.scope is not None

@@ -104,7 +104,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Monitoring:
 def delays(monitoring: Monitoring, name: str) -> list[int]:
     """Hours until the fall of the mean was told, of each copy."""
     found = {f"{name}-{copy}": WEEK for copy in range(COPIES)}
-    for point in reversed(alarms(monitoring, "metric = 'quality_mean' and segment = '{}'")):
+    for point in reversed(alarms(monitoring, metric="quality_mean", segment="{}")):
         if point.feature_id in found:
             found[point.feature_id] = delay_hours(hour_of(PHASE_ONE), point.hour)
     return sorted(found.values())

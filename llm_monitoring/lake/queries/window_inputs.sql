@@ -11,6 +11,7 @@ queries as (
     ) as query
     left join segmented as request
         on request.request_id = query.request_id and request.hour = query.hour
+    order by query.hour, query.request_id
 ),
 windows as (
     select hour, feature_id, {values} [{measurements}] as measurements

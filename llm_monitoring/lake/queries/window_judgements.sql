@@ -11,6 +11,7 @@ judged as (
     ) as judgement
     left join segmented as request
         on request.request_id = judgement.request_id and request.hour = judgement.hour
+    order by judgement.hour, judgement.request_id
 ),
 windows as (
     select hour, feature_id, epoch, {values} [{measurements}] as measurements

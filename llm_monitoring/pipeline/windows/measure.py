@@ -1,6 +1,6 @@
 """From rows to windows: every metric of an hour, and of earlier hours that late rows changed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -248,23 +248,48 @@ def measure_rows(
     """
     first, last = hours
     broken_down = [] if family == "fleet" else breakdowns
+    names = {"watched": sorted(watched or ()), "other": OTHER_FEATURES}
+    are_all_watched = watched is None
+    crowded = _crowded(lake, broken_down, hours, names, are_all_watched=are_all_watched)
     measured = lake.query(
         f"window_{family}",
         # Reactions come later than the requests they belong to.
         hours=(first, shift(last, settle_hours) if family == "signals" else last),
         fragments={
             "measurements": measurements_sql(family),
-            **fragments_of(broken_down, are_all_watched=watched is None),
+            **fragments_of(broken_down, crowded, are_all_watched=are_all_watched),
         },
         **parameters_of(broken_down),
         first=first,
         last=last,
         settle_us=settle_hours * 3_600_000_000,
-        watched=sorted(watched or ()),
-        other=OTHER_FEATURES,
+        **names,
     )
     named = with_segments(measured, broken_down)
     return named.select(WINDOW_METRICS.schema.names).cast(WINDOW_METRICS.schema)
+
+
+def _crowded(
+    lake: Lake,
+    breakdowns: Sequence[Breakdown],
+    hours: tuple[int, int],
+    names: Mapping[str, object],
+    *,
+    are_all_watched: bool,
+) -> list[int]:
+    """Places of the breakdowns that have more values in one of the hours than are kept apart."""
+    if not breakdowns:
+        return []
+    rows = lake.query(
+        "breakdown_sizes",
+        hours=hours,
+        fragments=fragments_of(breakdowns, are_all_watched=are_all_watched),
+        **parameters_of(breakdowns),
+        **names,
+        first=hours[0],
+        last=hours[1],
+    )
+    return sorted(set(rows["place"].to_pylist()))
 
 
 FIRST: dict[Family, str] = {metric.family: metric.name for metric in reversed(METRICS)}
