@@ -26,10 +26,11 @@ from dagster_shared.error import SerializableErrorInfo
 
 from llm_monitoring.alerts.failures import Seen
 from llm_monitoring.definitions import defs
-from llm_monitoring.defs.assets import response, windows
+from llm_monitoring.defs.assets import windows
 from llm_monitoring.defs.partitions import range_tags
 from llm_monitoring.defs.runs.watching import AGAIN_AFTER, look, self_check
 from llm_monitoring.hours import hour_start, shift
+from llm_monitoring.pipeline.alerts import reconcile
 from llm_monitoring.pipeline.alerts.watch import recall
 from llm_monitoring_tests.product import Product
 from llm_monitoring_tests.receiver import Receiver
@@ -419,7 +420,7 @@ def test_a_failed_hour_and_failing_alerts_are_told_as_fail(
         fresh.run_hour(3, raise_on_error=False)
     watched.at(moment(4.2)).run("reconcile_alerts", tags=ON_DUTY)
     with monkeypatch.context() as broken:
-        broken.setattr(response, "reconcile_alerts", explode)
+        broken.setattr(reconcile, "reconcile_alerts", explode)
         result = watched.at(moment(4.3)).run("reconcile_alerts", tags=ON_DUTY, raise_on_error=False)
     assert not result.success
     assert receiver.paths == ["/ping/T0PSECRET/fail", "/ping/T0PSECRET/fail"]

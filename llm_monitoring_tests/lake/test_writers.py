@@ -130,13 +130,13 @@ def test_a_writer_that_was_overtaken_commits_on_top_of_the_winner(
     looks = []
 
     def overtaken(table: Table) -> DeltaTable:
-        looked = Lake._create(lake, table)
+        looked = Lake.create(lake, table)
         looks.append(looked.version())
         if len(looks) == 1:
             other.replace_hours("window_metrics", changed[:1], hours[0], hours[0])
         return looked
 
-    monkeypatch.setattr(lake, "_create", overtaken)
+    monkeypatch.setattr(lake, "create", overtaken)
     if how == "replace_hours":
         lake.replace_hours("window_metrics", changed[1:2], hours[1], hours[1])
     elif how == "upsert":

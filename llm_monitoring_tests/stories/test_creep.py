@@ -64,7 +64,7 @@ def by_day(rows: Sequence[WindowMetric]) -> Iterator[WindowMetric]:
 def first_delays(monitoring: Monitoring, chart: str) -> list[int]:
     """Hours until each copy's first alarm of a chart, shortest first; two months: never."""
     found = {f"copy-{copy}": TWO_MONTHS for copy in range(COPIES)}
-    for point in reversed(alarms(monitoring, f"chart = '{chart}'")):
+    for point in reversed(alarms(monitoring, chart=chart)):
         found[point.feature_id] = delay_hours(creep().first_hour, point.hour)
     return sorted(found.values())
 
@@ -83,7 +83,7 @@ def test_the_two_month_creep_is_caught_within_four_days(
     delays = first_delays(monitoring, "sr_mixture")
     assert delays[0] > 0  # none before it began, so none is a false alarm
     assert delays[-1] <= 4 * DAY
-    point = next(p for p in alarms(monitoring, "chart = 'sr_mixture'"))
+    point = next(p for p in alarms(monitoring, chart="sr_mixture"))
     assert point.direction == "up"
     assert point.status == "established"
     assert 0.004 < (point.center or 0) < 0.006

@@ -80,8 +80,8 @@ def test_an_hour_without_any_file_is_one_gap_of_the_source(simulated: Simulated)
 @pytest.mark.slow
 def test_a_larger_budget_of_tickets_opens_episodes_no_later(simulated: Simulated) -> None:
     before = {subject.rpartition("/")[0]: e for subject, e in of_charts(simulated).items()}
-    tiered = simulated.settings.model_copy(deep=True)
-    tiered.control.false_tickets_per_week = 10
+    control = simulated.settings.control.model_copy(update={"false_tickets_per_week": 10})
+    tiered = simulated.settings.model_copy(update={"control": control})
     recompute(simulated.lake, tiered, START, NEWEST)
     found = {subject.rpartition("/")[0]: e for subject, e in of_charts(simulated, tiered).items()}
     assert set(before) <= set(found)
