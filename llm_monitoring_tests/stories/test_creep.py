@@ -107,7 +107,8 @@ def test_the_line_at_five_percent_says_nothing_of_it_for_eight_weeks(
 
 
 def test_with_an_eighth_of_the_traffic_it_takes_ten_days_at_most(tmp_path: Path) -> None:
-    monitoring = new_monitoring(tmp_path)
+    names = [f"copy-{copy}" for copy in range(COPIES)]
+    monitoring = new_monitoring(tmp_path, features=[{"feature_id": name} for name in names])
     watch_windows(monitoring, [row for copy in range(COPIES) for row in windows(copy, 1.0)])
     delays = first_delays(monitoring, "sr_mixture")
     assert delays[0] > 0
