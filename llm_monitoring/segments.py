@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 EVERYTHING = "{}"
 OTHER = "other"  # the value of what is gathered: all but the busiest values
 MODEL = "model"
+# Attributes that are columns of a request; beside them there is `language`, of sampled ones. Every
+# other attribute is a key of the request's map.
+COLUMNS = {MODEL: "model_id", "provider": "provider", "prompt_version": "prompt_version"}
 
 
 def segment_of(attributes: Mapping[str, str]) -> str:

@@ -13,10 +13,7 @@ from pydantic import TypeAdapter
 
 from llm_monitoring.inputs.description import InputsChange
 from llm_monitoring.records import InputFeature, Judgement, Request, UserSignal
-from llm_monitoring.segments import EVERYTHING, attributes_of
-
-# Attributes that are columns of a request.
-COLUMNS = {"model": "model_id", "provider": "provider", "prompt_version": "prompt_version"}
+from llm_monitoring.segments import COLUMNS, EVERYTHING, attributes_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

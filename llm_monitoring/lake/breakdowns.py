@@ -11,16 +11,12 @@ from collections.abc import Collection, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from llm_monitoring.segments import EVERYTHING, OTHER, segment_of
+from llm_monitoring.segments import COLUMNS, EVERYTHING, OTHER, segment_of
 from llm_monitoring.settings.control import Breakdown
 
 WATCHED_OR_OTHER = "case when list_contains($watched, feature_id) then feature_id else $other end"
-# Attributes that are columns; every other one is a key of the request's map of attributes.
-COLUMNS = {
-    "model": "request.model_id",
-    "provider": "request.provider",
-    "prompt_version": "request.prompt_version",
-    "language": "described.language",
+PLACES = {name: f"request.{column}" for name, column in COLUMNS.items()} | {
+    "language": "described.language"
 }
 
 
@@ -43,6 +39,7 @@ def fragments_of(
         "sizes": " union all ".join(_size(place) for place in range(len(breakdowns))),
         "feature": "feature_id" if are_all_watched else WATCHED_OR_OTHER,
         "values": "".join(f"{column}, " for column in columns),
+        **_of_sampled(breakdowns, crowded),
         "groups": ", ".join(
             ["(hour, feature_id)", *(f"(hour, feature_id, {column})" for column in columns)]
         ),
@@ -59,7 +56,7 @@ def parameters_of(breakdowns: Sequence[Breakdown]) -> dict[str, object]:
         _key(place, number): name
         for place, breakdown in enumerate(breakdowns)
         for number, name in enumerate(breakdown.attributes)
-        if name not in COLUMNS
+        if name not in PLACES
     }
     tops = {f"top_{place}_": breakdown.top for place, breakdown in enumerate(breakdowns)}
     return {**keys, **tops}
@@ -82,6 +79,23 @@ def _named(values: pa.ChunkedArray, attributes: Sequence[str]) -> pa.Array:
         for values in encoded.dictionary.to_pylist()
     ]
     return pa.array(texts, pa.string()).take(encoded.indices)
+
+
+def _of_sampled(breakdowns: Sequence[Breakdown], crowded: Collection[int]) -> dict[str, str]:
+    """Values of rows about sampled requests: their own model, or what their requests have."""
+    if not crowded and all(breakdown.attributes == ["model"] for breakdown in breakdowns):
+        values = (
+            f", to_json([own.model_id])::varchar as value_{n}" for n, _ in enumerate(breakdowns)
+        )
+        return {"own_values": "".join(values), "own_requests": ""}
+    return {
+        "own_values": "".join(f", value_{place}" for place in range(len(breakdowns))),
+        "own_requests": (
+            "left join segmented as request"
+            " on request.request_id = own.request_id and request.hour = own.hour"
+            " order by own.hour, own.request_id"
+        ),
+    }
 
 
 def _segmented(breakdowns: Sequence[Breakdown], crowded: Collection[int]) -> str:
@@ -136,7 +150,7 @@ def _kept(place: int) -> str:
 
 def _value(place: int, breakdown: Breakdown) -> str:
     parts = [
-        COLUMNS.get(name) or f"request.attributes[${_key(place, number)}]"
+        PLACES.get(name) or f"request.attributes[${_key(place, number)}]"
         for number, name in enumerate(breakdown.attributes)
     ]
     known = " and ".join(f"{part} is not null" for part in parts)

@@ -3,15 +3,13 @@
 -- One row: one input metric of one (hour, feature, segment).
 with {segmented},
 queries as (
-    select query.*, {values}
+    select own.*{own_values}
     from (
         select * replace ({feature} as feature_id)
         from input_features
         where hour between $first and $last
-    ) as query
-    left join segmented as request
-        on request.request_id = query.request_id and request.hour = query.hour
-    order by query.hour, query.request_id
+    ) as own
+    {own_requests}
 ),
 windows as (
     select hour, feature_id, {values} [{measurements}] as measurements

@@ -3,15 +3,13 @@
 -- One row: one quality metric of one (hour, feature, segment, epoch). Epochs are never mixed.
 with {segmented},
 judged as (
-    select judgement.*, {values}
+    select own.*{own_values}
     from (
         select * replace ({feature} as feature_id)
         from judgements
         where hour between $first and $last
-    ) as judgement
-    left join segmented as request
-        on request.request_id = judgement.request_id and request.hour = judgement.hour
-    order by judgement.hour, judgement.request_id
+    ) as own
+    {own_requests}
 ),
 windows as (
     select hour, feature_id, epoch, {values} [{measurements}] as measurements
